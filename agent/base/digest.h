@@ -9,7 +9,8 @@
 
 namespace agent::base {
 
-// A SHA-256 value. Computed in agent/trust; here only carried, compared and written as 64 hex digits.
+// A SHA-256 value. Computed in agent/trust; here only carried, compared and written as 64 hex
+// digits.
 struct Digest {
   std::array<uint8_t, 32> bytes{};
 

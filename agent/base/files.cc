@@ -73,8 +73,8 @@ absl::StatusOr<std::string> OsFiles::Read(const std::string& path, size_t cap) c
 absl::Status OsFiles::WriteDurably(const std::string& path, std::string_view bytes, int mode) {
   // The process id keeps two processes from writing the same temporary file.
   const std::string temporary = absl::StrFormat("%s.%d.tmp", path, getpid());
-  UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-                   static_cast<mode_t>(mode)));
+  UniqueFd fd(
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, static_cast<mode_t>(mode)));
   if (!fd.valid()) return Errno("create", temporary, errno);
   absl::Status status = WriteAll(fd.get(), bytes, temporary);
   if (status.ok() && fsync(fd.get()) != 0) status = Errno("fsync", temporary, errno);
@@ -84,6 +84,27 @@ absl::Status OsFiles::WriteDurably(const std::string& path, std::string_view byt
     return status;
   }
   return Rename(temporary, path);
+}
+
+absl::Status OsFiles::Overwrite(const std::string& path, size_t offset, std::string_view bytes) {
+  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd.valid()) return Errno("open", path, errno);
+  struct stat about{};
+  if (fstat(fd.get(), &about) != 0) return Errno("stat", path, errno);
+  if (static_cast<size_t>(about.st_size) < offset + bytes.size()) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("%s has %d bytes: too short to overwrite %d at %d", path, about.st_size,
+                        bytes.size(), offset));
+  }
+  while (!bytes.empty()) {
+    const ssize_t n = pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Errno("write", path, errno);
+    bytes.remove_prefix(static_cast<size_t>(n));
+    offset += static_cast<size_t>(n);
+  }
+  if (fdatasync(fd.get()) != 0) return Errno("fdatasync", path, errno);
+  return absl::OkStatus();
 }
 
 absl::Status OsFiles::Append(const std::string& path, std::string_view bytes) {

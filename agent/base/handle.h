@@ -4,7 +4,8 @@
 
 namespace agent::base {
 
-// Owns a foreign handle; wrap it where it is created: `using PKey = Handle<EVP_PKEY, EVP_PKEY_free>;`
+// Owns a foreign handle; wrap it where it is created: `using PKey = Handle<EVP_PKEY,
+// EVP_PKEY_free>;`
 template <auto Free>
 struct FreeWith {
   void operator()(auto* p) const noexcept { Free(p); }

@@ -36,7 +36,8 @@ enum class RunOutcome {
 };
 
 // A loaded, warm model with fixed buffers. One of the four seams that tests replace; real ones are
-// inference::OrtModel (in process) and control::WorkerModel (in a sandboxed worker). One thread at a time.
+// inference::OrtModel (in process) and control::WorkerModel (in a sandboxed worker). One thread at
+// a time.
 class Model {
  public:
   virtual ~Model() = default;

@@ -23,7 +23,8 @@ struct Packet {
   std::string bytes;
   UniqueFd attached;  // a memfd sent beside the packet
 };
-// Non-blocking. kUnavailable: nothing there yet. kAborted: the peer closed. Truncation is kInvalidArgument.
+// Non-blocking. kUnavailable: nothing there yet. kAborted: the peer closed. Truncation is
+// kInvalidArgument.
 absl::StatusOr<Packet> ReceivePacket(int fd);
 
 }  // namespace agent::base

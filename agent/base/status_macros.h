@@ -6,10 +6,10 @@
 // The two ways a Status travels upwards. `ASSIGN_OR_RETURN(auto x, F());` unwraps or returns.
 
 // NOLINTBEGIN(bugprone-macro-parentheses)
-#define RETURN_IF_ERROR(expression)            \
-  do {                                         \
-    absl::Status gk_status = (expression);     \
-    if (!gk_status.ok()) return gk_status;     \
+#define RETURN_IF_ERROR(expression)        \
+  do {                                     \
+    absl::Status gk_status = (expression); \
+    if (!gk_status.ok()) return gk_status; \
   } while (false)
 
 #define GK_CONCAT_(a, b) a##b

@@ -10,7 +10,8 @@
 
 namespace agent::base {
 
-// Where each value of a document stood in its file, so that a later check can say "policy.yaml:12:3".
+// Where each value of a document stood in its file, so that a later check can say
+// "policy.yaml:12:3".
 class SourceMap {
  public:
   explicit SourceMap(std::string file) : file_(std::move(file)) {}
@@ -28,9 +29,9 @@ class SourceMap {
 
 // The one strict reader of what people write: YAML text into the message, through its descriptor.
 // kInvalidArgument names file, line, column and what was wrong: unknown key (with the nearest known
-// one), repeated key, a number without its unit in the key, wrong type, non-finite number, alias or tag.
-// A message whose fields are all numbers may be written as a list: [x, y].
-// `schema` must equal `wanted_schema` (e.g. "control_policy/1").
+// one), repeated key, a number without its unit in the key, wrong type, non-finite number, alias or
+// tag. A message whose fields are all numbers may be written as a list: [x, y]. `schema` must equal
+// `wanted_schema` (e.g. "control_policy/1").
 absl::StatusOr<SourceMap> ReadYaml(std::string_view text, const std::string& file,
                                    std::string_view wanted_schema,
                                    google::protobuf::Message& message);
