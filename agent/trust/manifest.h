@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "proto/unit.pb.h"
+
+namespace agent::trust {
+
+inline constexpr size_t kMaxManifestBytes = 256 * 1024;
+inline constexpr int kMaxUnitFiles = 256;
+inline constexpr uint64_t kMaxUnitFileBytes = uint64_t{2}
+                                              << 30;  // protobuf, hence ONNX, ends at 2 GiB
+inline constexpr char kManifestFile[] = "manifest.json";
+inline constexpr char kModelFile[] = "model/model.onnx";
+inline constexpr char kCardFile[] = "model/card.yaml";
+inline constexpr char kPolicyFile[] = "policy/control_policy.yaml";
+inline constexpr char kFallbackFile[] = "policy/fallback_rules.yaml";
+
+// The one form a manifest is written in: keys sorted, no spaces, files in the order given.
+std::string CanonicalManifest(const gatekeeper::v1::Manifest& manifest);
+
+// Takes only bytes that CanonicalManifest would write, holding at least the four files above,
+// sorted by path. kInvalidArgument says what is wrong.
+absl::StatusOr<gatekeeper::v1::Manifest> ParseManifest(std::string_view bytes);
+
+// What ParseManifest demands of the content; makers of manifests call it before they write one.
+absl::Status CheckManifest(const gatekeeper::v1::Manifest& manifest);
+
+// A path of a unit: relative, parts of [A-Za-z0-9._+-], none of them "." or "..", at most 512
+// bytes.
+absl::Status CheckUnitPath(std::string_view path);
+
+}  // namespace agent::trust
