@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+struct git_repository;
+
+namespace gatekeeper::source {
+
+// A file as a commit holds it.
+struct SourceFile {
+  std::string bytes;
+  bool from_lfs =
+      false;  // `bytes` came from the local LFS store, checked against the pointer's oid
+};
+
+// Read access to one git repository (libgit2). One thread at a time.
+class Repository {
+ public:
+  // `path`: the repository or any folder inside its work tree. kNotFound when there is none.
+  static absl::StatusOr<Repository> Open(const std::string& path);
+
+  // "HEAD", a branch, a tag, a prefix of a commit id -> 40 hex digits. kNotFound, or
+  // kInvalidArgument when it names something that is not a commit.
+  absl::StatusOr<std::string> ResolveCommit(const std::string& revision) const;
+
+  // kFailedPrecondition naming the first files that differ from HEAD, or that git does not track. A
+  // file that LFS has replaced with its own object counts as unchanged. A bare repository is always
+  // clean.
+  absl::Status RequireClean() const;
+
+  // The regular file `path` at `commit` (40 hex digits). A Git LFS pointer is followed to the local
+  // object and checked: kDataLoss when its SHA-256 or size is not the pointer's, kNotFound with the
+  // command to fetch it. kInvalidArgument for links and folders, kResourceExhausted above `cap`
+  // bytes.
+  absl::StatusOr<SourceFile> ReadFile(const std::string& commit, const std::string& path,
+                                      size_t cap) const;
+
+  // The work tree's folder, or the repository's own when it is bare.
+  std::string folder() const;
+
+ private:
+  struct Closer {
+    void operator()(git_repository* repository) const noexcept;
+  };
+  explicit Repository(git_repository* repository) : repository_(repository) {}
+  absl::StatusOr<std::string> FollowLfs(const std::string& pointer, const std::string& path,
+                                        size_t cap) const;
+
+  std::unique_ptr<git_repository, Closer> repository_;
+};
+
+}  // namespace gatekeeper::source
