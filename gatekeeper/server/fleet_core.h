@@ -1,0 +1,154 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "gatekeeper/incident/draft.h"
+#include "gatekeeper/rollout/step.h"
+#include "gatekeeper/store/store.h"
+#include "proto/fleet.pb.h"
+
+namespace gatekeeper::server {
+
+// Now, twice: decisions are made on the monotonic `ms`, people and certificates read `wall_ms`.
+struct Moment {
+  int64_t ms = 0;
+  int64_t wall_ms = 0;
+};
+
+// To be sent to a connected robot, in this order.
+struct Outgoing {
+  std::string robot;
+  v1::ServerMessage message;
+};
+
+// Everything the gatekeeper decides about fleets: no gRPC, no threads, no clock. Hold one lock
+// around every call. What is decided is in the store before it can be taken out as Outgoing, so a
+// restart at any moment resumes: Open() goes on with the rollouts and open incidents it finds.
+// `actor` is the name in the caller's certificate ("operator/mara"); everything a person does is
+// audited under it.
+class FleetCore {
+ public:
+  // The store must outlive the core.
+  static absl::StatusOr<std::unique_ptr<FleetCore>> Open(store::Store& store, Moment now);
+
+  // --- robots. A connection gets a number; a newer connection of the same robot takes its place.
+  // kPermissionDenied: the certificate names a robot nobody created.
+  absl::StatusOr<uint64_t> OnConnected(const std::string& robot, Moment now);
+  void OnObserved(const std::string& robot, const v1::ObservedState& observed, Moment now);
+  void OnEvent(const std::string& robot, const v1::RobotEvent& event, Moment now);
+  void OnDisconnected(const std::string& robot, uint64_t connection, Moment now);
+  v1::DesiredState DesiredFor(const std::string& robot) const;
+  std::vector<Outgoing> TakeOutgoing();
+  // Moves rollouts on, makes events durable (then they are acknowledged) and saves last reports.
+  // Call it some ten times a second. An error means the store could not write; nothing was lost,
+  // and the next call tries again.
+  absl::Status Poll(Moment now);
+
+  // --- fleets and units
+  absl::Status CreateFleet(const std::string& name, const std::string& actor, Moment now);
+  // The token to enrol with. For a robot that exists already (same fleet and hardware) a fresh one.
+  absl::StatusOr<std::string> CreateRobot(const v1::CreateRobotRequest& request,
+                                          const std::string& actor, Moment now);
+  absl::StatusOr<v1::FleetView> ViewFleet(const std::string& fleet, Moment now) const;
+  v1::FleetList ListFleets() const;
+  absl::StatusOr<v1::UnitList> ListUnits();
+  absl::Status ReleaseUnit(const v1::ReleaseUnitRequest& request, const std::string& actor,
+                           Moment now);
+  absl::StatusOr<v1::AuditList> ReadAudit(uint64_t after_seq);
+
+  // --- rollouts. kNotFound: fleet, unit or rollout; kInvalidArgument: the plan;
+  // kFailedPrecondition: held unit, wrong hardware, another rollout under way, an empty fleet.
+  absl::StatusOr<v1::RolloutState> StartRollout(const v1::StartRolloutRequest& request,
+                                                const std::string& actor, Moment now);
+  absl::StatusOr<v1::RolloutState> AbortRollout(const v1::AbortRolloutRequest& request,
+                                                const std::string& actor, Moment now);
+  absl::StatusOr<v1::RolloutView> ViewRollout(const v1::GetRolloutRequest& request, Moment now);
+
+  // --- the way back. Works in every state: takes over a rollout, tells every robot that runs or
+  // tries the suspect unit to return (or all of them to go to `to_unit`), holds the suspect and
+  // opens an incident, whose id is returned. Asking again while robots are still returning gives
+  // the same incident. kFailedPrecondition: nothing to go back to.
+  absl::StatusOr<std::string> Rollback(const v1::RollbackRequest& request, const std::string& actor,
+                                       Moment now);
+  // Permits a latched robot to be started again. kUnavailable: not connected; kFailedPrecondition:
+  // it does not report a latched stop.
+  absl::Status RearmRobot(const v1::RearmRobotRequest& request, const std::string& actor,
+                          Moment now);
+
+  // --- incidents
+  absl::StatusOr<incident::Facts> IncidentFacts(const std::string& id) const;
+  absl::StatusOr<v1::Incident> ShowIncident(const std::string& id, Moment now);
+  absl::StatusOr<v1::IncidentList> ListIncidents();
+
+ private:
+  // What one decision changes: written in one transaction, then taken over into memory and sent.
+  struct Changes {
+    std::map<std::string, v1::DesiredState> desired;
+    std::optional<v1::RolloutState> rollout;
+    std::optional<incident::Facts> incident;
+    std::string hold_digest;
+    std::string hold_reason;
+    std::vector<v1::AuditEntry> audit;
+  };
+  struct Suspect {
+    std::string digest;
+    std::string title;
+    v1::RolloutState rollout;  // the one that brought it
+  };
+
+  explicit FleetCore(store::Store& store) : store_(store) {}
+  absl::Status Load(Moment now);
+  absl::Status Commit(const Changes& changes, Moment now);
+  absl::Status Record(const std::string& actor, const std::string& action,
+                      const std::string& object, const std::string& detail, Moment now);
+
+  v1::RobotView ViewRobot(const std::string& robot, Moment now) const;
+  std::vector<std::string> RobotsOf(const std::string& fleet) const;
+  const store::Unit* KnownUnit(const std::string& digest) const;
+  std::string TitleOf(const std::string& digest) const;
+  v1::DesiredState NextDesired(const rollout::SetDesired& order, const std::string& rollout) const;
+  absl::Status CheckTarget(const store::Unit& unit, const std::string& fleet) const;
+
+  absl::Status MoveRollout(const std::string& fleet, Moment now);
+  absl::Status Apply(const rollout::Next& next, const std::string& actor, Moment now);
+  incident::Facts CanaryFacts(const v1::RolloutState& state, const std::string& title,
+                              const Changes& changes, Moment now) const;
+  std::vector<incident::RobotMetrics> MetricsOf(const std::vector<std::string>& robots) const;
+
+  absl::StatusOr<Suspect> FindSuspect(const std::string& fleet, const std::string& to_digest);
+  bool Involved(const std::string& robot, const std::string& digest) const;
+  incident::RobotReturn PlanReturn(const std::string& robot, const Suspect& suspect,
+                                   const std::optional<store::Unit>& to, Changes& changes) const;
+  std::string OpenRollbackOf(const std::string& fleet) const;
+  void NoteReturns(const std::string& robot, Moment now);
+  absl::Status FlushEvents(Moment now);
+  absl::Status FlushObserved(Moment now);
+  absl::Status FlushIncidents();
+  absl::Status OpenEstopIncident(const store::StoredEvent& event, Moment now);
+  absl::StatusOr<std::vector<incident::TimelineLine>> Timeline(const incident::Facts& facts);
+
+  store::Store& store_;
+  std::set<std::string> fleets_;
+  std::map<std::string, store::Robot> robots_;
+  rollout::FleetSnapshot facts_;
+  std::map<std::string, uint64_t> connections_;     // robot -> number of its live connection
+  std::map<std::string, int64_t> contact_ms_;       // robot -> last message of any kind
+  std::map<std::string, v1::RolloutState> active_;  // fleet -> rollout under way
+  std::map<std::string, incident::Facts> open_incidents_;
+  mutable std::map<std::string, store::Unit> units_;  // looked up before; dropped when they change
+  std::set<std::string> unsaved_observed_;
+  std::set<std::string> unsaved_incidents_;
+  std::vector<store::StoredEvent> unsaved_events_;
+  std::vector<Outgoing> outgoing_;
+  uint64_t last_connection_ = 0;
+  int64_t observed_saved_ms_ = 0;
+};
+
+}  // namespace gatekeeper::server
