@@ -46,6 +46,8 @@ class Model {
   virtual std::span<const float> output(size_t index) const = 0;
   // Runs on what stands in the inputs and answers within `budget`, whatever the model does.
   virtual RunOutcome Run(Nanos budget) = 0;
+  // How long the last Run took, for records and reports; zero where nobody measures.
+  virtual Nanos took() const { return Nanos{0}; }
 };
 
 }  // namespace agent::base

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/base/model.h"
+#include "agent/runtime/input_board.h"
+#include "agent/runtime/policy.h"
+#include "proto/unit.pb.h"
+
+namespace agent::runtime {
+
+// The tensors that a card needs: for each tensor the blocks in the order they stand. Shape [1,
+// elements]; a tensor that one image alone fills is [1, channels, height, width]. Output tensors
+// reach up to the highest index bound. kInvalidArgument with the document path in brackets.
+absl::StatusOr<base::ModelSignature> SignatureFor(const gatekeeper::v1::ModelCard& card,
+                                                  const Policy& policy);
+
+// Fills a model's inputs from the board and reads its outputs as a command of the policy.
+class Binding {
+ public:
+  // Errors begin with the card's path in brackets: every tensor filled exactly, every command field
+  // bound once, every channel a required input of the policy, confidence bound when the policy
+  // judges it.
+  static absl::StatusOr<Binding> Compile(const gatekeeper::v1::ModelCard& card,
+                                         const Policy& policy,
+                                         const base::ModelSignature& signature);
+
+  // False when a channel has no value yet, or a value does not fit (number of joints).
+  bool Fill(const InputBoard& board, base::Model& model) const;
+
+  // `raw` gets the policy's fields in order, `confidence` 1 when the card binds none.
+  // False when any of them is not finite; nothing may then be used.
+  bool Read(const base::Model& model, std::vector<double>& raw, double& confidence) const;
+
+ private:
+  enum class Source { kScan, kOdom, kImage, kImu, kJoints, kSignal };
+  struct Block {
+    size_t tensor = 0;
+    size_t begin = 0;
+    size_t size = 0;
+    Source source = Source::kSignal;
+    std::string channel;
+    std::vector<int> fields;  // position in the channel's field table
+    gatekeeper::v1::ScanResample scan;
+    gatekeeper::v1::ImageResample image;
+    double clip_min = 0, clip_max = 0, scale = 1, offset = 0;
+  };
+  struct Element {
+    size_t tensor = 0;
+    size_t index = 0;
+    size_t field = 0;  // == number of command fields: confidence
+    double clip_min = 0, clip_max = 0, scale = 1, offset = 0;
+  };
+  friend class BindingCompiler;  // the one maker
+  Binding() = default;
+
+  std::vector<Block> blocks_;
+  std::vector<Element> elements_;
+  size_t fields_ = 0;
+};
+
+}  // namespace agent::runtime

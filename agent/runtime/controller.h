@@ -1,0 +1,112 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "agent/base/clock.h"
+#include "agent/runtime/enforce.h"
+#include "agent/runtime/fallback_machine.h"
+#include "agent/runtime/freshness.h"
+#include "agent/runtime/input_board.h"
+#include "agent/runtime/model_watch.h"
+#include "agent/runtime/tick.h"
+#include "agent/runtime/unit_rules.h"
+#include "proto/robot.pb.h"
+
+namespace agent::runtime {
+
+// What must survive power loss. Write it down before the command of the tick that changed it goes
+// out.
+struct LatchState {
+  bool latched = false;  // an emergency stop waits for re-arm
+  bool awaiting_start =
+      false;          // re-armed; motion waits for the robot's start (see Controller::Rearm)
+  std::string cause;  // triggers that latched it
+
+  bool operator==(const LatchState&) const = default;
+};
+
+// The control loop's decisions. One thread, no clock, no lock, no I/O; the same inputs give
+// bit-identical ticks. The code that drives a robot is the code that gates replay.
+class Controller {
+ public:
+  explicit Controller(LatchState initial);
+
+  void Observe(const gatekeeper::v1::Observation& observation, Nanos received);
+
+  // Which unit drives from the next Step on, and which one stands by for `unit:previous`. Without
+  // an active pilot the built-in rules stop the robot and hold it. Pilots are not owned and outlive
+  // their use here. Handing over the same active digest again only exchanges the previous one or
+  // the model.
+  void SwapTo(const Pilot* active, const Pilot* previous, Nanos now);
+
+  // Decides one tick. Times never run backwards here: an earlier `now` counts as the last one.
+  // The result is valid until the next Step.
+  const Tick& Step(Nanos now);
+
+  // The gatekeeper link, as the agent knows it; up until told otherwise. The network counts as up
+  // when this and the newest Observation.network_up say so.
+  void SetLink(bool up, Nanos now);
+
+  // A person permits a restart. kFailedPrecondition says what still stands in the way. It never
+  // starts motion: after an emergency stop the robot's program must first send an observation
+  // without want_command (it has noticed), then one with it (somebody pressed start).
+  absl::Status Rearm(Nanos now);
+
+  const LatchState& latch() const { return latch_; }
+  const InputBoard& board() const { return board_; }
+  const FallbackStatus& fallback() const { return status_; }
+
+ private:
+  enum class Start { kNotAwaited, kAwaitingRelease, kAwaitingPress };
+  struct Answer {
+    bool ran = false;
+    bool usable = false;
+  };
+
+  void StepRulesOnly(Nanos elapsed);
+  void StepUnit(Nanos elapsed);
+  TriggerMask Conditions();
+  Answer RunModel(const Pilot& pilot);
+  TriggerMask Judge(const Answer& answer, bool of_active);
+  void UpdateLatch(FallbackStatus& next);
+  void Drive(const Answer& answer, const StateRule& before, Nanos elapsed);
+  void Substitute(double dec_mps2, Nanos elapsed);
+  void HoldStill();
+  void CheckInvariants();
+  void Publish();
+  bool CommandIsZero() const;
+  bool MeasuredStanding(bool unknown_counts) const;
+
+  LatchState latch_;
+  Start start_ = Start::kNotAwaited;
+  InputBoard board_;
+  bool estop_seen_ = false;  // by any observation since the last tick
+  bool link_up_ = true;
+  std::optional<Nanos> now_;
+  std::optional<Nanos> standing_since_;
+
+  const Pilot* active_ = nullptr;
+  const Pilot* previous_ = nullptr;
+  std::shared_ptr<const UnitRules> rules_;       // of active_
+  std::shared_ptr<const UnitRules> tick_rules_;  // what tick_'s views point into
+  FallbackStatus status_;
+  std::optional<Freshness> freshness_;
+  std::optional<Separation> separation_;
+  std::optional<DeadlineWatch> deadline_;
+  std::optional<ConfidenceWatch> confidence_;
+  std::optional<ClampBudget> clamps_;
+  uint32_t previous_misses_ = 0;
+  bool previous_faulty_ = false;
+  Nanos transition_until_{};
+  std::vector<double> last_;      // last command driven
+  std::vector<double> last_raw_;  // the driving model's last answer
+  Enforcement enforcement_;
+  std::vector<double> wanted_;
+  Tick tick_;
+};
+
+}  // namespace agent::runtime

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "agent/runtime/envelope.h"
+#include "agent/runtime/policy.h"
+#include "agent/runtime/separation.h"
+
+namespace agent::runtime {
+
+// What one command is judged against.
+struct Situation {
+  std::span<const double> last;      // last command driven
+  std::span<const double> last_raw;  // the model's last answer; empty: none
+  double acc_s = 0;                  // time that may be used to accelerate: at most one period
+  double dec_s = 0;                  // time since the last command
+  bool degraded = false;
+  bool transition = false;
+  std::optional<Motion> motion;        // absent: not measured, or too old
+  std::span<const double> joints_rad;  // measured; empty: unknown
+};
+
+struct Enforcement {
+  std::vector<double> values;
+  std::vector<std::string_view> reasons;
+  bool clamped = false;  // as Tick::clamped
+};
+
+// Passes a finite command through the whole control policy: speed, acceleration and yaw limits,
+// caps of the situation, envelope and scan zones (twist2d), or position and velocity limits
+// (joints). For twist2d no magnitude rises and no sign changes. A non-finite or ill-sized command
+// comes out as standing still.
+void Enforce(const Policy& policy, const Separation& separation, std::span<const double> wanted,
+             const Situation& situation, Enforcement& result);
+
+// The last command after braking for `seconds` at `dec_mps2` on the same curve (joints: unchanged).
+void BrakeAlong(const Policy& policy, std::span<const double> last, double dec_mps2, double seconds,
+                std::vector<double>& values);
+
+}  // namespace agent::runtime

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "proto/robot.pb.h"
+
+namespace agent::runtime {
+
+using base::Nanos;
+
+// What is known about one channel's messages, whatever they hold.
+struct ChannelRecord {
+  bool seen = false;
+  uint64_t messages = 0;  // values taken
+  Nanos received{};       // of the newest value taken, on our monotonic clock
+  int64_t stamp_ns = 0;   // of the newest value taken, on the sender's clock
+  Nanos advanced{};       // when a stamp last rose
+  Nanos ahead{};          // newest stamp beyond our estimate of the sender's clock; <= 0: not ahead
+  uint64_t backward = 0;  // messages dropped because their stamp was before the one already here
+  uint64_t invalid = 0;   // messages dropped because a value was not finite or sizes did not fit
+
+ private:
+  friend class InputBoard;
+  int64_t judged_stamp_ns = 0;  // of the newest message, taken or not
+  Nanos least_delay{};          // least (received - stamp): our estimate of the clocks' offset
+  Nanos least_delay_at{};
+};
+
+struct SignalEntry {
+  std::string name;
+  ChannelRecord record;
+  double value = 0;
+};
+
+// The newest value of every channel and when it came. Values that are not finite are not taken (a
+// scan may hold non-finite ranges: no return), so that they grow stale instead. A channel's own
+// stamp of 0 means the packet's. One thread.
+class InputBoard {
+ public:
+  void Accept(const gatekeeper::v1::Observation& observation, Nanos received);
+
+  // Null when no message of this channel ever came. `channel`: scan, odom, image, imu, joints or a
+  // signal.
+  const ChannelRecord* Find(std::string_view channel) const;
+
+  const gatekeeper::v1::LaserScan& scan() const { return scan_; }
+  const gatekeeper::v1::Odometry& odom() const { return odom_; }
+  const gatekeeper::v1::Image& image() const { return image_; }
+  const gatekeeper::v1::Imu& imu() const { return imu_; }
+  const gatekeeper::v1::JointState& joints() const { return joints_; }
+  const SignalEntry* FindSignal(std::string_view name) const;
+
+  bool estop_pressed() const { return estop_pressed_; }  // newest observation
+  bool network_up() const { return network_up_; }  // newest observation; true before the first
+
+ private:
+  ChannelRecord scan_record_, odom_record_, image_record_, imu_record_, joints_record_;
+  gatekeeper::v1::LaserScan scan_;
+  gatekeeper::v1::Odometry odom_;
+  gatekeeper::v1::Image image_;
+  gatekeeper::v1::Imu imu_;
+  gatekeeper::v1::JointState joints_;
+  std::vector<SignalEntry> signals_;  // ascending by name
+  bool estop_pressed_ = false;
+  bool network_up_ = true;
+};
+
+// Share of beams with a finite range above 0; 0 for an empty scan.
+double ValidFraction(const gatekeeper::v1::LaserScan& scan);
+
+}  // namespace agent::runtime

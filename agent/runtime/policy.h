@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/base/clock.h"
+#include "agent/runtime/geometry.h"
+#include "agent/runtime/limits.h"
+#include "proto/policy.pb.h"
+
+namespace agent::runtime {
+
+using base::Nanos;
+
+// Index into Policy::triggers(), and into the triggers of every Fallback compiled with that policy.
+using TriggerIndex = size_t;
+// A set of triggers, bit i for index i.
+using TriggerMask = uint64_t;
+inline constexpr size_t kMaxTriggers = 64;
+inline constexpr TriggerMask MaskOf(TriggerIndex i) { return TriggerMask{1} << i; }
+
+enum class CommandType { kTwist2d, kJoints };
+
+struct CommandShape {
+  CommandType type = CommandType::kTwist2d;
+  double rate_hz = 0;
+  Nanos period{};
+  std::vector<std::string> fields;  // twist2d: vx_mps, wz_radps
+};
+
+struct InputLimits {
+  std::string channel;
+  bool required = false;
+  TriggerIndex trigger = 0;
+  Nanos max_age{};
+  Nanos max_future{};
+  Nanos stuck_after{};
+  double min_valid_fraction = 0;
+  std::string reason;  // "input:scan"
+};
+
+struct DeadlineLimits {
+  Nanos hard{};
+  uint32_t max_consecutive = 0;
+  uint32_t window_ticks = 0;
+  uint32_t window_max = 0;
+  TriggerIndex trigger = 0;
+};
+
+struct ConfidenceLimits {
+  double enter_below = 0;
+  double leave_above = 0;
+  Nanos leave_hold{};
+  TriggerIndex trigger = 0;
+};
+
+struct ClampBudgetLimits {
+  uint32_t window_ticks = 0;
+  uint32_t max_clamped = 0;  // more than this many clamped ticks in the window raise the trigger
+  TriggerIndex trigger = 0;
+};
+
+struct TwistLimits {
+  double vx_max_mps = 0;
+  double vx_min_mps = 0;
+  SpeedCurve wz_abs_max_radps;
+  SpeedCurve acc_max_mps2;
+  SpeedCurve dec_max_mps2;
+  double wz_acc_max_radps2 = 0;
+};
+
+struct TransitionCaps {
+  Nanos duration{};
+  double vx_max_mps = 0;
+  double acc_max_mps2 = 0;
+};
+
+struct DegradedCaps {
+  double vx_max_mps = 0;
+  double wz_abs_max_radps = 0;
+};
+
+enum class ZoneKind { kInclusion, kExclusion, kSpeed };
+
+struct MapZone {
+  std::string id;
+  ZoneKind kind = ZoneKind::kInclusion;
+  Region region;
+  double margin_m = 0;
+  double vx_max_mps = 0;     // kSpeed
+  TriggerIndex trigger = 0;  // kInclusion, kExclusion
+  std::string reason;        // "envelope:hall" or "speed_zone:dock"
+};
+
+struct ScanZone {
+  std::string id;
+  bool stop = false;  // otherwise: caps vx at vx_max_mps
+  Region region;
+  uint32_t min_points = 0;
+  uint32_t trigger_consecutive = 0;  // scans
+  uint32_t release_consecutive = 0;  // scans
+  double vx_max_mps = 0;
+  std::string reason;  // "stop_zone:front" or "slow_zone:around"
+};
+
+struct JointLimits {
+  double q_min_rad = 0;
+  double q_max_rad = 0;
+  double qd_abs_max_radps = 0;
+};
+
+// A control policy, checked and compiled: everything a tick needs, nothing it must look up by name.
+// Immutable, so it may be shared by threads.
+class Policy {
+ public:
+  // kInvalidArgument, whose text begins with the document path in brackets:
+  // "[limits.nominal.vx_max_mps] must be above 0, because ...".
+  static absl::StatusOr<Policy> Compile(const gatekeeper::v1::ControlPolicy& document);
+
+  const std::string& id() const { return id_; }
+  uint32_t version() const { return version_; }
+  const CommandShape& command() const { return command_; }
+  const std::vector<InputLimits>& inputs() const { return inputs_; }  // by channel name, ascending
+  const InputLimits* FindInput(const std::string& channel) const;
+  const DeadlineLimits& deadline() const { return deadline_; }
+  TriggerIndex nonfinite_trigger() const { return nonfinite_trigger_; }
+  const std::optional<ConfidenceLimits>& confidence() const { return confidence_; }
+  const ClampBudgetLimits& clamp_budget() const { return clamp_budget_; }
+  // twist2d only; for joints these are empty and never read.
+  const TwistLimits& nominal() const { return nominal_; }
+  const TransitionCaps& transition() const { return transition_; }
+  const std::optional<DegradedCaps>& degraded() const { return degraded_; }
+  const std::vector<MapZone>& envelope() const { return envelope_; }
+  const std::vector<ScanZone>& separation() const { return separation_; }
+  const std::vector<JointLimits>& joints() const { return joints_; }  // in the order of the fields
+  // Every trigger that this policy can raise, in order of first mention.
+  const std::vector<std::string>& triggers() const { return triggers_; }
+
+ private:
+  friend class PolicyCompiler;  // the one maker
+  Policy() = default;
+
+  std::string id_;
+  uint32_t version_ = 0;
+  CommandShape command_;
+  std::vector<InputLimits> inputs_;
+  DeadlineLimits deadline_;
+  TriggerIndex nonfinite_trigger_ = 0;
+  std::optional<ConfidenceLimits> confidence_;
+  ClampBudgetLimits clamp_budget_;
+  TwistLimits nominal_;
+  TransitionCaps transition_;
+  std::optional<DegradedCaps> degraded_;
+  std::vector<MapZone> envelope_;
+  std::vector<ScanZone> separation_;
+  std::vector<JointLimits> joints_;
+  std::vector<std::string> triggers_;
+};
+
+}  // namespace agent::runtime

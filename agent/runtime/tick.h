@@ -1,0 +1,44 @@
+#pragma once
+
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "proto/robot.pb.h"
+#include "proto/verdict.pb.h"
+
+namespace agent::runtime {
+
+using base::Nanos;
+
+// One control tick: the command, the verdict and why. Views point into the rules of the tick, which
+// the Controller keeps until its next Step.
+struct Tick {
+  Nanos now{};
+  std::vector<double> raw;       // what the model asked for; empty: no usable answer
+  std::vector<double> enforced;  // what the robot shall do
+  bool stop = false;             // hold the brake
+  std::string state;
+  std::vector<std::string_view> triggers;  // active ones, in the order of the rules
+  std::vector<std::string_view> reasons;   // why enforced differs from raw, e.g. "envelope:hall"
+  // The policy had to hold the model back: a bound, its own step from the last answer, or the
+  // envelope. Caps of the situation (transition, degraded, speed and scan zones) are not the
+  // model's doing.
+  bool clamped = false;
+  bool deadline_missed = false;
+  bool nonfinite = false;
+  bool model_fault = false;  // a trigger of layer model holds a state other than the nominal one
+  double confidence = 1;
+  double clearance_m =
+      std::numeric_limits<double>::quiet_NaN();  // of the centre, to the nearest edge
+  Nanos infer{};       // as Model::took() tells; zero where nobody measures
+  std::string digest;  // of the unit whose rules (and model, in model states) made the command; may
+                       // be empty
+};
+
+gatekeeper::v1::TickRecord ToRecord(const Tick& tick);
+gatekeeper::v1::Command ToCommand(const Tick& tick, uint64_t seq, int64_t stamp_ns);
+
+}  // namespace agent::runtime
