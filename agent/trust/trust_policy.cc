@@ -1,0 +1,118 @@
+#include "agent/trust/trust_policy.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+#include "agent/base/status_macros.h"
+#include "agent/base/strict_json.h"
+#include "agent/trust/json_fields.h"
+
+namespace agent::trust {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kMaxTrustBytes = 64 * 1024;
+constexpr size_t kMaxTextBytes = 256;
+constexpr char kSchema[] = "trust/1";
+
+const char* ClassName(KeyClass key_class) {
+  return key_class == KeyClass::kBuild ? "build" : "gate";
+}
+
+absl::Status Refuse(const std::string& why) {
+  return absl::InvalidArgumentError("trust.json: " + why);
+}
+
+absl::Status CheckText(const std::string& text, const char* field) {
+  if (!text.empty() && text.size() <= kMaxTextBytes) return absl::OkStatus();
+  return Refuse(
+      absl::StrFormat("%s has %d bytes; wanted 1 to %d", field, text.size(), kMaxTextBytes));
+}
+
+absl::StatusOr<TrustedKey> ReadKey(const Json& entry) {
+  if (!HasFields(entry, {"class", "name", "pem"}) || !entry["class"].is_string() ||
+      !entry["name"].is_string() || !entry["pem"].is_string()) {
+    return Refuse("each key wants exactly class, name and pem, all text");
+  }
+  const std::string key_class = entry["class"].get<std::string>();
+  if (key_class != "build" && key_class != "gate") {
+    return Refuse("key class '" + key_class + "' is unknown; wanted build or gate");
+  }
+  const std::string name = entry["name"].get<std::string>();
+  const absl::StatusOr<PublicKey> key = PublicKey::FromPem(entry["pem"].get<std::string>());
+  if (!key.ok()) return Refuse("key '" + name + "': " + std::string(key.status().message()));
+  return TrustedKey{key_class == "build" ? KeyClass::kBuild : KeyClass::kGate, name, *key};
+}
+
+}  // namespace
+
+absl::StatusOr<TrustPolicy> TrustPolicy::Make(std::vector<TrustedKey> keys, std::string verifier_id,
+                                              std::string level) {
+  RETURN_IF_ERROR(CheckText(verifier_id, "verifier_id"));
+  RETURN_IF_ERROR(CheckText(level, "level"));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    RETURN_IF_ERROR(CheckText(keys[i].name, "the name of a key"));
+    for (size_t j = 0; j < i; ++j) {
+      if (keys[i].key == keys[j].key) {
+        return Refuse(absl::StrFormat(
+            "'%s' (%s) and '%s' (%s) are the same key; each key stands once, in one class",
+            keys[j].name, ClassName(keys[j].key_class), keys[i].name,
+            ClassName(keys[i].key_class)));
+      }
+    }
+  }
+  TrustPolicy policy;
+  policy.keys_ = std::move(keys);
+  policy.verifier_id_ = std::move(verifier_id);
+  policy.level_ = std::move(level);
+  for (const KeyClass key_class : {KeyClass::kBuild, KeyClass::kGate}) {
+    if (policy.Keys(key_class).empty()) {
+      return Refuse(
+          absl::StrFormat("no key of class %s; wanted at least one", ClassName(key_class)));
+    }
+  }
+  return policy;
+}
+
+absl::StatusOr<TrustPolicy> TrustPolicy::Parse(std::string_view bytes) {
+  if (bytes.size() > kMaxTrustBytes) {
+    return Refuse(absl::StrFormat("%d bytes; at most %d are read", bytes.size(), kMaxTrustBytes));
+  }
+  ASSIGN_OR_RETURN(const Json json, base::ParseStrictJson(bytes, "trust.json"));
+  if (!HasFields(json, {"schema", "keys", "verifier_id", "level"})) {
+    return Refuse("wanted exactly the fields schema, keys, verifier_id and level");
+  }
+  if (!IsText(json["schema"], kSchema)) return Refuse("wanted schema trust/1");
+  if (!json["keys"].is_array() || !json["verifier_id"].is_string() || !json["level"].is_string()) {
+    return Refuse("keys wants a list; verifier_id and level want text");
+  }
+  std::vector<TrustedKey> keys;
+  for (const Json& entry : json["keys"]) {
+    ASSIGN_OR_RETURN(TrustedKey key, ReadKey(entry));
+    keys.push_back(std::move(key));
+  }
+  return Make(std::move(keys), json["verifier_id"].get<std::string>(),
+              json["level"].get<std::string>());
+}
+
+std::string TrustPolicy::ToJson() const {
+  Json keys = Json::array();
+  for (const TrustedKey& key : keys_) {
+    keys.push_back(
+        {{"class", ClassName(key.key_class)}, {"name", key.name}, {"pem", key.key.Pem()}});
+  }
+  return base::CanonicalJson(
+      {{"schema", kSchema}, {"keys", keys}, {"verifier_id", verifier_id_}, {"level", level_}});
+}
+
+std::vector<PublicKey> TrustPolicy::Keys(KeyClass key_class) const {
+  std::vector<PublicKey> keys;
+  for (const TrustedKey& key : keys_) {
+    if (key.key_class == key_class) keys.push_back(key.key);
+  }
+  return keys;
+}
+
+}  // namespace agent::trust
