@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -58,12 +59,13 @@ class WorkerChannel {
   bool WaitLoaded(Nanos deadline) const;
   // Asks for a run on what stands in the inputs; a request still in work is superseded.
   uint32_t Post();
-  // kDone: the outputs are the answer to request `sequence`. kDeadlineMissed: none by `deadline`
-  // (CLOCK_MONOTONIC, as SystemClock). kFailed: the run failed, or the channel was abandoned.
+  // kDone: the outputs are the answer to request `sequence`. kDeadlineMissed: none there when
+  // `deadline` (CLOCK_MONOTONIC, as SystemClock) had passed. kFailed: the run failed, or the
+  // channel was abandoned.
   RunOutcome WaitAnswer(uint32_t sequence, Nanos deadline) const;
   // The worker is gone: ends every present and future wait at once. Async-signal-safe, any thread.
   void Abandon();
-  bool abandoned() const;
+  bool abandoned() const { return abandoned_; }
 
   // --- worker ---
   // Blocks until a request newer than `last` (0 at first) stands; returns its sequence number.
@@ -74,9 +76,9 @@ class WorkerChannel {
  private:
   struct Header;
 
-  WorkerChannel(UniqueFd fd, void* memory, size_t size, ModelSignature signature);
-  static absl::StatusOr<WorkerChannel> MapAs(UniqueFd fd, size_t size, ModelSignature signature);
-  Header* header() const { return static_cast<Header*>(memory_); }
+  // `memory` is the whole mapped segment, of the size that `signature` needs.
+  WorkerChannel(UniqueFd fd, void* memory, ModelSignature signature);
+  Header& header() const;
 
   UniqueFd fd_;
   void* memory_;
@@ -85,6 +87,7 @@ class WorkerChannel {
   std::vector<std::span<float>> inputs_;
   std::vector<std::span<float>> outputs_;
   uint32_t posted_ = 0;
+  std::atomic<bool> abandoned_ = false;
 };
 
 }  // namespace agent::base
