@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "agent/base/model.h"
+
+namespace agent::inference {
+
+// Where the library is looked for: environment GATEKEEPER_ONNXRUNTIME (the library's file or a
+// folder with lib/libonnxruntime.so.1), else the place known when this program was built.
+std::string DefaultLibraryPath();
+
+// ONNX Runtime, opened at run time: its symbols carry a version node per release, so that a linked
+// program would run with one release only. Any release that knows API 21 (1.21 and later) will do.
+// CPU only, one thread, no spinning, all graph optimisations, nothing written to disk, no
+// telemetry.
+class OnnxRuntime : public std::enable_shared_from_this<OnnxRuntime> {
+ public:
+  // Sets ORT_DISABLE_TELEMETRY=1 before the library starts, so call it before other threads read
+  // the environment. kNotFound: no such library, or it cannot be opened. kInvalidArgument: it is
+  // not ONNX Runtime (symbol OrtGetApiBase missing). kFailedPrecondition: a release without API 21.
+  // The library is never closed again: its threads and destructors do not survive that.
+  static absl::StatusOr<std::shared_ptr<OnnxRuntime>> Open(const std::string& library_path);
+  ~OnnxRuntime();
+
+  // Scans, loads and warms the model (kWarmUpRuns runs on zeros). kInvalidArgument names what the
+  // scan found, what ONNX Runtime said, or the tensor that differs with the shape found and wanted.
+  // A free dimension of the model takes the wanted size; a flat wanted shape [1,n] also fits a
+  // model tensor of any shape that holds n elements. Outputs that are not wanted are not computed
+  // for us; inputs must be wanted, all of them. The model keeps this runtime alive; `onnx_bytes`
+  // may go.
+  //
+  // Its Run cannot be interrupted: it returns when the model is done, and reports kDeadlineMissed
+  // when that took longer than the budget (the outputs are then NaN, never the late answer).
+  // Whoever must answer in time whatever the model does runs it in a worker process.
+  absl::StatusOr<std::unique_ptr<base::Model>> Load(std::string_view onnx_bytes,
+                                                    const base::ModelSignature& wanted) const;
+
+  // What decides the bits of an answer: release and commit of the library, execution provider,
+  // optimisation level, threads, instruction set. Outputs are compared exactly only within one key.
+  const std::string& numerics_key() const;
+
+  static constexpr int kWarmUpRuns = 5;  // the first run costs up to 7 times a steady one
+
+ private:
+  struct Library;
+  explicit OnnxRuntime(std::unique_ptr<Library> library);
+  std::unique_ptr<Library> library_;
+};
+
+}  // namespace agent::inference
