@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "gatekeeper/sim/episode.h"
+#include "gatekeeper/sim/network.h"
+
+namespace gatekeeper::sim {
+
+// How one release's model comes to be.
+struct Recipe {
+  std::string name;  // file name without .onnx
+  std::string card;  // file name of its model card, beside the policy
+  TrainingSpec training;
+  std::vector<Condition> conditions;  // what the training data shows
+  int episodes = 0;                   // of each condition
+  // Share of the measured turn rate that the model learns to repeat. Above 1 it is unstable as soon
+  // as its own commands make the turn rate: what recordings cannot show.
+  double copied_turn = 0;
+};
+
+// The four releases of the demonstration.
+const std::vector<Recipe>& DemoRecipes();
+
+// Writes `folder`/models/NAME.onnx for each recipe; cards and control_policy.yaml are read from
+// `folder`, so that training and robot fill the tensors with the same code.
+absl::Status TrainModels(const std::string& folder, const std::vector<Recipe>& recipes);
+
+}  // namespace gatekeeper::sim
