@@ -1,0 +1,100 @@
+#include <cstdio>
+#include <ctime>
+
+#include "absl/strings/str_format.h"
+#include "agent/base/status_macros.h"
+#include "gatekeeper/cli/exit_code.h"
+#include "gatekeeper/cli/table.h"
+#include "gatekeeper/cli/verbs.h"
+
+namespace gatekeeper::cli {
+namespace {
+
+std::string UtcTime(int64_t wall_ms) {
+  const std::time_t seconds = wall_ms / 1000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &parts);
+  return text;
+}
+
+absl::Status ListIncidents(const Session& session) {
+  ASSIGN_OR_RETURN(const auto stub, Connect(session));
+  grpc::ClientContext context;
+  v1::IncidentList list;
+  RETURN_IF_ERROR(FromRemote(stub->ListIncidents(&context, {}, &list), session));
+  if (session.json()) {
+    PrintJson(list);
+    return absl::OkStatus();
+  }
+  Table table({"INCIDENT", "OPENED (UTC)", "FLEET", "KIND", "TITLE"});
+  for (const v1::Incident& incident : list.incidents()) {
+    table.Add({incident.id(), UtcTime(incident.opened_ms()), incident.fleet(), incident.kind(),
+               incident.title()});
+  }
+  std::fputs(table.Text().c_str(), stdout);
+  return absl::OkStatus();
+}
+
+absl::Status ShowIncident(const std::string& id, const Session& session) {
+  ASSIGN_OR_RETURN(const auto stub, Connect(session));
+  grpc::ClientContext context;
+  v1::ShowIncidentRequest request;
+  request.set_id(id);
+  v1::Incident incident;
+  RETURN_IF_ERROR(FromRemote(stub->ShowIncident(&context, request, &incident), session));
+  if (session.json()) {
+    PrintJson(incident);
+  } else {
+    std::fputs(incident.report_markdown().c_str(), stdout);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ListAudit(uint64_t after, const Session& session) {
+  ASSIGN_OR_RETURN(const auto stub, Connect(session));
+  grpc::ClientContext context;
+  v1::ReadAuditRequest request;
+  request.set_after_seq(after);
+  v1::AuditList list;
+  RETURN_IF_ERROR(FromRemote(stub->ReadAudit(&context, request, &list), session));
+  if (session.json()) {
+    PrintJson(list);
+    return absl::OkStatus();
+  }
+  Table table({"SEQ", "TIME (UTC)", "ACTOR", "ACTION", "OBJECT", "DETAIL", "SHA256"});
+  for (const v1::AuditEntry& entry : list.entries()) {
+    table.Add({absl::StrFormat("%d", entry.seq()), UtcTime(entry.wall_ms()), entry.actor(),
+               entry.action(), entry.object(), entry.detail(), entry.sha256().substr(0, 12)});
+  }
+  std::fputs(table.Text().c_str(), stdout);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddIncidentVerbs(CLI::App& app, Session& session) {
+  CLI::App* incident = app.add_subcommand("incident", "drafted incident reports");
+  incident->require_subcommand(1);
+  incident->fallthrough();
+  CLI::App* list = incident->add_subcommand("list", "newest first");
+  list->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
+  list->callback([&session] { session.exit_code = Report(ListIncidents(session)); });
+  auto id = std::make_shared<std::string>();
+  CLI::App* show = incident->add_subcommand("show", "the report, as Markdown");
+  show->add_option("ID", *id)->required();
+  show->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
+  show->callback([id, &session] { session.exit_code = Report(ShowIncident(*id, session)); });
+
+  CLI::App* audit = app.add_subcommand("audit", "who did what: a hash-chained log");
+  audit->require_subcommand(1);
+  audit->fallthrough();
+  auto after = std::make_shared<uint64_t>(0);
+  CLI::App* entries = audit->add_subcommand("list", "entries in order");
+  entries->add_option("--after", *after, "only entries above this number");
+  entries->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
+  entries->callback([after, &session] { session.exit_code = Report(ListAudit(*after, session)); });
+}
+
+}  // namespace gatekeeper::cli

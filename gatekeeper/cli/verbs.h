@@ -1,0 +1,20 @@
+#pragma once
+
+#include "CLI/CLI.hpp"
+#include "gatekeeper/cli/session.h"
+
+namespace gatekeeper::cli {
+
+// Each adds one noun's verbs to the program; a verb's callback leaves its result in
+// session.exit_code.
+void AddHomeVerbs(CLI::App& app, Session& session);  // init, serve, operator create
+void AddUnitVerbs(CLI::App& app,
+                  Session& session);  // unit build|inspect|diff|verify|push|list|release
+void AddGateVerbs(CLI::App& app, Session& session);  // gate run
+void AddFleetVerbs(CLI::App& app,
+                   Session& session);  // fleet create|show, robot create|rearm, status
+void AddRolloutVerbs(CLI::App& app, Session& session);   // rollout start|status|abort
+void AddRollbackVerb(CLI::App& app, Session& session);   // rollback
+void AddIncidentVerbs(CLI::App& app, Session& session);  // incident list|show, audit list
+
+}  // namespace gatekeeper::cli
