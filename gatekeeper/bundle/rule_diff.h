@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "gatekeeper/bundle/ungated_unit.h"
+
+namespace gatekeeper::bundle {
+
+enum class Effect {
+  kLooser,     // allows something that was not allowed before: wants a second pair of eyes
+  kTighter,    // allows less
+  kDifferent,  // neither can be said
+};
+
+struct RuleChange {
+  Effect effect = Effect::kDifferent;
+  std::string document;  // model card, control policy, fallback rules
+  std::string path;      // limits.nominal.vx_max_mps, envelope.stairs.circle_m.r, ...
+  std::string before;    // "-" when it was not there
+  std::string after;
+};
+
+struct UnitDiff {
+  std::vector<RuleChange> rules;       // looser first
+  std::vector<std::string> artifacts;  // files whose bytes differ, with both digests
+  bool same() const { return rules.empty() && artifacts.empty(); }
+};
+
+// What changes for a robot that goes from `before` to `after`, told by meaning: lists of named
+// things (zones, triggers) are compared by name, so that order and comments do not count.
+absl::StatusOr<UnitDiff> DiffUnits(const UngatedUnit& before, const UngatedUnit& after);
+
+}  // namespace gatekeeper::bundle

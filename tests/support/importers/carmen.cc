@@ -1,0 +1,219 @@
+#include "tests/support/importers/carmen.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <numbers>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "agent/base/status_macros.h"
+#include "agent/recording/observation_writer.h"
+#include "tests/support/importers/archive.h"
+
+namespace tests {
+namespace {
+
+namespace v1 = ::gatekeeper::v1;
+using agent::base::Nanos;
+using agent::recording::ObservationWriter;
+
+constexpr double kNoReturn = 81.8;  // metres; the scanner's largest code is 81.83 or 81.91
+constexpr Nanos kMotionWindow{
+    500'000'000};  // poses come at 5 Hz in bursts; shorter windows see the bursts
+
+struct Pose {
+  double x, y, yaw;
+  bool operator==(const Pose&) const = default;
+};
+
+struct Motion {
+  double vx_mps = 0;
+  double wz_radps = 0;
+};
+
+struct OdomLine {
+  Pose pose;
+  Motion motion;
+  double stamp_s;
+};
+
+struct ScanLine {
+  std::vector<double> ranges;
+  Pose corrected;
+  double stamp_s;
+};
+
+// The numbers of a line behind its first word, up to the host name in place of the last but one.
+absl::StatusOr<std::vector<double>> Numbers(absl::string_view line) {
+  std::vector<absl::string_view> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+  if (words.size() < 3) return absl::DataLossError("a CARMEN line is cut off");
+  words.erase(words.end() - 2);
+  words.erase(words.begin());
+  std::vector<double> numbers;
+  for (const absl::string_view word : words) {
+    double number = 0;
+    if (!absl::SimpleAtod(word, &number))
+      return absl::DataLossError("a CARMEN line holds " + std::string(word) + " for a number");
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+// ODOM x y theta tv rv accel ipc_timestamp host logger_timestamp
+absl::StatusOr<OdomLine> ParseOdom(absl::string_view line) {
+  ASSIGN_OR_RETURN(const std::vector<double> n, Numbers(line));
+  if (n.size() != 8) return absl::DataLossError("an ODOM line has not 10 words");
+  return OdomLine{{n[0], n[1], n[2]}, {n[3], n[4]}, n[7]};
+}
+
+// FLASER count ranges... x y theta odom_x odom_y odom_theta ipc_timestamp host logger_timestamp
+absl::StatusOr<ScanLine> ParseScan(absl::string_view line) {
+  ASSIGN_OR_RETURN(const std::vector<double> n, Numbers(line));
+  if (n.empty() || n[0] < 1 || static_cast<double>(n.size()) != n[0] + 9)
+    return absl::DataLossError("a FLASER line has not as many words as its count says");
+  const size_t count = n.size() - 9;
+  const auto beams = n.begin() + 1;
+  const auto poses = beams + static_cast<std::ptrdiff_t>(count);
+  return ScanLine{{beams, poses}, {poses[0], poses[1], poses[2]}, n.back()};
+}
+
+// Motion from the poses of the last half second, in the body frame at its start.
+class MotionFromPoses {
+ public:
+  Motion Add(Nanos at, const Pose& pose) {
+    poses_.push_back({at, pose});
+    while (poses_.size() > 2 && at - poses_[1].at >= kMotionWindow) poses_.pop_front();
+    const auto& [from, start] = poses_.front();
+    const double dt = std::chrono::duration<double>(at - from).count();
+    if (at - from < kMotionWindow) return {};
+    const double dx = pose.x - start.x;
+    const double dy = pose.y - start.y;
+    return {(dx * std::cos(start.yaw) + dy * std::sin(start.yaw)) / dt,
+            std::remainder(pose.yaw - start.yaw, 2 * std::numbers::pi) / dt};
+  }
+
+ private:
+  struct Timed {
+    Nanos at;
+    Pose pose;
+  };
+  std::deque<Timed> poses_;
+};
+
+int64_t StampNs(double stamp_s) { return std::llround(stamp_s * 1e9); }
+
+class Import {
+ public:
+  Import(ObservationWriter& out, bool has_motion) : out_(out), has_motion_(has_motion) {}
+
+  absl::Status Scan(const ScanLine& line) {
+    Receive(line.stamp_s);
+    v1::Observation packet = PacketAt(line.stamp_s);
+    v1::LaserScan& scan = *packet.mutable_scan();
+    scan.set_stamp_ns(StampNs(line.stamp_s));
+    scan.set_angle_min_rad(-std::numbers::pi / 2);
+    const double degrees = line.ranges.size() > 181 ? 0.5 : 1.0;
+    scan.set_angle_increment_rad(degrees * std::numbers::pi / 180);
+    for (const double range : line.ranges)
+      scan.add_ranges_m(range < kNoReturn ? static_cast<float>(range)
+                                          : std::numeric_limits<float>::infinity());
+    ++counts_.scans;
+    return out_.Write(packet, received_);
+  }
+
+  absl::Status Odom(const OdomLine& line) {
+    Receive(line.stamp_s);
+    const Motion derived = motion_.Add(received_, line.pose);
+    const Motion motion = has_motion_ ? line.motion : derived;
+    v1::Observation packet = PacketAt(line.stamp_s);
+    *packet.mutable_odom() = Odometry(line, motion);
+    ++counts_.odometry;
+    RETURN_IF_ERROR(out_.Write(packet, received_));
+    v1::Command driven;
+    driven.set_stamp_ns(StampNs(line.stamp_s));
+    driven.add_values(motion.vx_mps);
+    driven.add_values(motion.wz_radps);
+    return out_.Write(driven, received_);
+  }
+
+  absl::Status Corrected(const OdomLine& line) {
+    ++counts_.corrected;
+    return out_.WriteMessage("/odom_corrected", Odometry(line, {}), received_);
+  }
+
+  const CarmenCounts& counts() const { return counts_; }
+
+ private:
+  void Receive(double stamp_s) { received_ = std::max(received_, Nanos(StampNs(stamp_s))); }
+
+  static v1::Observation PacketAt(double stamp_s) {
+    v1::Observation packet;
+    packet.set_stamp_ns(StampNs(stamp_s));
+    packet.set_network_up(true);
+    return packet;
+  }
+
+  static v1::Odometry Odometry(const OdomLine& line, const Motion& motion) {
+    v1::Odometry odom;
+    odom.set_stamp_ns(StampNs(line.stamp_s));
+    odom.set_x_m(line.pose.x);
+    odom.set_y_m(line.pose.y);
+    odom.set_yaw_rad(line.pose.yaw);
+    odom.set_vx_mps(motion.vx_mps);
+    odom.set_wz_radps(motion.wz_radps);
+    return odom;
+  }
+
+  ObservationWriter& out_;
+  bool has_motion_;
+  MotionFromPoses motion_;
+  Nanos received_{0};
+  CarmenCounts counts_;
+};
+
+absl::StatusOr<bool> HasMotion(const std::vector<absl::string_view>& lines) {
+  for (const absl::string_view line : lines) {
+    if (!absl::StartsWith(line, "ODOM ")) continue;
+    ASSIGN_OR_RETURN(const OdomLine odom, ParseOdom(line));
+    if (odom.motion.vx_mps != 0 || odom.motion.wz_radps != 0) return true;
+  }
+  return false;
+}
+
+absl::Status ImportLines(const std::vector<absl::string_view>& lines, Import& import) {
+  std::optional<Pose> corrected;  // of the scan just before
+  for (const absl::string_view line : lines) {
+    if (absl::StartsWith(line, "FLASER ")) {
+      ASSIGN_OR_RETURN(const ScanLine scan, ParseScan(line));
+      RETURN_IF_ERROR(import.Scan(scan));
+      corrected = scan.corrected;
+    } else if (absl::StartsWith(line, "ODOM ")) {
+      ASSIGN_OR_RETURN(const OdomLine odom, ParseOdom(line));
+      RETURN_IF_ERROR(odom.pose == corrected ? import.Corrected(odom) : import.Odom(odom));
+      corrected.reset();
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<CarmenCounts> ImportCarmen(const std::string& log_gz, const std::string& mcap) {
+  ASSIGN_OR_RETURN(const std::string text, ReadGzip(log_gz));
+  const std::vector<absl::string_view> lines =
+      absl::StrSplit(absl::string_view(text.data(), text.size()), '\n', absl::SkipEmpty());
+  ASSIGN_OR_RETURN(const bool has_motion, HasMotion(lines));
+  ASSIGN_OR_RETURN(ObservationWriter out, ObservationWriter::Create(mcap));
+  Import import(out, has_motion);
+  RETURN_IF_ERROR(ImportLines(lines, import));
+  RETURN_IF_ERROR(out.Close());
+  return import.counts();
+}
+
+}  // namespace tests
