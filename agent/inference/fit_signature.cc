@@ -30,13 +30,22 @@ bool FitsByDimension(const Shape& found, const Shape& wanted) {
                     [](int64_t f, int64_t w) { return f == w || f < 0; });
 }
 
-// The found shape with a free leading (batch) dimension taken as 1, if it then has `elements`.
-std::optional<Shape> FitsByCount(Shape found, size_t elements) {
+// Beyond it a shape is an attack or a mistake: 256 MiB of floats in one tensor.
+constexpr size_t kMostElements = size_t{1} << 26;
+
+// The found shape with a free leading (batch) dimension taken as 1, if it then has the elements: an
+// output may have more, which nothing is bound to.
+std::optional<Shape> FitsByCount(Shape found, size_t wanted, Side side) {
   if (!found.empty() && found[0] < 0) found[0] = 1;
-  if (std::any_of(found.begin(), found.end(), [](int64_t d) { return d < 1; })) return std::nullopt;
-  const base::TensorSpec tensor{.name = "", .shape = found};
-  if (tensor.elements() != elements) return std::nullopt;
-  return found;
+  size_t elements = 1;
+  for (const int64_t dimension : found) {
+    if (dimension < 1 || static_cast<size_t>(dimension) > kMostElements / elements) {
+      return std::nullopt;
+    }
+    elements *= static_cast<size_t>(dimension);
+  }
+  const bool fits = side == Side::kInput ? elements == wanted : elements >= wanted;
+  return fits ? std::optional(std::move(found)) : std::nullopt;
 }
 
 absl::StatusOr<Shape> Fit(const FoundTensor& found, const base::TensorSpec& wanted, Side side) {
@@ -44,7 +53,7 @@ absl::StatusOr<Shape> Fit(const FoundTensor& found, const base::TensorSpec& want
     // Rank 0 also stands for a shape the file leaves open: the warm-up run proves or refuses it.
     if (found.shape.empty() || FitsByDimension(found.shape, wanted.shape)) return wanted.shape;
     if (IsFlat(wanted.shape)) {
-      if (auto shape = FitsByCount(found.shape, wanted.elements())) return *std::move(shape);
+      if (auto shape = FitsByCount(found.shape, wanted.elements(), side)) return *std::move(shape);
     }
   }
   return absl::InvalidArgumentError(absl::StrFormat("%s '%s': found %s, wanted %s", Name(side),

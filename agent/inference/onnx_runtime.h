@@ -29,9 +29,9 @@ class OnnxRuntime : public std::enable_shared_from_this<OnnxRuntime> {
   // Scans, loads and warms the model (kWarmUpRuns runs on zeros). kInvalidArgument names what the
   // scan found, what ONNX Runtime said, or the tensor that differs with the shape found and wanted.
   // A free dimension of the model takes the wanted size; a flat wanted shape [1,n] also fits a
-  // model tensor of any shape that holds n elements. Outputs that are not wanted are not computed
-  // for us; inputs must be wanted, all of them. The model keeps this runtime alive; `onnx_bytes`
-  // may go.
+  // model tensor of any shape that holds n elements (an output: n or more, of which the first n are
+  // shown). Outputs that are not wanted are not computed for us; inputs must be wanted, all of
+  // them. The model keeps this runtime alive; `onnx_bytes` may go.
   //
   // Its Run cannot be interrupted: it returns when the model is done, and reports kDeadlineMissed
   // when that took longer than the budget (the outputs are then NaN, never the late answer).

@@ -51,12 +51,13 @@ absl::Status OrtModel::Bind(Side side) {
   for (size_t i = 0; i < wanted.size(); ++i) {
     Tensor tensor;
     tensor.elements = wanted[i].elements();
-    tensor.buffer.reset(new (kAlignment) float[tensor.elements]());
+    const size_t held = base::TensorSpec{.name = "", .shape = shapes[i]}.elements();
+    tensor.buffer.reset(new (kAlignment) float[held]());
     OrtValue* raw = nullptr;
     RETURN_IF_ERROR(ToStatus(
         api_, api_.CreateTensorWithDataAsOrtValue(
-                  memory.get(), tensor.buffer.get(), tensor.elements * sizeof(float),
-                  shapes[i].data(), shapes[i].size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &raw)));
+                  memory.get(), tensor.buffer.get(), held * sizeof(float), shapes[i].data(),
+                  shapes[i].size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &raw)));
     values_.emplace_back(raw, api_.ReleaseValue);
     if (is_input) input_values_.push_back(raw);
     if (!is_input) output_values_.push_back(raw);

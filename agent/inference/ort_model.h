@@ -36,7 +36,7 @@ class OrtModel final : public base::Model {
   };
   struct Tensor {
     std::unique_ptr<float[], AlignedFree> buffer;
-    size_t elements = 0;
+    size_t elements = 0;  // wanted; the model's own tensor may go on behind them
     std::span<float> floats() const { return {buffer.get(), elements}; }
   };
   using Value = OrtHandle<OrtValue>;

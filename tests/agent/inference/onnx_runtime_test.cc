@@ -138,6 +138,25 @@ TEST_F(OnnxRuntimeTest, FitsAFlatWantedShapeOntoAnyShapeOfThatManyElements) {
                                     HasSubstr("'scan': found float32[1,3], wanted float32[3,1]")));
 }
 
+TEST_F(OnnxRuntimeTest, ShowsTheFirstElementsOfALongerOutput) {
+  TestModel source = tests::LinearPolicy();
+  source.signature.outputs[0].shape = {1, 1};
+  ASSERT_OK_AND_ASSIGN(const auto model, Load(source));
+  ASSERT_EQ(model->Run(10s), RunOutcome::kDone);
+  EXPECT_THAT(model->output(0), ElementsAre(0.5F));
+}
+
+TEST_F(OnnxRuntimeTest, RefusesAnOutputThatClaimsTerabytes) {
+  const gatekeeper::sim::OnnxGraph expand{
+      .inputs = {{"x", {1, 1}}},
+      .outputs = {{"y", {1 << 20, 1 << 20}}},
+      .constants = {{"shape", {2}, {1 << 20, 1 << 20}}},
+      .nodes = {{"Cast", {"shape"}, {"sizes"}, {{"to", int64_t{7}}}, ""},
+                {"Expand", {"x", "sizes"}, {"y"}, {}, ""}}};
+  EXPECT_THAT(runtime_->Load(WriteOnnx(expand), {{{"x", {1, 1}}}, {{"y", {1, 1}}}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("output 'y': found")));
+}
+
 TEST_F(OnnxRuntimeTest, GivesAFreeDimensionTheWantedSize) {
   const gatekeeper::sim::OnnxGraph graph{.inputs = {{"x", {-1, 2}}},
                                          .outputs = {{"y", {-1, 2}}},
