@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -7,6 +8,7 @@
 #include "agent/base/model.h"
 #include "agent/runtime/input_board.h"
 #include "agent/runtime/policy.h"
+#include "agent/runtime/resample.h"
 #include "proto/unit.pb.h"
 
 namespace agent::runtime {
@@ -27,6 +29,9 @@ class Binding {
                                          const Policy& policy,
                                          const base::ModelSignature& signature);
 
+  // The model's buffers have the sizes of the signature that this was compiled for.
+  bool Fits(base::Model& model) const;
+
   // False when a channel has no value yet, or a value does not fit (number of joints).
   bool Fill(const InputBoard& board, base::Model& model) const;
 
@@ -42,22 +47,25 @@ class Binding {
     size_t size = 0;
     Source source = Source::kSignal;
     std::string channel;
-    std::vector<int> fields;  // position in the channel's field table
+    std::vector<size_t> fields;  // positions in the channel's table of fields
     gatekeeper::v1::ScanResample scan;
     gatekeeper::v1::ImageResample image;
-    double clip_min = 0, clip_max = 0, scale = 1, offset = 0;
+    Conversion conversion;
   };
   struct Element {
     size_t tensor = 0;
     size_t index = 0;
-    size_t field = 0;  // == number of command fields: confidence
-    double clip_min = 0, clip_max = 0, scale = 1, offset = 0;
+    size_t field = 0;  // the number of command fields: confidence
+    Conversion conversion;
   };
+  bool FillBlock(const Block& block, const InputBoard& board, std::span<float> target) const;
   friend class BindingCompiler;  // the one maker
   Binding() = default;
 
   std::vector<Block> blocks_;
   std::vector<Element> elements_;
+  std::vector<size_t> input_sizes_;
+  std::vector<size_t> output_sizes_;
   size_t fields_ = 0;
 };
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "agent/base/clock.h"
+#include "agent/runtime/ask.h"
 #include "agent/runtime/enforce.h"
 #include "agent/runtime/fallback_machine.h"
 #include "agent/runtime/freshness.h"
@@ -62,27 +63,30 @@ class Controller {
 
  private:
   enum class Start { kNotAwaited, kAwaitingRelease, kAwaitingPress };
-  struct Answer {
-    bool ran = false;
-    bool usable = false;
-  };
 
   void StepRulesOnly(Nanos elapsed);
   void StepUnit(Nanos elapsed);
   TriggerMask Conditions();
-  Answer RunModel(const Pilot& pilot);
-  TriggerMask Judge(const Answer& answer, bool of_active);
-  void UpdateLatch(FallbackStatus& next);
-  void Drive(const Answer& answer, const StateRule& before, Nanos elapsed);
-  void Substitute(double dec_mps2, Nanos elapsed);
+  TriggerMask JudgeActive();
+  void JudgePrevious();
+  void Decide(TriggerMask raised);
+  void KeepLatch();
+  void Drive(const StateRule& before, Nanos elapsed);
+  void BrakeAt(double dec_mps2, Nanos elapsed);
   void HoldStill();
-  void CheckInvariants();
   void Publish();
+
+  void ExpectStart();
+  void FollowStart(bool want_command, Nanos received);
+  void TakeRules(const Pilot& active);
+  bool LatchHolds() const;
   bool CommandIsZero() const;
-  bool MeasuredStanding(bool unknown_counts) const;
+  std::optional<bool> MeasuredStanding() const;
+  absl::Status RearmRulesOnly(Nanos standing_for);
 
   LatchState latch_;
   Start start_ = Start::kNotAwaited;
+  Nanos last_want_{};  // when the robot's program last asked for a command
   InputBoard board_;
   bool estop_seen_ = false;  // by any observation since the last tick
   bool link_up_ = true;
@@ -90,7 +94,9 @@ class Controller {
   std::optional<Nanos> standing_since_;
 
   const Pilot* active_ = nullptr;
-  const Pilot* previous_ = nullptr;
+  const Pilot* previous_ = nullptr;  // null too when its commands do not fit the active policy
+  std::string active_digest_;
+  std::string previous_digest_;
   std::shared_ptr<const UnitRules> rules_;       // of active_
   std::shared_ptr<const UnitRules> tick_rules_;  // what tick_'s views point into
   FallbackStatus status_;
@@ -99,11 +105,14 @@ class Controller {
   std::optional<DeadlineWatch> deadline_;
   std::optional<ConfidenceWatch> confidence_;
   std::optional<ClampBudget> clamps_;
+  TriggerMask late_ = 0;  // raised by the last tick's command, acted on in the next
   uint32_t previous_misses_ = 0;
   bool previous_faulty_ = false;
   Nanos transition_until_{};
   std::vector<double> last_;      // last command driven
   std::vector<double> last_raw_;  // the driving model's last answer
+  bool twist_ = true;             // what last_ is
+  Answer answer_;
   Enforcement enforcement_;
   std::vector<double> wanted_;
   Tick tick_;

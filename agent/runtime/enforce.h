@@ -25,8 +25,8 @@ struct Situation {
 
 struct Enforcement {
   std::vector<double> values;
-  std::vector<std::string_view> reasons;
-  bool clamped = false;  // as Tick::clamped
+  std::vector<std::string_view> reasons;  // added to, never emptied here
+  bool clamped = false;                   // as Tick::clamped
 };
 
 // Passes a finite command through the whole control policy: speed, acceleration and yaw limits,
@@ -36,8 +36,20 @@ struct Enforcement {
 void Enforce(const Policy& policy, const Separation& separation, std::span<const double> wanted,
              const Situation& situation, Enforcement& result);
 
-// The last command after braking for `seconds` at `dec_mps2` on the same curve (joints: unchanged).
-void BrakeAlong(const Policy& policy, std::span<const double> last, double dec_mps2, double seconds,
+// What Enforce promises, judged apart from how it does it: finite, of the right size and, for
+// twist2d, no larger magnitude and no other sign than wanted. The Controller checks it on every
+// command.
+bool IsSound(const Policy& policy, std::span<const double> wanted,
+             std::span<const double> enforced);
+
+struct Braking {
+  double dec_mps2 = 0;
+  double seconds = 0;
+};
+
+// The last command after braking on the same curve; turning on the spot slows by wz_acc_max_radps2.
+// Joints: unchanged, which is a target that the arm is at or near.
+void BrakeAlong(const Policy& policy, std::span<const double> last, const Braking& braking,
                 std::vector<double>& values);
 
 }  // namespace agent::runtime

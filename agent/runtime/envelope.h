@@ -28,11 +28,16 @@ TriggerMask Breaches(const Policy& policy, const Pose2& pose,
 double SpeedZoneCap(const Policy& policy, const Pose2& pose,
                     std::vector<std::string_view>& reasons);
 
-// How far (m, >= 0, at most `wanted_m`) the centre can go along the arc, in the direction of
-// `forward`, with margin_m kept to every edge. A robot that is nearer to an edge than its margin
-// may go anywhere that is not nearer still. `blocker` names the zone that ends the way.
-double FreeWayM(const Policy& policy, const Pose2& start, double curvature_per_m, double wanted_m,
-                bool forward, std::string_view& blocker);
+struct Way {
+  double wanted_m = 0;  // how far one would like to go
+  bool forward = true;
+};
+
+// How far the centre can go along the arc, at most way.wanted_m, with margin_m kept to every edge.
+// A robot that is nearer to an edge than its margin may go anywhere that is not nearer still.
+// `blocker` names the zone that ends the way.
+double FreeWayM(const Policy& policy, const Pose2& start, double curvature_per_m, const Way& way,
+                std::string_view& blocker);
 
 // The largest factor in [0, 1] by which the twist may be driven so that the robot, braking at the
 // least guaranteed deceleration after its reaction time, stops inside the envelope. See envelope.cc

@@ -13,7 +13,8 @@ namespace agent::runtime {
 using base::Nanos;
 
 // What is known about one channel's messages, whatever they hold.
-struct ChannelRecord {
+class ChannelRecord {
+ public:
   bool seen = false;
   uint64_t messages = 0;  // values taken
   Nanos received{};       // of the newest value taken, on our monotonic clock
@@ -25,10 +26,18 @@ struct ChannelRecord {
 
  private:
   friend class InputBoard;
-  int64_t judged_stamp_ns = 0;  // of the newest message, taken or not
-  Nanos least_delay{};          // least (received - stamp): our estimate of the clocks' offset
-  Nanos least_delay_at{};
+  // Judges one message; true when its value is to be taken.
+  bool Note(int64_t stamp, Nanos now, bool sound);
+
+  uint64_t judged_ = 0;          // messages judged, taken or not
+  int64_t judged_stamp_ns_ = 0;  // of the newest of them
+  Nanos least_delay_{};          // least (received - stamp): our estimate of the clocks' offset
+  Nanos least_delay_at_{};
 };
+
+// More names than any robot has; a flood of new ones must not eat the memory of the control
+// process.
+inline constexpr size_t kMaxSignals = 256;
 
 struct SignalEntry {
   std::string name;
@@ -58,6 +67,11 @@ class InputBoard {
   bool network_up() const { return network_up_; }  // newest observation; true before the first
 
  private:
+  template <class Message>
+  static void Take(const Message& message, int64_t packet_stamp, Nanos received,
+                   ChannelRecord& record, Message& value);
+  SignalEntry* EntryFor(const std::string& name);  // null: too many names
+
   ChannelRecord scan_record_, odom_record_, image_record_, imu_record_, joints_record_;
   gatekeeper::v1::LaserScan scan_;
   gatekeeper::v1::Odometry odom_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,6 +22,7 @@ using TriggerIndex = size_t;
 // A set of triggers, bit i for index i.
 using TriggerMask = uint64_t;
 inline constexpr size_t kMaxTriggers = 64;
+inline constexpr size_t kMaxZones = 64;
 inline constexpr TriggerMask MaskOf(TriggerIndex i) { return TriggerMask{1} << i; }
 
 enum class CommandType { kTwist2d, kJoints };
@@ -32,6 +34,9 @@ struct CommandShape {
   std::vector<std::string> fields;  // twist2d: vx_mps, wz_radps
 };
 
+enum class InputFault { kMissing, kOld, kBackward, kAhead, kStuck, kBlind };
+inline constexpr size_t kInputFaults = 6;
+
 struct InputLimits {
   std::string channel;
   bool required = false;
@@ -40,7 +45,8 @@ struct InputLimits {
   Nanos max_future{};
   Nanos stuck_after{};
   double min_valid_fraction = 0;
-  std::string reason;  // "input:scan"
+  // By InputFault: "input:scan:old" ...
+  std::array<std::string, kInputFaults> reasons;
 };
 
 struct DeadlineLimits {
@@ -91,9 +97,10 @@ struct MapZone {
   ZoneKind kind = ZoneKind::kInclusion;
   Region region;
   double margin_m = 0;
-  double vx_max_mps = 0;     // kSpeed
-  TriggerIndex trigger = 0;  // kInclusion, kExclusion
-  std::string reason;        // "envelope:hall" or "speed_zone:dock"
+  double vx_max_mps = 0;      // kSpeed
+  TriggerIndex trigger = 0;   // kInclusion, kExclusion
+  std::string reason;         // "envelope:hall" or "speed_zone:dock"
+  std::string breach_reason;  // "outside:hall"
 };
 
 struct ScanZone {

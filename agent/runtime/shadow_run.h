@@ -3,8 +3,8 @@
 #include <span>
 #include <vector>
 
+#include "agent/runtime/ask.h"
 #include "agent/runtime/enforce.h"
-#include "agent/runtime/freshness.h"
 #include "agent/runtime/unit_rules.h"
 
 namespace agent::runtime {
@@ -24,22 +24,22 @@ struct ShadowTick {
 };
 
 // Runs a candidate beside the active unit on the same inputs. Nothing it says reaches the robot,
-// and it has no fallback machine to touch. One thread; its own budget of time (its policy's
-// deadline).
+// and it has no fallback machine to touch. One thread; the time it takes is bounded by its policy's
+// deadline.
 class ShadowRun {
  public:
-  explicit ShadowRun(const Pilot& candidate);  // outlived by the pilot
+  explicit ShadowRun(const Pilot& candidate)  // outlives this
+      : candidate_(candidate), separation_(candidate.rules->policy) {}
 
   // `driven`: the command the robot really got in the last tick (rates are judged from there).
   const ShadowTick& Step(const InputBoard& board, std::span<const double> driven, Nanos now);
 
  private:
   const Pilot& candidate_;
-  Freshness freshness_;
   Separation separation_;
   Enforcement enforcement_;
+  Answer answer_;
   std::vector<double> last_raw_;
-  std::vector<double> last_;
   ShadowTick tick_;
 };
 

@@ -1,0 +1,50 @@
+#include "agent/runtime/ask.h"
+
+#include <algorithm>
+
+#include "agent/runtime/freshness.h"
+
+namespace agent::runtime {
+namespace {
+
+AnswerKind RunOnce(const Pilot& pilot, const InputBoard& board, Nanos now, Nanos budget,
+                   Answer& answer) {
+  const std::vector<InputLimits>& inputs = pilot.rules->policy.inputs();
+  const bool fresh = std::all_of(inputs.begin(), inputs.end(), [&](const InputLimits& input) {
+    return !input.required || IsFresh(input, board, now);
+  });
+  if (pilot.model == nullptr) return AnswerKind::kFailed;
+  if (!fresh) return AnswerKind::kNotAsked;
+  if (!pilot.binding.Fits(*pilot.model)) return AnswerKind::kBroken;
+  if (!pilot.binding.Fill(board, *pilot.model)) return AnswerKind::kFailed;
+  const base::RunOutcome outcome = pilot.model->Run(budget);
+  answer.took = pilot.model->took();
+  if (outcome == base::RunOutcome::kDeadlineMissed) return AnswerKind::kMissed;
+  if (outcome != base::RunOutcome::kDone) return AnswerKind::kFailed;
+  const bool finite = pilot.binding.Read(*pilot.model, answer.raw, answer.confidence);
+  return finite ? AnswerKind::kUsable : AnswerKind::kNonfinite;
+}
+
+}  // namespace
+
+void Ask(const Pilot& pilot, const InputBoard& board, Nanos now, Nanos budget, Answer& answer) {
+  answer.raw.clear();
+  answer.confidence = 1;
+  answer.took = Nanos{0};
+  answer.kind = RunOnce(pilot, board, now, budget, answer);
+  if (answer.usable()) return;
+  answer.raw.clear();
+  answer.confidence = 1;
+}
+
+std::optional<Motion> MeasuredMotion(const Policy& policy, const InputBoard& board, Nanos now) {
+  const InputLimits* input = policy.FindInput("odom");
+  if (input == nullptr || !IsFresh(*input, board, now)) return std::nullopt;
+  const gatekeeper::v1::Odometry& odom = board.odom();
+  return Motion{.pose = {odom.x_m(), odom.y_m(), odom.yaw_rad()},
+                .vx_mps = odom.vx_mps(),
+                .wz_radps = odom.wz_radps(),
+                .age = std::max(Nanos{0}, now - board.Find("odom")->received)};
+}
+
+}  // namespace agent::runtime

@@ -1,0 +1,307 @@
+#include "agent/runtime/controller.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace agent::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Without a unit there is no policy to read numbers from.
+constexpr double kRulesOnlyDecMps2 = 0.8;  // a stop that no load on an indoor robot notices
+constexpr std::string_view kRulesOnlyState = "SAFE";
+constexpr std::string_view kRulesOnlyLatched = "SAFE_LATCHED";
+constexpr Nanos kFirstPeriod =
+    milliseconds(50);  // time before the first tick, when nothing is known
+
+double Seconds(Nanos t) { return static_cast<double>(t.count()) * 1e-9; }
+
+}  // namespace
+
+Controller::Controller(LatchState initial) : latch_(std::move(initial)) {
+  if (latch_.latched) latch_.awaiting_start = false;
+  if (latch_.awaiting_start) start_ = Start::kAwaitingRelease;
+}
+
+void Controller::Observe(const gatekeeper::v1::Observation& observation, Nanos received) {
+  board_.Accept(observation, received);
+  estop_seen_ = estop_seen_ || observation.estop_pressed();
+  FollowStart(observation.want_command(), received);
+}
+
+void Controller::SetLink(bool up, Nanos) { link_up_ = up; }
+
+void Controller::SwapTo(const Pilot* active, const Pilot* previous, Nanos now) {
+  const std::string previous_digest = previous == nullptr ? "" : previous->digest;
+  if (previous_digest != previous_digest_) {
+    previous_digest_ = previous_digest;
+    previous_faulty_ = false;
+    previous_misses_ = 0;
+  }
+  const bool same = active != nullptr && rules_ != nullptr && active->digest == active_digest_;
+  active_ = active;
+  if (!same) {
+    const std::shared_ptr<const UnitRules> old = rules_;
+    if (tick_rules_ == nullptr) tick_rules_ = old;
+    rules_ = active == nullptr ? nullptr : active->rules;
+    active_digest_ = active == nullptr ? "" : active->digest;
+    status_ = old != nullptr && rules_ != nullptr
+                  ? CarriedOver(old->fallback, status_, rules_->fallback, now)
+                  : FallbackStatus{.entered = now};
+    if (active != nullptr) TakeRules(*active);
+    if (rules_ != nullptr) transition_until_ = now + rules_->policy.transition().duration;
+  }
+  const bool fits = previous != nullptr && rules_ != nullptr &&
+                    previous->digest != active_digest_ &&
+                    previous->rules->policy.command().type == rules_->policy.command().type &&
+                    previous->rules->policy.command().fields == rules_->policy.command().fields;
+  previous_ = fits ? previous : nullptr;
+}
+
+void Controller::TakeRules(const Pilot& active) {
+  const Policy& policy = active.rules->policy;
+  const Fallback& fallback = active.rules->fallback;
+  freshness_.emplace(policy);
+  separation_.emplace(policy);
+  deadline_.emplace(policy.deadline());
+  confidence_.reset();
+  if (policy.confidence()) confidence_.emplace(*policy.confidence());
+  clamps_.emplace(policy.clamp_budget());
+  late_ = 0;
+  last_raw_.clear();
+  const bool twist = policy.command().type == CommandType::kTwist2d;
+  if (twist && (!twist_ || last_.size() != 2)) last_.assign(2, 0);
+  if (!twist && (twist_ || last_.size() != policy.command().fields.size())) last_.clear();
+  twist_ = twist;
+  if (!latch_.latched) return;
+  // A latch outlives every unit: under new rules it stands at once where they latch.
+  TriggerStatus& latched = status_.triggers[fallback.latched()];
+  latched.active = true;
+  latched.place = fallback.latch_state();
+  status_.state = std::max(status_.state, fallback.latch_state());
+}
+
+const Tick& Controller::Step(Nanos now) {
+  if (now_) now = std::max(now, *now_);
+  const Nanos period = rules_ != nullptr ? rules_->policy.command().period : kFirstPeriod;
+  const Nanos elapsed = now_ ? now - *now_ : period;
+  now_ = now;
+  tick_.now = now;
+  tick_.triggers.clear();
+  tick_.reasons.clear();
+  tick_rules_.reset();
+  enforcement_.reasons.clear();
+  if (active_ == nullptr) {
+    StepRulesOnly(elapsed);
+  } else {
+    StepUnit(elapsed);
+  }
+  last_.assign(tick_.enforced.begin(), tick_.enforced.end());
+  estop_seen_ = false;
+  if (!CommandIsZero() || MeasuredStanding() != true) {
+    standing_since_.reset();
+  } else if (!standing_since_) {
+    standing_since_ = now;
+  }
+  return tick_;
+}
+
+void Controller::StepRulesOnly(Nanos elapsed) {
+  tick_.raw.clear();
+  tick_.clamped = tick_.deadline_missed = tick_.nonfinite = tick_.model_fault = false;
+  tick_.confidence = 1;
+  tick_.clearance_m = std::numeric_limits<double>::quiet_NaN();
+  tick_.infer = Nanos{0};
+  tick_.digest.clear();
+  const bool pressed = estop_seen_ || board_.estop_pressed();
+  if (pressed) {
+    tick_.triggers.push_back(kEstopButton);
+    if (!latch_.latched) latch_ = {.latched = true, .cause = std::string(kEstopButton)};
+    start_ = Start::kNotAwaited;
+  }
+  tick_.reasons.push_back("no_unit");
+  tick_.state = latch_.latched ? kRulesOnlyLatched : kRulesOnlyState;
+  tick_.enforced.assign(last_.begin(), last_.end());
+  tick_.stop = true;
+  if (!twist_ || last_.empty()) return;
+  const double speed = std::abs(last_[0]);
+  const double left = speed - kRulesOnlyDecMps2 * Seconds(elapsed);
+  const double factor = left > 0 && !latch_.latched ? left / speed : 0;
+  for (double& value : tick_.enforced) value = value * factor + 0.0;
+  tick_.stop = !(factor > 0);
+}
+
+void Controller::StepUnit(Nanos elapsed) {
+  const Fallback& fallback = rules_->fallback;
+  const StateRule& before = fallback.states()[status_.state];
+  const StateIndex rank_before = status_.state;
+  TriggerMask raised = Conditions() | late_;
+  late_ = 0;
+  const bool of_previous = before.driver == Driver::kPreviousUnit;
+  const Pilot* pilot = of_previous ? previous_ : active_;
+  answer_.kind = AnswerKind::kNotAsked;
+  answer_.raw.clear();
+  if (pilot != nullptr) {
+    Ask(*pilot, board_, tick_.now, rules_->policy.deadline().hard, answer_);
+    if (of_previous) JudgePrevious();
+  }
+  if (!of_previous) raised |= JudgeActive();
+  if (confidence_ && confidence_->low()) raised |= MaskOf(rules_->policy.confidence()->trigger);
+  tick_.deadline_missed = answer_.kind == AnswerKind::kMissed;
+  tick_.nonfinite = answer_.kind == AnswerKind::kNonfinite;
+
+  Decide(raised);
+  if (status_.state < rank_before) {
+    transition_until_ = tick_.now + rules_->policy.transition().duration;
+  }
+  Drive(before, elapsed);
+  if (!IsSound(rules_->policy, wanted_, tick_.enforced)) {
+    Decide(raised | MaskOf(fallback.invariant_broken()));
+    HoldStill();
+  }
+  Publish();
+}
+
+TriggerMask Controller::Conditions() {
+  const Policy& policy = rules_->policy;
+  const Fallback& fallback = rules_->fallback;
+  std::vector<std::string_view>& reasons = enforcement_.reasons;
+  TriggerMask raised = freshness_->Judge(board_, tick_.now, reasons);
+  if (estop_seen_ || board_.estop_pressed()) raised |= MaskOf(fallback.estop_button());
+  if (!link_up_ || !board_.network_up()) raised |= MaskOf(fallback.network_down());
+  if (start_ != Start::kNotAwaited) raised |= MaskOf(fallback.awaiting_start());
+  if (latch_.latched && !LatchHolds()) raised |= MaskOf(fallback.latched());
+  tick_.clearance_m = std::numeric_limits<double>::quiet_NaN();
+  if (const std::optional<Motion> motion = MeasuredMotion(policy, board_, tick_.now)) {
+    tick_.clearance_m = ClearanceM(policy, motion->pose);
+    raised |= Breaches(policy, motion->pose, reasons);
+  }
+  if (const ChannelRecord* scan = board_.Find("scan")) {
+    separation_->See(board_.scan(), scan->messages);
+  }
+  const auto& joints = board_.joints().q_rad();
+  if (!twist_ && last_.empty() && joints.size() == static_cast<int>(policy.joints().size())) {
+    last_.assign(joints.begin(), joints.end());
+  }
+  return raised;
+}
+
+TriggerMask Controller::JudgeActive() {
+  const Policy& policy = rules_->policy;
+  const Fallback& fallback = rules_->fallback;
+  TriggerMask raised = 0;
+  const bool answered = answer_.kind == AnswerKind::kUsable ||
+                        answer_.kind == AnswerKind::kMissed ||
+                        answer_.kind == AnswerKind::kNonfinite;
+  if (answered && deadline_->Missed(answer_.kind == AnswerKind::kMissed)) {
+    raised |= MaskOf(policy.deadline().trigger);
+  }
+  if (answer_.kind == AnswerKind::kFailed) raised |= MaskOf(fallback.model_failed());
+  if (answer_.kind == AnswerKind::kNonfinite) raised |= MaskOf(policy.nonfinite_trigger());
+  if (answer_.kind == AnswerKind::kBroken) raised |= MaskOf(fallback.invariant_broken());
+  if (answer_.usable() && confidence_) confidence_->Low(answer_.confidence, tick_.now);
+  return raised;
+}
+
+void Controller::JudgePrevious() {
+  if (answer_.kind == AnswerKind::kMissed) {
+    ++previous_misses_;
+  } else {
+    previous_misses_ = 0;
+  }
+  const bool missed_out = previous_misses_ >= rules_->policy.deadline().max_consecutive;
+  const bool tolerated = answer_.usable() || answer_.kind == AnswerKind::kNotAsked ||
+                         (answer_.kind == AnswerKind::kMissed && !missed_out);
+  previous_faulty_ = previous_faulty_ || !tolerated;
+}
+
+void Controller::Decide(TriggerMask raised) {
+  status_ = Next(rules_->fallback, status_,
+                 {.raised = raised,
+                  .previous_runs = previous_ != nullptr && !previous_faulty_,
+                  .standing = CommandIsZero(),
+                  .now = tick_.now});
+  KeepLatch();
+}
+
+void Controller::Drive(const StateRule& before, Nanos elapsed) {
+  const Policy& policy = rules_->policy;
+  const StateRule& state = rules_->fallback.states()[status_.state];
+  tick_.stop = false;
+  tick_.clamped = false;
+  if (state.driver != Driver::kModel) clamps_->Reset();
+  if (state.driver == Driver::kHold) {
+    HoldStill();
+    return;
+  }
+  const bool driven =
+      state.driver != Driver::kStop && answer_.usable() &&
+      (state.driver == Driver::kPreviousUnit) == (before.driver == Driver::kPreviousUnit);
+  if (driven) {
+    wanted_.assign(answer_.raw.begin(), answer_.raw.end());
+  } else if (state.driver == Driver::kStop) {
+    BrakeAt(state.dec_mps2, elapsed);
+  } else {
+    // No answer to drive on: brake along the last command, so that nothing is ever repeated
+    // blindly.
+    const double speed = last_.empty() ? 0 : std::abs(last_[0]);
+    BrakeAt(twist_ ? policy.nominal().dec_max_mps2.At(speed) : 0, elapsed);
+    enforcement_.reasons.push_back("substituted");
+  }
+  const auto& joints = board_.joints().q_rad();
+  const Nanos usable = std::min(elapsed, policy.command().period);
+  Situation situation{.last = last_,
+                      .last_raw = last_raw_,
+                      .acc_s = Seconds(usable),
+                      .dec_s = Seconds(elapsed),
+                      .degraded = state.degraded_limits,
+                      .transition = tick_.now < transition_until_,
+                      .motion = MeasuredMotion(policy, board_, tick_.now),
+                      .joints_rad = {joints.data(), static_cast<size_t>(joints.size())}};
+  Enforce(policy, *separation_, wanted_, situation, enforcement_);
+  tick_.enforced.assign(enforcement_.values.begin(), enforcement_.values.end());
+  tick_.stop = tick_.enforced.empty();
+  tick_.clamped = driven && enforcement_.clamped;
+  if (state.driver == Driver::kModel && clamps_->Spent(tick_.clamped)) {
+    late_ |= MaskOf(policy.clamp_budget().trigger);
+  }
+}
+
+void Controller::BrakeAt(double dec_mps2, Nanos elapsed) {
+  BrakeAlong(rules_->policy, last_, {.dec_mps2 = dec_mps2, .seconds = Seconds(elapsed)}, wanted_);
+}
+
+void Controller::HoldStill() {
+  tick_.stop = true;
+  tick_.clamped = false;
+  if (twist_) last_.assign(2, 0);
+  tick_.enforced.assign(last_.begin(), last_.end());
+  wanted_ = tick_.enforced;
+}
+
+void Controller::Publish() {
+  const Fallback& fallback = rules_->fallback;
+  const StateRule& state = fallback.states()[status_.state];
+  tick_.state = state.name;
+  tick_.model_fault = false;
+  for (size_t i = 0; i < fallback.triggers().size(); ++i) {
+    const TriggerStatus& trigger = status_.triggers[i];
+    if (!trigger.active) continue;
+    const TriggerRule& rule = fallback.triggers()[i];
+    tick_.triggers.push_back(rule.id);
+    if (rule.layer == Layer::kModel && trigger.place > 0) tick_.model_fault = true;
+  }
+  tick_.reasons.assign(enforcement_.reasons.begin(), enforcement_.reasons.end());
+  tick_.raw.assign(answer_.raw.begin(), answer_.raw.end());
+  tick_.confidence = answer_.confidence;
+  tick_.infer = answer_.took;
+  tick_.digest = state.driver == Driver::kPreviousUnit ? previous_digest_ : active_digest_;
+  last_raw_.assign(answer_.raw.begin(), answer_.raw.end());
+}
+
+bool Controller::CommandIsZero() const {
+  return !twist_ || std::all_of(last_.begin(), last_.end(), [](double v) { return v == 0; });
+}
+
+}  // namespace agent::runtime

@@ -1,0 +1,118 @@
+#include <cmath>
+
+#include "agent/runtime/controller.h"
+
+// The part of the Controller that keeps a robot stopped until a person has looked.
+
+namespace agent::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Without a unit there is no policy to read numbers from.
+constexpr Nanos kRulesOnlyMaxAge = milliseconds(500);
+constexpr Nanos kRulesOnlyStandstill = seconds(5);
+
+// Somebody who presses start lets go of it first; a robot program that never stops asking, or one
+// that sends single channels in between, must not look like that.
+constexpr Nanos kStartPause = seconds(1);
+
+// Measured motion that counts as standing: above the noise of wheel odometry, below a creep that
+// hurts.
+constexpr double kStandingMps = 0.05;
+constexpr double kStandingRadps = 0.1;
+
+}  // namespace
+
+// A trigger that only re-arming clears is active: it holds the machine by itself.
+bool Controller::LatchHolds() const {
+  const std::vector<TriggerRule>& rules = rules_->fallback.triggers();
+  for (size_t i = 0; i < rules.size(); ++i) {
+    if (status_.triggers[i].active && rules[i].clear == ClearBy::kRearm) return true;
+  }
+  return false;
+}
+
+void Controller::KeepLatch() {
+  const Fallback& fallback = rules_->fallback;
+  if (latch_.latched || (!LatchHolds() && !fallback.states()[status_.state].persistent_latch)) {
+    return;
+  }
+  latch_ = {.latched = true, .cause = {}};
+  start_ = Start::kNotAwaited;
+  for (size_t i = 0; i < fallback.triggers().size(); ++i) {
+    if (!status_.triggers[i].active) continue;
+    if (!latch_.cause.empty()) latch_.cause += ", ";
+    latch_.cause += fallback.triggers()[i].id;
+  }
+}
+
+std::optional<bool> Controller::MeasuredStanding() const {
+  const auto fresh = [&](const char* channel) {
+    const ChannelRecord* record = board_.Find(channel);
+    if (record == nullptr) return false;
+    if (rules_ == nullptr) return *now_ - record->received <= kRulesOnlyMaxAge;
+    const InputLimits* input = rules_->policy.FindInput(channel);
+    return input != nullptr && IsFresh(*input, board_, *now_);
+  };
+  const auto declared = [&](const char* channel) {
+    return rules_ == nullptr ? board_.Find(channel) != nullptr
+                             : rules_->policy.FindInput(channel) != nullptr;
+  };
+  if (declared("odom")) {
+    if (!fresh("odom")) return std::nullopt;
+    if (std::abs(board_.odom().vx_mps()) > kStandingMps) return false;
+    if (std::abs(board_.odom().wz_radps()) > kStandingRadps) return false;
+  }
+  if (declared("joints")) {
+    if (!fresh("joints")) return std::nullopt;
+    for (double speed : board_.joints().qd_radps()) {
+      if (std::abs(speed) > kStandingRadps) return false;
+    }
+  }
+  return true;
+}
+
+absl::Status Controller::Rearm(Nanos now) {
+  if (now_) now = std::max(now, *now_);
+  const Nanos standing_for = standing_since_ ? now - *standing_since_ : Nanos{0};
+  if (estop_seen_ || board_.estop_pressed()) {
+    return absl::FailedPreconditionError(
+        "the emergency stop button is still pressed; release it, then re-arm");
+  }
+  if (rules_ == nullptr) return RearmRulesOnly(standing_for);
+  absl::StatusOr<FallbackStatus> next = Rearmed(rules_->fallback, status_, standing_for);
+  if (!next.ok()) return next.status();
+  status_ = *next;
+  if (latch_.latched) ExpectStart();
+  return absl::OkStatus();
+}
+
+absl::Status Controller::RearmRulesOnly(Nanos standing_for) {
+  if (!latch_.latched) return absl::FailedPreconditionError("nothing waits for re-arm");
+  if (standing_for < kRulesOnlyStandstill) {
+    return absl::FailedPreconditionError(
+        "the robot must have stood for 5 s by its own odometry; wait, then re-arm");
+  }
+  ExpectStart();
+  return absl::OkStatus();
+}
+
+void Controller::ExpectStart() {
+  latch_ = {.latched = false, .awaiting_start = true, .cause = {}};
+  start_ = Start::kAwaitingRelease;
+}
+
+void Controller::FollowStart(bool want_command, Nanos received) {
+  if (start_ == Start::kAwaitingPress && want_command) {
+    start_ = Start::kNotAwaited;
+    latch_.awaiting_start = false;
+  }
+  if (start_ == Start::kAwaitingRelease && !want_command && received - last_want_ >= kStartPause) {
+    start_ = Start::kAwaitingPress;
+  }
+  if (want_command) last_want_ = received;
+}
+
+}  // namespace agent::runtime

@@ -1,0 +1,47 @@
+#include "agent/runtime/freshness.h"
+
+#include <optional>
+
+namespace agent::runtime {
+namespace {
+
+std::optional<InputFault> FaultOf(const InputLimits& limits, const ChannelRecord& record,
+                                  const InputBoard& board, Nanos now) {
+  if (now - record.received > limits.max_age) return InputFault::kOld;
+  if (record.ahead > limits.max_future) return InputFault::kAhead;
+  if (now - record.advanced > limits.stuck_after) return InputFault::kStuck;
+  if (limits.min_valid_fraction > 0 && ValidFraction(board.scan()) < limits.min_valid_fraction) {
+    return InputFault::kBlind;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+TriggerMask Freshness::Judge(const InputBoard& board, Nanos now,
+                             std::vector<std::string_view>& reasons) {
+  TriggerMask raised = 0;
+  for (size_t i = 0; i < policy_->inputs().size(); ++i) {
+    const InputLimits& limits = policy_->inputs()[i];
+    const ChannelRecord* record = board.Find(limits.channel);
+    std::optional<InputFault> fault;
+    if (record == nullptr || !record->seen) {
+      if (limits.required) fault = InputFault::kMissing;
+    } else {
+      fault = FaultOf(limits, *record, board, now);
+      if (record->backward != backward_seen_[i]) fault = InputFault::kBackward;
+      backward_seen_[i] = record->backward;
+    }
+    if (!fault) continue;
+    raised |= MaskOf(limits.trigger);
+    reasons.push_back(limits.reasons[static_cast<size_t>(*fault)]);
+  }
+  return raised;
+}
+
+bool IsFresh(const InputLimits& limits, const InputBoard& board, Nanos now) {
+  const ChannelRecord* record = board.Find(limits.channel);
+  return record != nullptr && record->seen && !FaultOf(limits, *record, board, now);
+}
+
+}  // namespace agent::runtime

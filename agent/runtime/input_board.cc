@@ -1,0 +1,143 @@
+#include "agent/runtime/input_board.h"
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+
+namespace agent::runtime {
+namespace {
+
+namespace v1 = ::gatekeeper::v1;
+
+// Clocks of robots drift by less than this share of the time that passes (1000 ppm).
+constexpr int64_t kDriftOneIn = 1000;
+// A stamp this far back is not a late message but a sender whose clock was set: estimate afresh.
+constexpr int64_t kClockSetNs = 1'000'000'000;
+// The year 2096; keeps sums of times far from overflow whatever a sender claims.
+constexpr int64_t kLargestStampNs = 4'000'000'000'000'000'000;
+
+bool AllFinite(std::initializer_list<double> values) {
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+bool Sound(const v1::LaserScan& scan) {
+  return AllFinite({scan.angle_min_rad(), scan.angle_increment_rad()}) && scan.ranges_m_size() > 0;
+}
+bool Sound(const v1::Odometry& odom) {
+  return AllFinite({odom.x_m(), odom.y_m(), odom.yaw_rad(), odom.vx_mps(), odom.wz_radps()});
+}
+bool Sound(const v1::Image& image) {
+  const uint64_t bytes_a_pixel = image.encoding() == "rgb8" ? 3 : 1;
+  if (image.encoding() != "rgb8" && image.encoding() != "mono8") return false;
+  return image.width() > 0 && image.height() > 0 &&
+         image.data().size() == uint64_t{image.width()} * image.height() * bytes_a_pixel;
+}
+bool Sound(const v1::Imu& imu) {
+  return AllFinite({imu.ax_mps2(), imu.ay_mps2(), imu.az_mps2(), imu.gx_radps(), imu.gy_radps(),
+                    imu.gz_radps()});
+}
+bool Sound(const v1::JointState& joints) {
+  const auto finite = [](double v) { return std::isfinite(v); };
+  return joints.q_rad_size() > 0 &&
+         std::all_of(joints.q_rad().begin(), joints.q_rad().end(), finite) &&
+         std::all_of(joints.qd_radps().begin(), joints.qd_radps().end(), finite);
+}
+
+}  // namespace
+
+bool ChannelRecord::Note(int64_t stamp, Nanos now, bool sound) {
+  if (!sound || stamp < 0 || stamp > kLargestStampNs) {
+    ++invalid;
+    return false;
+  }
+  const Nanos delay = now - Nanos{stamp};
+  const bool first = judged_ == 0;
+  ++judged_;
+  const bool back = !first && stamp < judged_stamp_ns_;
+  const bool clock_set = back && judged_stamp_ns_ - kClockSetNs > stamp;
+  if (first || stamp > judged_stamp_ns_) advanced = now;
+  judged_stamp_ns_ = stamp;
+  if (first || clock_set) {
+    least_delay_ = delay;
+    ahead = Nanos{0};
+  } else {
+    const Nanos relaxed = least_delay_ + std::max(Nanos{0}, now - least_delay_at_) / kDriftOneIn;
+    ahead = relaxed - delay;
+    least_delay_ = std::min(relaxed, delay);
+  }
+  least_delay_at_ = now;
+  if (back) {
+    ++backward;
+    return false;
+  }
+  seen = true;
+  ++messages;
+  received = now;
+  stamp_ns = stamp;
+  return true;
+}
+
+template <class Message>
+void InputBoard::Take(const Message& message, int64_t packet_stamp, Nanos received,
+                      ChannelRecord& record, Message& value) {
+  const int64_t stamp = message.stamp_ns() != 0 ? message.stamp_ns() : packet_stamp;
+  if (record.Note(stamp, received, Sound(message))) value = message;
+}
+
+void InputBoard::Accept(const v1::Observation& observation, Nanos received) {
+  const int64_t stamp = observation.stamp_ns();
+  if (observation.has_scan()) Take(observation.scan(), stamp, received, scan_record_, scan_);
+  if (observation.has_odom()) Take(observation.odom(), stamp, received, odom_record_, odom_);
+  if (observation.has_image()) Take(observation.image(), stamp, received, image_record_, image_);
+  if (observation.has_imu()) Take(observation.imu(), stamp, received, imu_record_, imu_);
+  if (observation.has_joints()) {
+    Take(observation.joints(), stamp, received, joints_record_, joints_);
+  }
+  // Each signal is a channel of its own, so the map's order does not matter.
+  for (const auto& [name, signal] : observation.signals()) {
+    SignalEntry* entry = EntryFor(name);
+    if (entry == nullptr) continue;
+    const int64_t own = signal.stamp_ns() != 0 ? signal.stamp_ns() : stamp;
+    if (entry->record.Note(own, received, std::isfinite(signal.value()))) {
+      entry->value = signal.value();
+    }
+  }
+  estop_pressed_ = observation.estop_pressed();
+  network_up_ = observation.network_up();
+}
+
+SignalEntry* InputBoard::EntryFor(const std::string& name) {
+  const auto at = std::lower_bound(
+      signals_.begin(), signals_.end(), name,
+      [](const SignalEntry& entry, const std::string& wanted) { return entry.name < wanted; });
+  if (at != signals_.end() && at->name == name) return &*at;
+  if (signals_.size() >= kMaxSignals) return nullptr;
+  return &*signals_.insert(at, SignalEntry{.name = name, .record = {}, .value = 0});
+}
+
+const SignalEntry* InputBoard::FindSignal(std::string_view name) const {
+  const auto at = std::lower_bound(
+      signals_.begin(), signals_.end(), name,
+      [](const SignalEntry& entry, std::string_view wanted) { return entry.name < wanted; });
+  return at != signals_.end() && at->name == name ? &*at : nullptr;
+}
+
+const ChannelRecord* InputBoard::Find(std::string_view channel) const {
+  const auto known = [](const ChannelRecord& record) { return record.seen ? &record : nullptr; };
+  if (channel == "scan") return known(scan_record_);
+  if (channel == "odom") return known(odom_record_);
+  if (channel == "image") return known(image_record_);
+  if (channel == "imu") return known(imu_record_);
+  if (channel == "joints") return known(joints_record_);
+  const SignalEntry* entry = FindSignal(channel);
+  return entry == nullptr ? nullptr : known(entry->record);
+}
+
+double ValidFraction(const v1::LaserScan& scan) {
+  if (scan.ranges_m().empty()) return 0;
+  const auto valid = std::count_if(scan.ranges_m().begin(), scan.ranges_m().end(),
+                                   [](float r) { return std::isfinite(r) && r > 0; });
+  return static_cast<double>(valid) / scan.ranges_m_size();
+}
+
+}  // namespace agent::runtime

@@ -1,0 +1,47 @@
+#include "agent/runtime/limits.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+namespace agent::runtime {
+namespace {
+
+// A negative zero would make equal ticks differ in their bits.
+double PositiveZero(double value) { return value + 0.0; }
+
+double Allowance(double value) { return std::isfinite(value) ? std::max(0.0, value) : 0.0; }
+
+}  // namespace
+
+double ClampInto(double wanted, double low, double high) {
+  if (!std::isfinite(wanted)) return 0;
+  return PositiveZero(wanted >= 0 ? std::min(wanted, Allowance(high))
+                                  : std::max(wanted, -Allowance(-low)));
+}
+
+double ClampMagnitude(double wanted, double allowed) {
+  return ClampInto(wanted, -allowed, allowed);
+}
+
+double ClampRate(double wanted, double last, double step) {
+  const double from = std::isfinite(last) ? last : 0;
+  const double room = Allowance(step);
+  return ClampInto(wanted, from - room, from + room);
+}
+
+double SpeedCurve::At(double speed_mps) const {
+  if (!(speed_mps > speed_points_mps.front())) return values.front();
+  for (size_t i = 1; i < speed_points_mps.size(); ++i) {
+    if (speed_mps < speed_points_mps[i]) {
+      const double span = speed_points_mps[i] - speed_points_mps[i - 1];
+      const double share = (speed_mps - speed_points_mps[i - 1]) / span;
+      return values[i - 1] + share * (values[i] - values[i - 1]);
+    }
+  }
+  return values.back();
+}
+
+double SpeedCurve::Least() const { return *std::min_element(values.begin(), values.end()); }
+
+}  // namespace agent::runtime

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "agent/runtime/policy.h"
+#include "proto/policy.pb.h"
+
+namespace agent::runtime {
+
+// kInvalidArgument "[path] text": what LoadRules and bundle turn into file:line.
+template <class... Args>
+absl::Status Wrong(const std::string& path, const absl::FormatSpec<Args...>& format,
+                   const Args&... args) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("[", path, "] ", absl::StrFormat(format, args...)));
+}
+
+// Refuses what is not finite and above 0; `why` completes "must be above 0: ...".
+absl::Status CheckPositive(const std::string& path, double value, const std::string& why);
+// The same, and turned into a duration of at most a day.
+absl::StatusOr<Nanos> PositiveMs(const std::string& path, double ms, const std::string& why);
+
+// Builds a Policy part by part, in the order of the document.
+class PolicyCompiler {
+ public:
+  explicit PolicyCompiler(const gatekeeper::v1::ControlPolicy& document) : document_(document) {}
+  absl::StatusOr<Policy> Compile();
+
+ private:
+  absl::Status Header();
+  absl::Status Command();
+  absl::Status Inputs();
+  absl::Status Deadline();
+  absl::Status Output();
+  absl::Status TwistLimitsPart();  // policy_limits.cc, as the next five
+  absl::Status NominalSet();
+  absl::Status NominalCurves();
+  absl::Status Transition();
+  absl::Status Degraded();
+  absl::Status Joints();
+  absl::Status ClampBudgetPart();
+  absl::Status Envelope();  // policy_zones.cc, as the next three
+  absl::Status EnvelopeZone(const gatekeeper::v1::EnvelopeZone& zone, const std::string& path);
+  absl::Status Separation();
+  absl::Status BodyZone(const gatekeeper::v1::BodyZone& zone, const std::string& path);
+
+  absl::StatusOr<TriggerIndex> Trigger(const std::string& path, const std::string& name);
+  bool IsRequiredInput(const std::string& channel) const;
+  bool twist() const { return policy_.command_.type == CommandType::kTwist2d; }
+
+  const gatekeeper::v1::ControlPolicy& document_;
+  Policy policy_;
+};
+
+}  // namespace agent::runtime

@@ -1,0 +1,38 @@
+#include "agent/runtime/shadow_run.h"
+
+namespace agent::runtime {
+
+const ShadowTick& ShadowRun::Step(const InputBoard& board, std::span<const double> driven,
+                                  Nanos now) {
+  const Policy& policy = candidate_.rules->policy;
+  Ask(candidate_, board, now, policy.deadline().hard, answer_);
+  tick_.ran = answer_.kind != AnswerKind::kNotAsked;
+  tick_.raw = answer_.raw;
+  tick_.enforced.clear();
+  tick_.clamped = false;
+  tick_.nonfinite = answer_.kind == AnswerKind::kNonfinite;
+  tick_.deadline_missed = answer_.kind == AnswerKind::kMissed;
+  tick_.failed = answer_.kind == AnswerKind::kFailed || answer_.kind == AnswerKind::kBroken;
+  tick_.confidence = answer_.confidence;
+  tick_.infer = answer_.took;
+  if (const ChannelRecord* scan = board.Find("scan")) separation_.See(board.scan(), scan->messages);
+  if (!answer_.usable()) return tick_;
+
+  const double period_s = 1 / policy.command().rate_hz;
+  Situation situation{.last = driven,
+                      .last_raw = last_raw_,
+                      .acc_s = period_s,
+                      .dec_s = period_s,
+                      .motion = MeasuredMotion(policy, board, now),
+                      .joints_rad = {}};
+  const auto& joints = board.joints().q_rad();
+  situation.joints_rad = {joints.data(), static_cast<size_t>(joints.size())};
+  enforcement_.reasons.clear();
+  Enforce(policy, separation_, tick_.raw, situation, enforcement_);
+  tick_.enforced = enforcement_.values;
+  tick_.clamped = enforcement_.clamped;
+  last_raw_ = tick_.raw;
+  return tick_;
+}
+
+}  // namespace agent::runtime
