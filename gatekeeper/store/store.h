@@ -25,9 +25,9 @@ struct Unit {
   std::string name;
   std::string version;
   int64_t pushed_ms = 0;
-  std::string held_reason;  // not empty: nobody may install it until it is released by name
-  bool released = false;    // was held once: robots that quarantined it are told to forget that
-  v1::UnitPapers papers;
+  std::string held_reason = {};  // not empty: nobody may install it until it is released by name
+  bool released = false;  // was held once: robots that quarantined it are told to forget that
+  v1::UnitPapers papers = {};
 
   std::string title() const { return name + "@" + version; }
 };
