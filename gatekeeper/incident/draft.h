@@ -11,21 +11,21 @@ namespace gatekeeper::incident {
 
 // What one robot was told, and what came of it.
 struct RobotReturn {
-  std::string robot;
-  std::string before_digest;  // what it was running or trying
-  std::string wanted_digest;
-  std::string wanted_unit;  // name@version, or empty
-  uint64_t generation = 0;  // of the desired state that told it
-  std::string outcome;      // "" not answered yet | running | already | unreachable | refused
-  double seconds = 0;       // from the decision to the report
-  std::string running_digest;
-  std::string detail;
+  std::string robot = {};
+  std::string before_digest = {};  // what it was running or trying
+  std::string wanted_digest = {};
+  std::string wanted_unit = {};  // name@version, or empty
+  uint64_t generation = 0;       // of the desired state that told it
+  std::string outcome = {};      // "" not answered yet | running | already | unreachable | refused
+  double seconds = 0;            // from the decision to the report
+  std::string running_digest = {};
+  std::string detail = {};
 };
 
 // One robot's numbers at the moment of the decision.
 struct RobotMetrics {
-  std::string robot;
-  std::string state;  // "trial", "shadow", ... and its fallback state
+  std::string robot = {};
+  std::string state = {};  // "trial", "shadow", ... and its fallback state
   uint64_t ticks = 0;
   uint64_t deadline_misses = 0;
   uint64_t clamped = 0;
@@ -36,26 +36,26 @@ struct RobotMetrics {
 
 // What a machine knows of an incident. Causes are people's to find.
 struct Facts {
-  std::string id;
-  std::string fleet;
-  std::string kind;  // canary_abort | rollback | estop
-  std::string title;
-  std::string actor;
-  std::string reason;
-  std::string rollout;  // id, may be empty
-  std::string unit;     // name@version of the suspect, may be empty
-  std::string unit_digest;
+  std::string id = {};
+  std::string fleet = {};
+  std::string kind = {};  // canary_abort | rollback | estop
+  std::string title = {};
+  std::string actor = {};
+  std::string reason = {};
+  std::string rollout = {};  // id, may be empty
+  std::string unit = {};     // name@version of the suspect, may be empty
+  std::string unit_digest = {};
   int64_t began_ms = 0;  // wall clock: where the timeline starts
   int64_t opened_ms = 0;
   int64_t ended_ms = 0;  // 0: robots are still awaited
-  std::vector<RobotReturn> robots;
-  std::vector<RobotMetrics> metrics;
+  std::vector<RobotReturn> robots = {};
+  std::vector<RobotMetrics> metrics = {};
 };
 
 struct TimelineLine {
   int64_t wall_ms = 0;
-  std::string who;
-  std::string what;
+  std::string who = {};
+  std::string what = {};
 };
 
 std::string ToJson(const Facts& facts);

@@ -1,0 +1,105 @@
+#include "absl/strings/str_format.h"
+#include "agent/base/status_macros.h"
+#include "agent/base/strict_json.h"
+#include "gatekeeper/incident/draft.h"
+#include "nlohmann/json.hpp"
+
+namespace gatekeeper::incident {
+namespace {
+
+using nlohmann::json;
+
+json ToJson(const RobotReturn& robot) {
+  return {{"robot", robot.robot},           {"before", robot.before_digest},
+          {"wanted", robot.wanted_digest},  {"wanted_unit", robot.wanted_unit},
+          {"generation", robot.generation}, {"outcome", robot.outcome},
+          {"seconds", robot.seconds},       {"running", robot.running_digest},
+          {"detail", robot.detail}};
+}
+
+RobotReturn ReturnFrom(const json& value) {
+  return {.robot = value.at("robot"),
+          .before_digest = value.at("before"),
+          .wanted_digest = value.at("wanted"),
+          .wanted_unit = value.at("wanted_unit"),
+          .generation = value.at("generation"),
+          .outcome = value.at("outcome"),
+          .seconds = value.at("seconds"),
+          .running_digest = value.at("running"),
+          .detail = value.at("detail")};
+}
+
+json ToJson(const RobotMetrics& robot) {
+  return {{"robot", robot.robot},
+          {"state", robot.state},
+          {"ticks", robot.ticks},
+          {"deadline_misses", robot.deadline_misses},
+          {"clamped", robot.clamped},
+          {"nonfinite", robot.nonfinite},
+          {"fallback_episodes", robot.fallback_episodes},
+          {"infer_p99_us", robot.infer_p99_us}};
+}
+
+RobotMetrics MetricsFrom(const json& value) {
+  return {.robot = value.at("robot"),
+          .state = value.at("state"),
+          .ticks = value.at("ticks"),
+          .deadline_misses = value.at("deadline_misses"),
+          .clamped = value.at("clamped"),
+          .nonfinite = value.at("nonfinite"),
+          .fallback_episodes = value.at("fallback_episodes"),
+          .infer_p99_us = value.at("infer_p99_us")};
+}
+
+Facts FactsFrom(const json& value) {
+  Facts facts{.id = value.at("id"),
+              .fleet = value.at("fleet"),
+              .kind = value.at("kind"),
+              .title = value.at("title"),
+              .actor = value.at("actor"),
+              .reason = value.at("reason"),
+              .rollout = value.at("rollout"),
+              .unit = value.at("unit"),
+              .unit_digest = value.at("unit_digest"),
+              .began_ms = value.at("began_ms"),
+              .opened_ms = value.at("opened_ms"),
+              .ended_ms = value.at("ended_ms")};
+  for (const json& robot : value.at("robots")) facts.robots.push_back(ReturnFrom(robot));
+  for (const json& robot : value.at("metrics")) facts.metrics.push_back(MetricsFrom(robot));
+  return facts;
+}
+
+}  // namespace
+
+std::string ToJson(const Facts& facts) {
+  json robots = json::array(), metrics = json::array();
+  for (const RobotReturn& robot : facts.robots) robots.push_back(ToJson(robot));
+  for (const RobotMetrics& robot : facts.metrics) metrics.push_back(ToJson(robot));
+  const json value = {{"id", facts.id},
+                      {"fleet", facts.fleet},
+                      {"kind", facts.kind},
+                      {"title", facts.title},
+                      {"actor", facts.actor},
+                      {"reason", facts.reason},
+                      {"rollout", facts.rollout},
+                      {"unit", facts.unit},
+                      {"unit_digest", facts.unit_digest},
+                      {"began_ms", facts.began_ms},
+                      {"opened_ms", facts.opened_ms},
+                      {"ended_ms", facts.ended_ms},
+                      {"robots", robots},
+                      {"metrics", metrics}};
+  // Robots' own words may hold any bytes; what is not UTF-8 must not lose the record.
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+absl::StatusOr<Facts> FromJson(std::string_view text) {
+  ASSIGN_OR_RETURN(const json value, agent::base::ParseStrictJson(text, "incident facts"));
+  try {
+    return FactsFrom(value);
+  } catch (const json::exception& error) {
+    return absl::DataLossError(absl::StrFormat("incident facts: %s", error.what()));
+  }
+}
+
+}  // namespace gatekeeper::incident
