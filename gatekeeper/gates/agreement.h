@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "gatekeeper/gates/replay.h"
+#include "proto/gates.pb.h"
+#include "proto/policy.pb.h"
+
+namespace gatekeeper::gates {
+
+// How far one tick's raw model command lay from the recorded one.
+struct TickScore {
+  size_t tick = 0;       // index into Replay::ticks
+  double deviation = 0;  // worst field, in tolerances: at most 1 agrees; infinite: no finite answer
+  std::string field;     // the worst one
+  double wanted = 0;     // recorded
+  double found = 0;      // raw; NaN when the model gave none
+  bool agrees() const { return deviation <= 1; }
+};
+
+// Scores each tick that has a recorded command within one control period. Left out: the start of
+// the recording, until the model's first answer but at most one second, because its inputs are
+// still coming in. (Open loop: each tick is judged alone, on the recorded inputs.)
+std::vector<TickScore> ScoreTicks(const Replay& replay, const v1::ControlPolicy& policy,
+                                  const v1::Agreement& agreement);
+
+// Tolerance of one command field: of the twist's two, or the joints'.
+double ToleranceOf(const std::string& field, const v1::Agreement& agreement);
+
+// Mean over the replays of each one's share of agreeing ticks; 0 when none could be scored. For
+// people.
+double MeanScore(const std::vector<Replay>& replays, const v1::ControlPolicy& policy,
+                 const v1::Agreement& agreement);
+
+}  // namespace gatekeeper::gates

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+#include "gatekeeper/gates/fault.h"
+#include "gatekeeper/gates/replay.h"
+
+namespace gatekeeper::gates {
+
+// Five seconds before and after `at_ns` as a recording of its own: the inputs as the replay saw
+// them (with the fault that was put in), the recorded commands, and what the unit made of them on
+// /verdict. `about` becomes the Metadata record "counterexample". The file replaces one of the same
+// name.
+struct Counterexample {
+  const Replay* replay = nullptr;
+  Fault fault;
+  int64_t at_ns = 0;
+  std::map<std::string, std::string> about;
+};
+absl::Status WriteCounterexample(const Counterexample& example, const std::string& path);
+
+// Writes the clips of every failed gate's worst findings (at most kMaxClips a gate) into `folder`
+// and names them in the findings. A clip that cannot be written is told in the finding; the verdict
+// stands either way.
+struct Evidence;
+inline constexpr int kMaxClips = 5;
+void WriteClips(const Evidence& evidence, const std::string& folder, v1::GateReport& report);
+
+}  // namespace gatekeeper::gates

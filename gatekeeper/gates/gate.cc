@@ -1,0 +1,62 @@
+#include "gatekeeper/gates/gate.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+constexpr Gate kGates[] = {
+    {"integrity", false, JudgeIntegrity},
+    {"static_policy", false, JudgeStaticPolicy},
+    {"recordings", true, JudgeRecordings},
+    {"envelope", true, JudgeEnvelope},
+    {"raw_vs_enforced", true, JudgeRawVsEnforced},
+    {"worst_segment", true, JudgeWorstSegment},
+    {"latency", true, JudgeLatency},
+    {"stale_input", true, JudgeStaleInput},
+    {"network_down", true, JudgeNetworkDown},
+    {"determinism", true, JudgeDeterminism},
+};
+
+int Badness(v1::GateOutcome outcome) {
+  if (outcome == v1::FAIL) return 2;
+  return outcome == v1::PASS ? 0 : 1;
+}
+
+}  // namespace
+
+std::span<const Gate> AllGates() { return kGates; }
+
+std::vector<v1::GateResult> JudgeAll(const Evidence& evidence) {
+  std::vector<v1::GateResult> results;
+  for (const Gate& gate : kGates) {
+    v1::GateResult result;
+    if (gate.needs_replays && evidence.replays.empty()) {
+      result.set_outcome(v1::INSUFFICIENT);
+      result.set_summary("nothing was replayed: " + evidence.not_replayed);
+    } else {
+      result = gate.judge(evidence);
+    }
+    result.set_id(gate.id);
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+v1::GateOutcome Worst(const std::vector<v1::GateResult>& results) {
+  if (results.empty()) return v1::INSUFFICIENT;
+  v1::GateOutcome worst = v1::PASS;
+  for (const v1::GateResult& result : results) {
+    if (Badness(result.outcome()) > Badness(worst)) worst = result.outcome();
+  }
+  return worst == v1::GATE_OUTCOME_UNSPECIFIED ? v1::INSUFFICIENT : worst;
+}
+
+v1::Finding FindingAt(const Replay& replay, int64_t at_ns, const std::string& message) {
+  v1::Finding finding;
+  finding.set_scenario(replay.id());
+  finding.set_at_s(replay.Second(at_ns));
+  finding.set_segment(TagsAt(replay.scenario->document, finding.at_s()));
+  finding.set_message(message);
+  return finding;
+}
+
+}  // namespace gatekeeper::gates

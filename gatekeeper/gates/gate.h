@@ -1,0 +1,68 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "gatekeeper/bundle/static_checks.h"
+#include "gatekeeper/gates/fault_plan.h"
+#include "gatekeeper/gates/replay.h"
+#include "proto/fallback.pb.h"
+#include "proto/gates.pb.h"
+#include "proto/policy.pb.h"
+
+namespace gatekeeper::gates {
+
+// The verdict stream of one scenario in one of the repeated runs.
+struct StreamDigest {
+  size_t scenario = 0;   // index into Evidence::replays
+  uint32_t run = 0;      // 0 is the run that all other gates judge
+  unsigned threads = 1;  // replayed side by side in that run
+  agent::base::Digest verdicts;
+};
+
+// All that a gate may look at. Gathered once by RunSuite; judging it reads nothing else.
+struct Evidence {
+  v1::GateSuite suite;
+  v1::ControlPolicy policy;
+  v1::FallbackRules fallback;
+  std::vector<v1::Finding> broken;  // integrity: what is not what it should be
+  size_t digests_checked = 0;
+  std::vector<bundle::Diagnostic> diagnostics;
+  std::vector<Replay> replays;  // one a scenario, in order of id
+  std::vector<StreamDigest> streams;
+  std::vector<FaultRun> stale_runs;
+  std::vector<FaultRun> network_runs;
+  std::string not_replayed;  // why there are no replays at all; empty when there are
+};
+
+// One check. `judge` is a pure function of the evidence.
+struct Gate {
+  const char* id;
+  bool needs_replays;  // without any replay the answer is INSUFFICIENT and `judge` is not asked
+  v1::GateResult (*judge)(const Evidence&);
+};
+
+// The gates, in the order they are reported. There is no other list.
+std::span<const Gate> AllGates();
+
+// Every gate's answer, and the outcome: the worst of all (FAIL over INSUFFICIENT over PASS).
+std::vector<v1::GateResult> JudgeAll(const Evidence& evidence);
+v1::GateOutcome Worst(const std::vector<v1::GateResult>& results);
+
+// The checks, each in the file of its name.
+v1::GateResult JudgeIntegrity(const Evidence& evidence);
+v1::GateResult JudgeStaticPolicy(const Evidence& evidence);
+v1::GateResult JudgeRecordings(const Evidence& evidence);
+v1::GateResult JudgeEnvelope(const Evidence& evidence);
+v1::GateResult JudgeRawVsEnforced(const Evidence& evidence);
+v1::GateResult JudgeWorstSegment(const Evidence& evidence);
+v1::GateResult JudgeLatency(const Evidence& evidence);
+v1::GateResult JudgeStaleInput(const Evidence& evidence);
+v1::GateResult JudgeNetworkDown(const Evidence& evidence);
+v1::GateResult JudgeDeterminism(const Evidence& evidence);
+
+// A finding about one moment of a replay, with the segment tags there.
+v1::Finding FindingAt(const Replay& replay, int64_t at_ns, const std::string& message);
+
+}  // namespace gatekeeper::gates

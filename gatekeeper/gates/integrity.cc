@@ -1,0 +1,92 @@
+#include "gatekeeper/gates/integrity.h"
+
+#include "absl/strings/str_format.h"
+#include "agent/inference/onnx_scan.h"
+#include "agent/trust/hash.h"
+#include "agent/trust/manifest.h"
+#include "agent/trust/unit.h"
+#include "gatekeeper/gates/gate.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+v1::Finding FileFinding(const std::string& file, const std::string& message) {
+  v1::Finding finding;
+  finding.set_file(file);
+  finding.set_message(message);
+  return finding;
+}
+
+// The folder may have changed since the unit was opened.
+void CheckUnit(const bundle::UngatedUnit& unit, IntegrityCheck& check) {
+  check.digests += static_cast<size_t>(unit.manifest().files_size()) + 1;
+  const auto now = agent::trust::VerifyFiles(unit.folder());
+  if (!now.ok()) {
+    check.broken.push_back(FileFinding(unit.folder(), std::string(now.status().message())));
+  } else if (now->digest() != unit.digest()) {
+    check.broken.push_back(
+        FileFinding(agent::trust::kManifestFile,
+                    absl::StrFormat("the manifest changed while it was judged: %s, was %s",
+                                    now->digest().hex(), unit.digest().hex())));
+  }
+}
+
+void CheckModel(const bundle::UngatedUnit& unit, IntegrityCheck& check) {
+  auto bytes = unit.Read(agent::trust::kModelFile);
+  if (!bytes.ok()) {
+    check.broken.push_back(
+        FileFinding(agent::trust::kModelFile, std::string(bytes.status().message())));
+    return;
+  }
+  const absl::Status scan = agent::inference::ScanOnnx(*bytes);
+  if (!scan.ok()) {
+    check.broken.push_back(FileFinding(agent::trust::kModelFile, std::string(scan.message())));
+    return;
+  }
+  check.model = *std::move(bytes);
+}
+
+bool CheckRecording(const Scenario& scenario, IntegrityCheck& check) {
+  ++check.digests;
+  const auto found = agent::trust::Sha256File(scenario.recording);
+  const auto wanted = agent::base::Digest::Parse(scenario.document.sha256());
+  if (found.ok() && wanted.ok() && *found == *wanted) return true;
+  v1::Finding finding;
+  finding.set_scenario(scenario.document.id());
+  finding.set_message(found.ok()
+                          ? absl::StrFormat("the recording's sha256 is %s, %s names %s",
+                                            found->hex(), scenario.file, scenario.document.sha256())
+                          : std::string(found.status().message()));
+  check.broken.push_back(std::move(finding));
+  return false;
+}
+
+}  // namespace
+
+IntegrityCheck CheckIntegrity(const bundle::UngatedUnit& unit,
+                              const std::vector<Scenario>& scenarios) {
+  IntegrityCheck check;
+  CheckUnit(unit, check);
+  CheckModel(unit, check);
+  for (const Scenario& scenario : scenarios)
+    check.intact.push_back(CheckRecording(scenario, check));
+  return check;
+}
+
+v1::GateResult JudgeIntegrity(const Evidence& evidence) {
+  v1::GateResult result;
+  for (const v1::Finding& finding : evidence.broken) *result.add_findings() = finding;
+  result.set_n(evidence.digests_checked);
+  result.set_value(static_cast<double>(evidence.broken.size()));
+  result.set_outcome(evidence.broken.empty() ? v1::PASS : v1::FAIL);
+  result.set_summary(
+      evidence.broken.empty()
+          ? absl::StrFormat(
+                "%d files and recordings match their digests, the model is plain ONNX and fits "
+                "its card",
+                evidence.digests_checked)
+          : absl::StrFormat("%d things are not what they should be", evidence.broken.size()));
+  return result;
+}
+
+}  // namespace gatekeeper::gates

@@ -1,0 +1,85 @@
+#include "gatekeeper/gates/recording_faults.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "absl/strings/str_format.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+// A stamp that moved this much further than the time of receipt did not come from a clock that
+// merely jitters: the worst honest delay in our recordings is 0.8 s.
+constexpr int64_t kJump_ns = 2'000'000'000;
+
+double Seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
+
+}  // namespace
+
+std::vector<ChannelStamp> StampsOf(const v1::Observation& observation) {
+  std::vector<ChannelStamp> stamps;
+  const auto add = [&](bool there, const std::string& channel, int64_t stamp_ns) {
+    if (there) stamps.push_back({channel, stamp_ns != 0 ? stamp_ns : observation.stamp_ns()});
+  };
+  add(observation.has_scan(), "scan", observation.scan().stamp_ns());
+  add(observation.has_odom(), "odom", observation.odom().stamp_ns());
+  add(observation.has_image(), "image", observation.image().stamp_ns());
+  add(observation.has_imu(), "imu", observation.imu().stamp_ns());
+  add(observation.has_joints(), "joints", observation.joints().stamp_ns());
+  for (const auto& [name, signal] : observation.signals()) add(true, name, signal.stamp_ns());
+  return stamps;
+}
+
+void RecordingWatch::See(const v1::Observation& observation, int64_t log_time_ns) {
+  for (const ChannelStamp& now : StampsOf(observation)) {
+    const auto [last, first_time] = last_.try_emplace(now.channel, Last{now.stamp_ns, log_time_ns});
+    if (first_time) {
+      if (now.stamp_ns == 0) Note(now.channel, "zero", log_time_ns, "stamp is zero");
+      continue;
+    }
+    Compare(now, last->second, log_time_ns);
+    last->second = {now.stamp_ns, log_time_ns};
+  }
+}
+
+void RecordingWatch::Compare(const ChannelStamp& now, const Last& last, int64_t log_time_ns) {
+  const int64_t received = log_time_ns - last.received_ns;
+  // Unsigned: stamps come from outside and their difference may not fit.
+  const auto stamped = static_cast<int64_t>(static_cast<uint64_t>(now.stamp_ns) -
+                                            static_cast<uint64_t>(last.stamp_ns));
+  if (now.stamp_ns == 0) {
+    Note(now.channel, "zero", log_time_ns, "stamp is zero");
+  } else if (now.stamp_ns < last.stamp_ns) {
+    Note(now.channel, "backward", log_time_ns,
+         absl::StrFormat("stamp runs backwards by %.6f s", Seconds(-stamped)));
+  } else if (stamped == 0 && received > 0) {
+    Note(now.channel, "still", log_time_ns, "stamp stands still though time passed");
+  } else if (stamped < 0 || stamped - received > kJump_ns) {
+    Note(now.channel, "jump", log_time_ns,
+         absl::StrFormat("stamp jumps ahead by %.3f s", std::abs(Seconds(stamped))));
+  }
+  const agent::runtime::InputLimits* limits = policy_.FindInput(now.channel);
+  if (limits != nullptr && limits->max_age.count() > 0 && received > limits->max_age.count()) {
+    Note(now.channel, "gap", log_time_ns,
+         absl::StrFormat("no message for %.3f s, the policy allows %.3f s", Seconds(received),
+                         Seconds(limits->max_age.count())));
+  }
+}
+
+void RecordingWatch::Note(const std::string& channel, const char* kind, int64_t at_ns,
+                          const std::string& what) {
+  const auto [fault, first_time] =
+      faults_.try_emplace({channel, kind}, RecordingFault{at_ns, channel, what, 1});
+  if (!first_time) ++fault->second.times;
+}
+
+std::vector<RecordingFault> RecordingWatch::Faults() const {
+  std::vector<RecordingFault> faults;
+  for (const auto& [key, fault] : faults_) faults.push_back(fault);
+  std::stable_sort(
+      faults.begin(), faults.end(),
+      [](const RecordingFault& a, const RecordingFault& b) { return a.at_ns < b.at_ns; });
+  return faults;
+}
+
+}  // namespace gatekeeper::gates

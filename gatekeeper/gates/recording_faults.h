@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/runtime/policy.h"
+#include "proto/robot.pb.h"
+
+namespace gatekeeper::gates {
+
+// A defect of a recording: where it first occurred, and how often.
+struct RecordingFault {
+  int64_t at_ns = 0;  // log time
+  std::string channel;
+  std::string what;
+  uint64_t times = 1;
+};
+
+// One channel of an observation: its name and stamp (the packet's where the channel has none).
+struct ChannelStamp {
+  std::string channel;
+  int64_t stamp_ns = 0;
+};
+std::vector<ChannelStamp> StampsOf(const v1::Observation& observation);
+
+// Watches the clocks of a recording: stamps that run backwards, stand still, or jump against the
+// time of receipt, and silences longer than the policy allows. Robots must live with these, so they
+// are told, not punished.
+class RecordingWatch {
+ public:
+  explicit RecordingWatch(const agent::runtime::Policy& policy) : policy_(policy) {}
+  void See(const v1::Observation& observation, int64_t log_time_ns);
+  // In order of first occurrence.
+  std::vector<RecordingFault> Faults() const;
+
+ private:
+  struct Last {
+    int64_t stamp_ns = 0;
+    int64_t received_ns = 0;
+  };
+  void Compare(const ChannelStamp& now, const Last& last, int64_t log_time_ns);
+  void Note(const std::string& channel, const char* kind, int64_t at_ns, const std::string& what);
+
+  const agent::runtime::Policy& policy_;
+  std::map<std::string, Last> last_;
+  std::map<std::pair<std::string, std::string>, RecordingFault> faults_;  // by channel and kind
+};
+
+}  // namespace gatekeeper::gates

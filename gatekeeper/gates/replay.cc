@@ -1,0 +1,247 @@
+#include "gatekeeper/gates/replay.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_format.h"
+#include "agent/base/status_macros.h"
+#include "agent/recording/observation_reader.h"
+#include "agent/runtime/controller.h"
+#include "agent/runtime/envelope.h"
+#include "agent/trust/hash.h"
+#include "gatekeeper/gates/obedient_robot.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+using agent::base::Nanos;
+
+constexpr int64_t kStartUp_ns =
+    1'000'000'000;  // how long the first tick waits for required channels
+
+// One replay under way.
+class Player {
+ public:
+  Player(const Scenario& scenario, TestBench& bench, const Fault& fault)
+      : bench_(bench),
+        policy_(bench.rules().policy),
+        fault_(fault),
+        controller_(agent::runtime::LatchState{}),
+        watch_(policy_),
+        robot_(policy_) {
+    replay_.scenario = &scenario;
+    for (const agent::runtime::InputLimits& input : policy_.inputs()) {
+      if (input.required) awaited_.insert(input.channel);
+    }
+  }
+
+  Replay Play() {
+    replay_.status = ReadAll();
+    if (replay_.status.ok() && !started_) Start(replay_.last_ns);
+    if (replay_.status.ok() && !Over()) replay_.status = Finish();
+    if (!replay_.status.ok()) {
+      replay_.ticks.clear();
+      replay_.frames.clear();
+      replay_.motion_clearance_m.clear();
+    }
+    replay_.faults = watch_.Faults();
+    replay_.verdicts = digest_.Finish();
+    return std::move(replay_);
+  }
+
+ private:
+  absl::Status ReadAll() {
+    const auto& channels = replay_.scenario->document.channels();
+    ASSIGN_OR_RETURN(const auto reader,
+                     agent::recording::ObservationReader::Open(
+                         replay_.scenario->recording,
+                         agent::recording::ChannelMap(channels.begin(), channels.end())));
+    const absl::Status status = reader.ForEach([this](const auto& item) { return Take(item); });
+    if (!status.ok() && !Over()) return status;
+    if (!any_)
+      return absl::InvalidArgumentError("the recording holds no observation and no command");
+    return absl::OkStatus();
+  }
+
+  absl::Status Take(const agent::recording::RecordedItem& item) {
+    if (std::holds_alternative<v1::TickRecord>(item.content)) return absl::OkStatus();
+    const int64_t now = item.log_time_ns;
+    if (!std::exchange(any_, true)) {
+      replay_.first_ns = now;
+      replay_.last_ns = now;
+    }
+    if ((now - replay_.first_ns) / policy_.command().period.count() > kMaxTicks) {
+      return absl::ResourceExhaustedError(
+          absl::StrFormat("the recording is %.0f s long; at most %d ticks are replayed",
+                          replay_.Second(now), kMaxTicks));
+    }
+    if (!started_ && now - replay_.first_ns > kStartUp_ns) Start(replay_.first_ns + kStartUp_ns);
+    RETURN_IF_ERROR(StepBefore(now));
+    if (Over()) return absl::CancelledError("the fault has been watched to its end");
+    replay_.last_ns = std::max(replay_.last_ns, now);
+    if (const auto* command = std::get_if<v1::Command>(&item.content)) {
+      Keep(*command, now);
+    } else {
+      Hear(std::get<v1::Observation>(item.content), now);
+    }
+    return absl::OkStatus();
+  }
+
+  void Keep(const v1::Command& command, int64_t now) {
+    const auto finite = [](double value) { return std::isfinite(value); };
+    if (command.stop() || !std::all_of(command.values().begin(), command.values().end(), finite))
+      return;
+    replay_.commands.push_back({now, {command.values().begin(), command.values().end()}});
+  }
+
+  void Hear(const v1::Observation& recorded, int64_t now) {
+    watch_.See(recorded, now);
+    for (const ChannelStamp& stamp : StampsOf(recorded)) {
+      replay_.channels.insert(stamp.channel);
+      awaited_.erase(stamp.channel);
+    }
+    Tell(recorded, now);
+    if (!started_ && awaited_.empty()) Start(now);
+  }
+
+  // Hands the controller an observation, as the fault leaves it.
+  void Tell(v1::Observation observation, int64_t now) {
+    if (fault_.Hurts(now)) {
+      Apply(fault_, now, observation);
+      robot_.Answer(observation);
+    }
+    if (fault_.kind != Fault::Kind::kNone) Remember(observation);
+    controller_.Observe(observation, Nanos(now));
+  }
+
+  // Keeps the newest of every channel, for the world that stands still.
+  void Remember(const v1::Observation& observation) {
+    v1::Observation next = observation;
+    if (!next.has_scan() && newest_.has_scan()) *next.mutable_scan() = newest_.scan();
+    if (!next.has_odom() && newest_.has_odom()) *next.mutable_odom() = newest_.odom();
+    if (!next.has_image() && newest_.has_image()) *next.mutable_image() = newest_.image();
+    if (!next.has_imu() && newest_.has_imu()) *next.mutable_imu() = newest_.imu();
+    if (!next.has_joints() && newest_.has_joints()) *next.mutable_joints() = newest_.joints();
+    for (const auto& [name, signal] : newest_.signals())
+      next.mutable_signals()->insert({name, signal});
+    newest_ = std::move(next);
+  }
+
+  void Start(int64_t at) {
+    started_ = true;
+    next_tick_ = at;
+    controller_.SetLink(true, Nanos(at));
+    controller_.SwapTo(&bench_.pilot(), nullptr, Nanos(at));
+  }
+
+  bool Over() const {
+    return fault_.kind != Fault::Kind::kNone && started_ && next_tick_ > fault_.until_ns;
+  }
+
+  absl::Status StepBefore(int64_t now) {
+    while (started_ && next_tick_ < now && !Over()) RETURN_IF_ERROR(Step());
+    return absl::OkStatus();
+  }
+
+  // The ticks up to the recording's last message, and then, for a fault that outlives the
+  // recording, in a world that stands still but whose sensors go on.
+  absl::Status Finish() {
+    while (next_tick_ <= replay_.last_ns && !Over()) RETURN_IF_ERROR(Step());
+    const v1::Observation still = newest_;  // its stamps are shifted from here, not added up
+    while (fault_.kind != Fault::Kind::kNone && !Over()) {
+      v1::Observation shifted = still;
+      Shift(next_tick_ - replay_.last_ns, shifted);
+      Tell(std::move(shifted), next_tick_);
+      RETURN_IF_ERROR(Step());
+    }
+    return absl::OkStatus();
+  }
+
+  static void Shift(int64_t by, v1::Observation& observation) {
+    const auto shift = [by](auto* channel) {
+      if (channel->stamp_ns() != 0) channel->set_stamp_ns(channel->stamp_ns() + by);
+    };
+    shift(&observation);
+    if (observation.has_scan()) shift(observation.mutable_scan());
+    if (observation.has_odom()) shift(observation.mutable_odom());
+    if (observation.has_image()) shift(observation.mutable_image());
+    if (observation.has_imu()) shift(observation.mutable_imu());
+    if (observation.has_joints()) shift(observation.mutable_joints());
+    for (auto& [name, signal] : *observation.mutable_signals()) shift(&signal);
+  }
+
+  absl::Status Step() {
+    if (fault_.kind == Fault::Kind::kLinkDown && fault_.Hurts(next_tick_)) {
+      controller_.SetLink(false, Nanos(next_tick_));
+    }
+    const agent::runtime::Tick& tick = controller_.Step(Nanos(next_tick_));
+    const v1::TickRecord record = agent::runtime::ToRecord(tick);
+    std::string bytes;
+    if (!record.SerializeToString(&bytes))
+      return absl::InternalError("a tick record does not serialise");
+    digest_.Update(bytes);
+    if (const auto took = bench_.model().TakeMeasured(); took.has_value()) {
+      replay_.frames.push_back({replay_.ticks.size(), *took});
+    }
+    const bool pose_known = controller_.board().Find("odom") != nullptr;
+    replay_.motion_clearance_m.push_back(
+        pose_known ? MotionClearance(policy_, controller_.board().odom(), tick.enforced)
+                   : std::numeric_limits<double>::quiet_NaN());
+    if (fault_.Hurts(next_tick_)) robot_.Drive(tick.enforced);
+    replay_.ticks.push_back(record);
+    next_tick_ += policy_.command().period.count();
+    return absl::OkStatus();
+  }
+
+  TestBench& bench_;
+  const agent::runtime::Policy& policy_;
+  const Fault& fault_;
+  agent::runtime::Controller controller_;
+  RecordingWatch watch_;
+  ObedientRobot robot_;
+  agent::trust::Sha256Stream digest_;
+  Replay replay_;
+  std::set<std::string> awaited_;  // required channels that have not come yet
+  v1::Observation newest_;         // of every channel; kept for faults only
+  bool any_ = false;
+  bool started_ = false;
+  int64_t next_tick_ = 0;
+};
+
+double LeastDeceleration(const agent::runtime::Policy& policy) {
+  return std::max(policy.nominal().dec_max_mps2.Least(), 1e-3);
+}
+
+}  // namespace
+
+double MotionClearance(const agent::runtime::Policy& policy, const v1::Odometry& odom,
+                       const std::vector<double>& enforced) {
+  constexpr double kStep_m = 0.02;
+  constexpr double kFarthest_m = 50;  // no policy here lets a robot need longer to stop
+  const agent::runtime::Pose2 start{odom.x_m(), odom.y_m(), odom.yaw_rad()};
+  double least = agent::runtime::ClearanceM(policy, start);
+  if (policy.command().type != agent::runtime::CommandType::kTwist2d || enforced.size() != 2)
+    return least;
+  const double vx = enforced[0];
+  if (std::isnan(least) || vx == 0) return least;
+  const double period_s = std::chrono::duration<double>(policy.command().period).count();
+  const double length =
+      std::min(std::abs(vx) * period_s + vx * vx / (2 * LeastDeceleration(policy)), kFarthest_m);
+  const double curvature = enforced[1] / vx;
+  const auto steps = static_cast<int>(std::ceil(length / kStep_m));
+  for (int i = 1; i <= steps; ++i) {
+    const double way = std::copysign(length * i / steps, vx);
+    const agent::runtime::Vec2 at = agent::runtime::AlongArc(start, curvature, way);
+    least = std::min(least, agent::runtime::ClearanceM(policy, {at.x, at.y, 0}));
+  }
+  return least;
+}
+
+Replay RunReplay(const Scenario& scenario, TestBench& bench, const Fault& fault) {
+  return Player(scenario, bench, fault).Play();
+}
+
+}  // namespace gatekeeper::gates

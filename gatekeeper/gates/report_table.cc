@@ -1,0 +1,43 @@
+#include "absl/strings/str_format.h"
+#include "gatekeeper/gates/report_text.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+constexpr int kMaxFindings = 10;  // of one gate; the other formats hold all
+
+std::string Findings(const v1::GateResult& gate) {
+  std::string out;
+  for (int i = 0; i < gate.findings_size() && i < kMaxFindings; ++i) {
+    out += absl::StrFormat("    %s\n", Shortened(FindingText(gate.findings(i)), 400));
+  }
+  if (gate.findings_size() > kMaxFindings) {
+    out += absl::StrFormat("    and %d more\n", gate.findings_size() - kMaxFindings);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string TableReport(const v1::GateReport& report) {
+  std::string out =
+      absl::StrFormat("unit    %s@%s  sha256:%s\nsuite   %s  sha256:%s\nengine  %s\n\n",
+                      report.unit_name(), report.unit_version(), report.unit_digest().substr(0, 12),
+                      report.suite_id(), report.suite_sha256().substr(0, 12), report.engine());
+  out += absl::StrFormat("%-16s %-13s %s\n", "GATE", "RESULT", "WHAT DECIDED");
+  for (const v1::GateResult& gate : report.gates()) {
+    out += absl::StrFormat("%-16s %-13s %s\n", gate.id(), OutcomeName(gate.outcome()),
+                           Shortened(gate.summary(), 400));
+    out += Findings(gate);
+  }
+  const GateCounts counts = Count(report);
+  out += absl::StrFormat(
+      "\n%d scenarios, %d ticks, mean score %.3f (for people; it decides nothing)\n",
+      report.scenarios(), report.ticks(), report.mean_score());
+  out += absl::StrFormat("%s: of %d gates %d held, %d failed, %d had too little evidence\n",
+                         OutcomeName(report.outcome()), counts.total(), counts.pass, counts.fail,
+                         counts.insufficient);
+  return out;
+}
+
+}  // namespace gatekeeper::gates

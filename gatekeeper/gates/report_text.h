@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proto/gates.pb.h"
+
+namespace gatekeeper::gates {
+
+const char* OutcomeName(v1::GateOutcome outcome);  // "PASS", "FAIL", "INSUFFICIENT"
+
+// How many gates ended how; the one place that counts, so that all reports agree.
+struct GateCounts {
+  int pass = 0;
+  int fail = 0;
+  int insufficient = 0;
+  int total() const { return pass + fail + insufficient; }
+};
+GateCounts Count(const v1::GateReport& report);
+
+// A copy in which every string is valid UTF-8 without control characters (they are shown as \xNN).
+v1::GateReport Cleaned(const v1::GateReport& report);
+
+// "dusty_07 at 12.35 s [dusty]: message" with what is known of it; file:line for static findings.
+std::string FindingText(const v1::Finding& finding);
+
+std::string EscapeXml(std::string_view text);
+std::string EscapeMarkdown(std::string_view text);  // also fits into a table cell
+// At most `cap` bytes, cut between characters, with "..." at the end when it was cut.
+std::string Shortened(const std::string& text, size_t cap);
+
+// The four shapes; `report` has been through Cleaned.
+std::string TableReport(const v1::GateReport& report);
+std::string JsonReport(const v1::GateReport& report);
+std::string JUnitReport(const v1::GateReport& report);
+std::string MarkdownReport(const v1::GateReport& report);
+
+}  // namespace gatekeeper::gates

@@ -1,0 +1,32 @@
+#include "gatekeeper/gates/report_writer.h"
+
+#include "absl/strings/str_format.h"
+#include "gatekeeper/gates/report_text.h"
+
+namespace gatekeeper::gates {
+
+absl::StatusOr<ReportFormat> ParseReportFormat(std::string_view name) {
+  if (name == "table") return ReportFormat::kTable;
+  if (name == "json") return ReportFormat::kJson;
+  if (name == "junit") return ReportFormat::kJUnit;
+  if (name == "markdown") return ReportFormat::kMarkdown;
+  return absl::InvalidArgumentError(
+      absl::StrFormat("no report format \"%s\"; there are table, json, junit and markdown", name));
+}
+
+std::string WriteReport(ReportFormat format, const v1::GateReport& report) {
+  const v1::GateReport clean = Cleaned(report);
+  switch (format) {
+    case ReportFormat::kTable:
+      return TableReport(clean);
+    case ReportFormat::kJson:
+      return JsonReport(clean);
+    case ReportFormat::kJUnit:
+      return JUnitReport(clean);
+    case ReportFormat::kMarkdown:
+      return MarkdownReport(clean);
+  }
+  return {};
+}
+
+}  // namespace gatekeeper::gates

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "proto/gates.pb.h"
+
+namespace gatekeeper::gates {
+
+enum class ReportFormat {
+  kTable,     // for a terminal
+  kJson,      // protobuf's JSON of GateReport, with the field names of proto/gates.proto
+  kJUnit,     // for GitLab, Jenkins and others; INSUFFICIENT is a failure there, too
+  kMarkdown,  // a step summary: under 900 KB, cut at section borders
+};
+
+// "table", "json", "junit" or "markdown"; kInvalidArgument lists them otherwise.
+absl::StatusOr<ReportFormat> ParseReportFormat(std::string_view name);
+
+// One report, four shapes, the same counts. Text from outside (scenario names, messages) is
+// escaped.
+std::string WriteReport(ReportFormat format, const v1::GateReport& report);
+
+}  // namespace gatekeeper::gates

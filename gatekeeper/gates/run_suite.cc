@@ -1,0 +1,183 @@
+#include "gatekeeper/gates/run_suite.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "agent/base/status_macros.h"
+#include "agent/base/yaml_document.h"
+#include "agent/inference/onnx_runtime.h"
+#include "agent/runtime/unit_rules.h"
+#include "agent/trust/manifest.h"
+#include "gatekeeper/bundle/static_checks.h"
+#include "gatekeeper/bundle/ungated_unit.h"
+#include "gatekeeper/gates/agreement.h"
+#include "gatekeeper/gates/counterexample.h"
+#include "gatekeeper/gates/evidence_maker.h"
+#include "gatekeeper/gates/suite.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+using agent::inference::OnnxRuntime;
+using agent::runtime::UnitRules;
+
+// Side by side at least two, even on one core: "same verdicts with N threads" wants N above 1.
+constexpr unsigned kLeastThreads = 2;
+constexpr unsigned kMostThreads = 64;
+
+// The unit's documents: as text for the gates, compiled for the robot's code.
+struct Documents {
+  v1::ControlPolicy policy;
+  v1::FallbackRules fallback;
+  std::shared_ptr<const UnitRules> rules;
+};
+
+absl::StatusOr<Documents> ReadDocuments(const bundle::UngatedUnit& unit) {
+  ASSIGN_OR_RETURN(const std::string card, unit.Read(agent::trust::kCardFile));
+  ASSIGN_OR_RETURN(const std::string policy, unit.Read(agent::trust::kPolicyFile));
+  ASSIGN_OR_RETURN(const std::string fallback, unit.Read(agent::trust::kFallbackFile));
+  Documents documents;
+  ASSIGN_OR_RETURN(documents.rules, agent::runtime::LoadRules(card, policy, fallback));
+  RETURN_IF_ERROR(
+      agent::base::ReadYaml(policy, agent::trust::kPolicyFile, "control_policy/1", documents.policy)
+          .status());
+  RETURN_IF_ERROR(agent::base::ReadYaml(fallback, agent::trust::kFallbackFile, "fallback_rules/1",
+                                        documents.fallback)
+                      .status());
+  return documents;
+}
+
+// A suite without a tolerance for what this robot is commanded by could not judge it.
+absl::Status CheckTolerances(const v1::ControlPolicy& policy, const v1::GateSuite& suite,
+                             const std::string& file) {
+  for (const std::string& field : policy.command().fields()) {
+    if (ToleranceOf(field, suite.agreement()) > 0) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: agreement has no tolerance above 0 for %s, which the unit's policy commands", file,
+        field));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<TestBench>>> MakeBenches(const bundle::UngatedUnit& unit,
+                                                                    const OnnxRuntime& runtime,
+                                                                    const std::string& model,
+                                                                    const Documents& documents,
+                                                                    unsigned threads) {
+  ASSIGN_OR_RETURN(const agent::base::ModelSignature signature,
+                   agent::runtime::SignatureFor(documents.rules->card, documents.rules->policy));
+  std::vector<std::unique_ptr<TestBench>> benches;
+  for (unsigned i = 0; i < threads; ++i) {
+    ASSIGN_OR_RETURN(auto loaded, runtime.Load(model, signature));
+    ASSIGN_OR_RETURN(auto bench,
+                     TestBench::Create(unit.digest().hex(), documents.rules, std::move(loaded)));
+    benches.push_back(std::move(bench));
+  }
+  return benches;
+}
+
+// What is the unit's own fault becomes a finding; anything else stays an error.
+absl::Status Blame(const absl::Status& status, const char* file, Evidence& evidence) {
+  if (status.code() != absl::StatusCode::kInvalidArgument &&
+      status.code() != absl::StatusCode::kDataLoss) {
+    return status;
+  }
+  evidence.not_replayed = std::string(status.message());
+  v1::Finding finding;
+  finding.set_file(file);
+  finding.set_message(evidence.not_replayed);
+  evidence.broken.push_back(std::move(finding));
+  return absl::OkStatus();
+}
+
+// Everything the gates look at. Documents or a model that cannot be used leave the replays empty.
+absl::StatusOr<Evidence> Gather(const bundle::UngatedUnit& unit, const Suite& suite,
+                                const std::vector<Scenario>& scenarios, const OnnxRuntime& runtime,
+                                const SuiteInput& input) {
+  Evidence evidence;
+  evidence.suite = suite.document;
+  IntegrityCheck integrity = CheckIntegrity(unit, scenarios);
+  evidence.broken = std::move(integrity.broken);
+  evidence.digests_checked = integrity.digests;
+  auto documents = ReadDocuments(unit);
+  if (!documents.ok()) {
+    RETURN_IF_ERROR(Blame(documents.status(), agent::trust::kPolicyFile, evidence));
+    auto diagnostics = bundle::CheckRules(unit);
+    if (diagnostics.ok()) evidence.diagnostics = *std::move(diagnostics);
+    if (evidence.diagnostics.empty()) {
+      evidence.diagnostics.push_back({"S1", agent::trust::kPolicyFile, 0, evidence.not_replayed});
+    }
+    return evidence;
+  }
+  ASSIGN_OR_RETURN(evidence.diagnostics, bundle::CheckRules(unit));
+  evidence.policy = documents->policy;
+  evidence.fallback = documents->fallback;
+  RETURN_IF_ERROR(CheckTolerances(evidence.policy, suite.document, input.suite_file));
+  if (!integrity.model.has_value()) {
+    evidence.not_replayed = "the model may not be given to a runtime";
+    return evidence;
+  }
+  const unsigned threads = std::clamp(input.threads, kLeastThreads, kMostThreads);
+  auto benches = MakeBenches(unit, runtime, *integrity.model, *documents, threads);
+  if (!benches.ok()) {
+    RETURN_IF_ERROR(Blame(benches.status(), agent::trust::kModelFile, evidence));
+    return evidence;
+  }
+  if (scenarios.empty()) {
+    evidence.not_replayed =
+        absl::StrFormat("there is no scenario below %s", input.scenarios_folder);
+    return evidence;
+  }
+  ReplayFarm farm(*std::move(benches), scenarios, integrity.intact);
+  GatherReplays(farm, threads, evidence);
+  return evidence;
+}
+
+v1::GateReport MakeReport(const bundle::UngatedUnit& unit, const Suite& suite,
+                          const std::vector<Scenario>& scenarios, const Evidence& evidence) {
+  v1::GateReport report;
+  report.set_api_version("gatekeeper/v1");
+  report.set_unit_name(unit.manifest().name());
+  report.set_unit_version(unit.manifest().version());
+  report.set_unit_digest(unit.digest().hex());
+  report.set_suite_id(suite.document.id());
+  report.set_suite_sha256(suite.sha256.hex());
+  const std::vector<v1::GateResult> results = JudgeAll(evidence);
+  report.set_outcome(Worst(results));
+  for (const v1::GateResult& result : results) *report.add_gates() = result;
+  report.set_scenarios(static_cast<uint32_t>(scenarios.size()));
+  uint64_t ticks = 0;
+  for (const Replay& replay : evidence.replays) ticks += replay.ticks.size();
+  report.set_ticks(ticks);
+  report.set_mean_score(MeanScore(evidence.replays, evidence.policy, evidence.suite.agreement()));
+  for (const Scenario& scenario : scenarios) {
+    v1::InputRef& ref = *report.add_inputs();
+    ref.set_id(scenario.document.id());
+    ref.set_sha256(scenario.sha256.hex());
+  }
+  return report;
+}
+
+}  // namespace
+
+absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInput& input) {
+  ASSIGN_OR_RETURN(const Suite suite, ParseSuite(input.suite_yaml, input.suite_file));
+  ASSIGN_OR_RETURN(const std::vector<Scenario> scenarios, LoadScenarios(input.scenarios_folder));
+  const std::string library =
+      input.library_path.empty() ? agent::inference::DefaultLibraryPath() : input.library_path;
+  ASSIGN_OR_RETURN(const std::shared_ptr<OnnxRuntime> runtime, OnnxRuntime::Open(library));
+  ASSIGN_OR_RETURN(const Evidence evidence, Gather(unit, suite, scenarios, *runtime, input));
+
+  GateRun run;
+  run.report = MakeReport(unit, suite, scenarios, evidence);
+  run.report.set_engine(runtime->numerics_key());
+  if (!input.clips_folder.empty()) WriteClips(evidence, input.clips_folder, run.report);
+  if (run.report.outcome() == v1::PASS)
+    run.pass = GatePass(run.report, unit.folder(), unit.digest());
+  return run;
+}
+
+}  // namespace gatekeeper::gates

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "gatekeeper/gates/gate_pass.h"
+#include "proto/gates.pb.h"
+
+namespace gatekeeper::gates {
+
+struct SuiteInput {
+  std::string suite_yaml;        // text of a gate_suite/1 document
+  std::string suite_file;        // its name in messages
+  std::string scenarios_folder;  // every *.yaml below it with schema scenario/1 takes part
+  std::string clips_folder;      // counterexample clips go here; empty: none are written
+  unsigned threads = 1;      // scenarios replayed side by side; the verdicts do not depend on it
+  std::string library_path;  // libonnxruntime.so.1; empty: agent/inference's default
+};
+
+struct GateRun {
+  v1::GateReport report;
+  std::optional<GatePass> pass;  // present exactly when report.outcome() is PASS
+};
+
+// Replays every scenario through the robot's own Controller and asks each gate. A gate that does
+// not hold is an answer (in the report), not an error. Errors mean that nothing could be found out:
+// kInvalidArgument names file and line of a bad suite or scenario file, kUnavailable a missing
+// ONNX Runtime, and so on.
+absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInput& input);
+
+}  // namespace gatekeeper::gates

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/base/digest.h"
+#include "proto/gates.pb.h"
+
+namespace gatekeeper::gates {
+
+// One scenario file and where its recording lies.
+struct Scenario {
+  v1::Scenario document;
+  std::string file;            // the YAML file, as opened
+  std::string recording;       // path of the MCAP file
+  agent::base::Digest sha256;  // of the YAML file's bytes; through them also of the recording
+};
+
+// All scenarios below `folder`, ordered by id: every *.yaml whose schema is scenario/1. Files of
+// this project's other schemas may lie beside them; any other YAML file is an error, lest a
+// misspelt schema hide a scenario. kInvalidArgument names file and line: unknown keys, an id that
+// is used twice or has other characters than letters, digits, '.', '_' and '-', a recording outside
+// the file's own folder, segments that are empty or run backwards. Recordings are not opened here.
+// An absent folder is kNotFound; an empty one is no error, it leads to INSUFFICIENT.
+absl::StatusOr<std::vector<Scenario>> LoadScenarios(const std::string& folder);
+
+// True while second `at_s` of the recording lies in a segment with this tag (from included, to
+// not).
+bool InSegment(const v1::Scenario& scenario, double at_s, const std::string& tag);
+// The tags at that second, joined by ','; for findings.
+std::string TagsAt(const v1::Scenario& scenario, double at_s);
+
+}  // namespace gatekeeper::gates

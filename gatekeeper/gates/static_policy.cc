@@ -1,0 +1,22 @@
+#include "absl/strings/str_format.h"
+#include "gatekeeper/gates/gate.h"
+
+namespace gatekeeper::gates {
+
+v1::GateResult JudgeStaticPolicy(const Evidence& evidence) {
+  v1::GateResult result;
+  for (const bundle::Diagnostic& diagnostic : evidence.diagnostics) {
+    v1::Finding& finding = *result.add_findings();
+    finding.set_file(diagnostic.file);
+    finding.set_line(static_cast<uint32_t>(diagnostic.line > 0 ? diagnostic.line : 0));
+    finding.set_message(absl::StrFormat("%s: %s", diagnostic.rule, diagnostic.message));
+  }
+  result.set_n(static_cast<uint64_t>(result.findings_size()));
+  result.set_outcome(result.findings_size() == 0 ? v1::PASS : v1::FAIL);
+  result.set_summary(result.findings_size() == 0
+                         ? "control policy, fallback rules and model card break no rule"
+                         : absl::StrFormat("%d places break a rule", result.findings_size()));
+  return result;
+}
+
+}  // namespace gatekeeper::gates

@@ -1,0 +1,224 @@
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "agent/recording/observation_writer.h"
+#include "gatekeeper/gates/fault_judgement.h"
+#include "gatekeeper/gates/fault_plan.h"
+#include "gatekeeper/gates/obedient_robot.h"
+#include "gatekeeper/gates/replay.h"
+#include "gtest/gtest.h"
+#include "tests/gatekeeper/gates/drive_fixture.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+using testing::HasSubstr;
+using tests::RecordScenario;
+
+constexpr int64_t kSecond_ns = 1'000'000'000;
+
+class ReplayTest : public testing::Test {
+ protected:
+  Replay Run(const Scenario& scenario, const Fault& fault = {},
+             tests::Driver driver = tests::GoodDriver) {
+    const auto bench = tests::MakeBench(std::move(driver));
+    return RunReplay(scenario, *bench, fault);
+  }
+
+  tests::TempFolder folder_;
+};
+
+TEST_F(ReplayTest, StepsAtThePolicysRateFromTheFirstMessageToTheLast) {
+  const Scenario scenario = RecordScenario(folder_.path(), "drive", {.seconds = 3, .without = {}});
+  const Replay replay = Run(scenario);
+  ASSERT_OK(replay.status);
+  ASSERT_EQ(replay.ticks.size(), 61u);
+  EXPECT_EQ(replay.ticks.front().now_ns(), tests::kDriveStart_ns);
+  EXPECT_EQ(replay.ticks.back().now_ns(), tests::kDriveStart_ns + 3 * kSecond_ns);
+  EXPECT_EQ(replay.commands.size(), 61u);
+  EXPECT_EQ(replay.frames.size(), 61u);
+  EXPECT_EQ(replay.ticks[40].state(), "NOMINAL");
+  EXPECT_NEAR(replay.ticks[40].raw(1), replay.commands[40].values[1], 1e-6);
+  EXPECT_GT(replay.ticks[40].enforced(0), 0.2);
+}
+
+TEST_F(ReplayTest, GivesTheSameVerdictsHoweverSlowTheModelIs) {
+  const Scenario scenario = RecordScenario(folder_.path(), "drive", {.seconds = 1, .without = {}});
+  const auto slow = [](double bearing, double vx, double dust) {
+    const auto until =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(45);  // deadline 40
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    return tests::GoodDriver(bearing, vx, dust);
+  };
+  const Replay fast_replay = Run(scenario);
+  const Replay slow_replay = Run(scenario, {}, slow);
+  EXPECT_EQ(fast_replay.verdicts, slow_replay.verdicts);
+  EXPECT_GE(slow_replay.frames.back().took, std::chrono::milliseconds(45));
+}
+
+TEST_F(ReplayTest, GivesOtherVerdictsForAnotherModel) {
+  const Scenario scenario = RecordScenario(folder_.path(), "drive", {.seconds = 1, .without = {}});
+  const auto other = [](double bearing, double, double) { return std::pair(0.4, 0.501 * bearing); };
+  EXPECT_NE(Run(scenario).verdicts, Run(scenario, {}, other).verdicts);
+}
+
+TEST_F(ReplayTest, NamesBackwardStampsWithChannelAndTime) {
+  const Scenario scenario = RecordScenario(
+      folder_.path(), "drive", {.seconds = 3, .without = {}, .backward_stamp_at_s = 1.5});
+  const Replay replay = Run(scenario);
+  ASSERT_OK(replay.status);
+  ASSERT_FALSE(replay.faults.empty());
+  EXPECT_EQ(replay.faults[0].channel, "scan");
+  EXPECT_THAT(replay.faults[0].what, HasSubstr("backwards"));
+  EXPECT_NEAR(replay.Second(replay.faults[0].at_ns), 1.5, 1e-9);
+}
+
+TEST_F(ReplayTest, NamesASilenceLongerThanThePolicyAllows) {
+  RecordingWatch watch(tests::MakeBench(tests::GoodDriver)->rules().policy);
+  v1::Observation observation;
+  observation.mutable_scan()->set_stamp_ns(1);
+  watch.See(observation, 0);
+  observation.mutable_scan()->set_stamp_ns(200'000'001);
+  watch.See(observation, 200'000'000);
+  EXPECT_TRUE(watch.Faults().empty());
+  observation.mutable_scan()->set_stamp_ns(400'000'002);
+  watch.See(observation, 400'000'001);
+  ASSERT_EQ(watch.Faults().size(), 1u);
+  EXPECT_THAT(watch.Faults()[0].what, HasSubstr("no message for 0.200 s"));
+}
+
+TEST_F(ReplayTest, BeginsWithoutARequiredChannelAfterASecondAndStaysStopped) {
+  const Scenario scenario =
+      RecordScenario(folder_.path(), "drive", {.seconds = 3, .without = "scan"});
+  const Replay replay = Run(scenario);
+  ASSERT_OK(replay.status);
+  EXPECT_EQ(replay.ticks.front().now_ns(), tests::kDriveStart_ns + kSecond_ns);
+  EXPECT_EQ(replay.channels.count("scan"), 0u);
+  for (const v1::TickRecord& tick : replay.ticks) EXPECT_EQ(tick.enforced(0), 0);
+}
+
+TEST_F(ReplayTest, ASilencedChannelRaisesItsTriggerAndStopsTheRobot) {
+  const Scenario scenario = RecordScenario(folder_.path(), "drive", {.seconds = 8, .without = {}});
+  const FaultRun run{.planned = {.id = "drop:scan",
+                                 .scenario = 0,
+                                 .fault = {.kind = Fault::Kind::kDropChannel,
+                                           .channel = "scan",
+                                           .onset_ns = tests::kDriveStart_ns + 3 * kSecond_ns,
+                                           .until_ns = tests::kDriveStart_ns + 6 * kSecond_ns}},
+                     .replay = {}};
+  FaultRun done = run;
+  done.replay = Run(scenario, run.planned.fault);
+  ASSERT_OK(done.replay.status);
+  EXPECT_EQ(done.replay.ticks.back().now_ns(), run.planned.fault.until_ns);
+  const Reaction reaction = ReactionOf(done, "input_stale", tests::FallbackDocument());
+  ASSERT_TRUE(reaction.detected_ms.has_value());
+  EXPECT_GE(*reaction.detected_ms, 150);
+  EXPECT_LE(*reaction.detected_ms, 300);
+  ASSERT_TRUE(reaction.safe_ms.has_value());
+  EXPECT_LE(*reaction.safe_ms, 1500);
+}
+
+TEST_F(ReplayTest, TheWorldStandsStillBehindTheRecordingsEnd) {
+  const Scenario scenario = RecordScenario(folder_.path(), "drive", {.seconds = 3, .without = {}});
+  FaultRun run;
+  run.planned.fault = {.kind = Fault::Kind::kLinkDown,
+                       .channel = {},
+                       .onset_ns = tests::kDriveStart_ns + 2 * kSecond_ns,
+                       .until_ns = tests::kDriveStart_ns + 6 * kSecond_ns};
+  run.replay = Run(scenario, run.planned.fault);
+  ASSERT_OK(run.replay.status);
+  EXPECT_EQ(run.replay.ticks.size(), 121u);
+  const Reaction reaction = ReactionOf(run, "network_down", tests::FallbackDocument());
+  ASSERT_TRUE(reaction.detected_ms.has_value());
+  EXPECT_NEAR(*reaction.detected_ms, 2000, 100);
+  EXPECT_EQ(run.replay.ticks.back().state(), "DEGRADED");  // its sensors go on: nothing is stale
+  EXPECT_GT(run.replay.ticks.back().enforced(0), 0.1);
+}
+
+TEST_F(ReplayTest, ADamagedRecordingIsToldNotReplayed) {
+  const Scenario scenario = RecordScenario(folder_.path(), "drive", {.seconds = 2, .without = {}});
+  std::fstream file(scenario.recording, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(3000);
+  file << "XXXXXXXX";
+  file.close();
+  const Replay replay = Run(scenario);
+  EXPECT_FALSE(replay.status.ok());
+  EXPECT_TRUE(replay.ticks.empty());
+}
+
+TEST_F(ReplayTest, ARecordingOverYearsIsRefused) {
+  const std::string path = folder_ / "years.mcap";
+  auto writer = agent::recording::ObservationWriter::Create(path);
+  ASSERT_OK(writer);
+  v1::Observation observation;
+  observation.set_network_up(true);
+  ASSERT_OK(writer->Write(observation, std::chrono::seconds(1)));
+  ASSERT_OK(writer->Write(observation, std::chrono::hours(24 * 365)));
+  ASSERT_OK(writer->Close());
+  Scenario scenario;
+  scenario.recording = path;
+  const Replay replay = Run(scenario);
+  EXPECT_THAT(replay.status,
+              tests::StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("at most")));
+}
+
+TEST_F(ReplayTest, FaultPlansDependOnTheSeedAndNothingElse) {
+  const auto bench = tests::MakeBench(tests::GoodDriver);
+  std::vector<Scenario> scenarios;
+  for (int i = 0; i < 6; ++i) {
+    scenarios.push_back(RecordScenario(folder_.path(), "drive" + std::to_string(i),
+                                       {.seconds = 6, .number = i, .without = {}}));
+  }
+  std::vector<Replay> replays;
+  for (const Scenario& scenario : scenarios) replays.push_back(RunReplay(scenario, *bench));
+  v1::GateSuite suite = tests::SuiteDocument();
+  const auto onsets = [&] {
+    std::vector<std::pair<size_t, int64_t>> list;
+    for (const PlannedFault& planned : PlanStaleInputs(replays, bench->rules(), suite)) {
+      list.emplace_back(planned.scenario, planned.fault.onset_ns);
+    }
+    return list;
+  };
+  const auto first = onsets();
+  EXPECT_EQ(first.size(), 8u);  // four required channels, two clips each
+  EXPECT_EQ(first, onsets());
+  suite.set_seed(8);
+  EXPECT_NE(first, onsets());
+  EXPECT_EQ(PlanNetworkDown(replays, bench->rules(), suite).size(), 2u);
+}
+
+TEST(MotionClearanceTest, CountsTheWayToAStop) {
+  const auto bench = tests::MakeBench(tests::GoodDriver);
+  v1::Odometry odom;
+  odom.set_x_m(38);
+  odom.set_y_m(10);
+  // 1 m/s: 0.05 m in one period and 0.5 m of braking at 1 m/s2, towards the wall at 40 m.
+  EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {1.0, 0.0}), 2 - 0.55, 1e-9);
+  EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {0.0, 0.5}), 2, 1e-9);
+  odom.set_yaw_rad(3.14159265358979);
+  EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {1.0, 0.0}), 2, 1e-9);
+}
+
+TEST(ObedientRobotTest, MeasuresWhatItWasTold) {
+  const auto bench = tests::MakeBench(tests::GoodDriver);
+  ObedientRobot robot(bench->rules().policy);
+  v1::Observation observation;
+  observation.mutable_odom()->set_x_m(3);
+  observation.mutable_odom()->set_vx_mps(0.9);
+  robot.Answer(observation);
+  EXPECT_EQ(observation.odom().x_m(), 3);
+  robot.Drive({0.5, 0.0});
+  robot.Answer(observation);
+  EXPECT_NEAR(observation.odom().x_m(), 3.025, 1e-12);
+  EXPECT_EQ(observation.odom().vx_mps(), 0.5);
+  robot.Drive({0.0, 0.0});
+  robot.Answer(observation);
+  EXPECT_EQ(observation.odom().vx_mps(), 0);
+}
+
+}  // namespace
+}  // namespace gatekeeper::gates

@@ -1,0 +1,77 @@
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_replace.h"
+#include "agent/trust/hash.h"
+#include "gatekeeper/gates/suite.h"
+#include "gtest/gtest.h"
+#include "tests/gatekeeper/gates/drive_fixture.h"
+#include "tests/support/status_matchers.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+TEST(SuiteTest, KeepsTheDigestOfTheVeryBytes) {
+  ASSERT_OK_AND_ASSIGN(const Suite suite, ParseSuite(tests::SuiteYaml(), "suite.yaml"));
+  EXPECT_EQ(suite.document.id(), "hall-suite");
+  EXPECT_EQ(suite.sha256, agent::trust::Sha256(tests::SuiteYaml()));
+}
+
+TEST(SuiteTest, ReadsTheSuiteThatShips) {
+  std::ifstream file("policies/suites/nav.yaml");
+  std::stringstream text;
+  text << file.rdbuf();
+  ASSERT_OK_AND_ASSIGN(const Suite suite, ParseSuite(text.str(), "policies/suites/nav.yaml"));
+  EXPECT_EQ(suite.document.worst_segment().tags_size(), 2);
+}
+
+struct BadSuite {
+  const char* from;
+  const char* to;
+  const char* told;
+};
+
+class BadSuiteTest : public testing::TestWithParam<BadSuite> {};
+
+TEST_P(BadSuiteTest, IsRefusedWithItsPlace) {
+  const std::string yaml =
+      absl::StrReplaceAll(tests::SuiteYaml(), {{GetParam().from, GetParam().to}});
+  ASSERT_NE(yaml, tests::SuiteYaml());
+  EXPECT_THAT(ParseSuite(yaml, "suite.yaml"),
+              tests::StatusIs(absl::StatusCode::kInvalidArgument,
+                              AllOf(HasSubstr("suite.yaml:"), HasSubstr(GetParam().told))));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Numbers, BadSuiteTest,
+    testing::Values(
+        BadSuite{"alpha: 0.1", "alpha: 0", "alpha must be above 0"},
+        BadSuite{"alpha: 0.1", "alpha: 0.6", "alpha must be above 0"},
+        BadSuite{"alpha: 0.1", "alpha: .nan", "alpha"},
+        BadSuite{"id: hall-suite", "id: \"\"", "id is missing"},
+        BadSuite{"floor: 0.55", "floor: 0", "worst_segment.floor"},
+        BadSuite{"floor: 0.55", "floor: 1", "worst_segment.floor"},
+        BadSuite{"min_clips: 6", "min_clips: 0", "worst_segment.min_clips"},
+        BadSuite{"[clear, dusty]", "[]", "worst_segment.tags is empty"},
+        BadSuite{"[clear, dusty]", "[clear, clear]", "names \"clear\" twice"},
+        BadSuite{"max_clamp_fraction: 0.1", "max_clamp_fraction: 1", "max_clamp_fraction"},
+        BadSuite{"deadline_ms: 40", "deadline_ms: 0", "latency.deadline_ms"},
+        BadSuite{"quantile: 0.9", "quantile: 1", "latency.quantile"},
+        BadSuite{"clips: 2", "clips: 0", "faults.clips"},
+        BadSuite{"runs: 2", "runs: 1", "determinism.runs"},
+        BadSuite{"min_clearance_m: 0.2", "min_clearance_m: -1", "envelope.min_clearance_m"},
+        BadSuite{"determinism: {runs: 2}\n", "", "section determinism is missing"},
+        BadSuite{"alpha: 0.1", "alfa: 0.1", "alfa"},
+        BadSuite{"gate_suite/1", "gate_suite/2", "gate_suite/"}));
+
+TEST(SuiteTest, RefusesAFileLargerThanAnySuite) {
+  EXPECT_THAT(
+      ParseSuite(std::string(300'000, '#'), "suite.yaml"),
+      tests::StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 262144 bytes")));
+}
+
+}  // namespace
+}  // namespace gatekeeper::gates
