@@ -6,9 +6,9 @@
 #include <deque>
 #include <limits>
 #include <numbers>
-#include <optional>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
@@ -45,8 +45,8 @@ struct OdomLine {
 
 struct ScanLine {
   std::vector<double> ranges;
-  Pose corrected;
-  double stamp_s;
+  Pose corrected{};
+  double stamp_s = 0;
 };
 
 // The numbers of a line behind its first word, up to the host name in place of the last but one.
@@ -187,16 +187,18 @@ absl::StatusOr<bool> HasMotion(const std::vector<absl::string_view>& lines) {
 }
 
 absl::Status ImportLines(const std::vector<absl::string_view>& lines, Import& import) {
-  std::optional<Pose> corrected;  // of the scan just before
+  ScanLine scan;
+  bool behind_scan = false;
   for (const absl::string_view line : lines) {
     if (absl::StartsWith(line, "FLASER ")) {
-      ASSIGN_OR_RETURN(const ScanLine scan, ParseScan(line));
+      ASSIGN_OR_RETURN(scan, ParseScan(line));
       RETURN_IF_ERROR(import.Scan(scan));
-      corrected = scan.corrected;
+      behind_scan = true;
     } else if (absl::StartsWith(line, "ODOM ")) {
       ASSIGN_OR_RETURN(const OdomLine odom, ParseOdom(line));
-      RETURN_IF_ERROR(odom.pose == corrected ? import.Corrected(odom) : import.Odom(odom));
-      corrected.reset();
+      const bool repeats = behind_scan && odom.pose == scan.corrected;
+      RETURN_IF_ERROR(repeats ? import.Corrected(odom) : import.Odom(odom));
+      behind_scan = false;
     }
   }
   return absl::OkStatus();

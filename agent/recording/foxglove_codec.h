@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "google/protobuf/message.h"
+#include "proto/foxglove.pb.h"
+#include "proto/robot.pb.h"
+
+namespace agent::recording {
+
+// Our channels as the messages that Foxglove draws, and back. Stamps may be negative.
+::foxglove::LaserScan ToFoxglove(const ::gatekeeper::v1::LaserScan& scan);
+::foxglove::PoseInFrame ToFoxglove(const ::gatekeeper::v1::Odometry& odom);
+// kInvalidArgument when the data do not fill width x height of the encoding (mono8, rgb8).
+absl::StatusOr<::foxglove::RawImage> ToFoxglove(const ::gatekeeper::v1::Image& image);
+::foxglove::CompressedImage JpegImage(int64_t stamp_ns, std::string_view jpeg);
+
+// The increment comes back from the end angle, up to rounding.
+::gatekeeper::v1::LaserScan FromFoxglove(const ::foxglove::LaserScan& scan);
+// kDataLoss when sizes contradict each other, kInvalidArgument for an encoding or format that we do
+// not read.
+absl::StatusOr<::gatekeeper::v1::Image> FromFoxglove(const ::foxglove::RawImage& image);
+absl::StatusOr<::gatekeeper::v1::Image> FromFoxglove(const ::foxglove::CompressedImage& image);
+
+// The FileDescriptorSet (serialised) of a message's file and all that it imports, imports first.
+std::string SchemaOf(const google::protobuf::Descriptor& type);
+
+}  // namespace agent::recording

@@ -1,0 +1,236 @@
+#include "agent/recording/mcap_reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+#include <queue>
+
+#include "absl/strings/str_format.h"
+#include "agent/base/status_macros.h"
+#include "agent/recording/mcap_codec.h"
+#include "agent/recording/mcap_scan.h"
+#include "agent/recording/record_walk.h"
+
+namespace agent::recording {
+namespace {
+
+absl::Status At(const std::string& path, uint64_t offset, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrFormat("%s: byte %d: %s", path, offset,
+                                                     std::string(status.message())));
+}
+
+absl::StatusOr<Buffer> OpenChunk(std::string_view body, uint64_t cap) {
+  ASSIGN_OR_RETURN(const Chunk chunk, DecodeChunk(body));
+  ASSIGN_OR_RETURN(const Compression compression, ParseCompression(chunk.compression));
+  ASSIGN_OR_RETURN(Buffer buffer,
+                   Decompress(compression, chunk.records, chunk.uncompressed_size, cap));
+  if (chunk.uncompressed_crc != 0 && chunk.uncompressed_crc != Crc32(0, buffer.view()))
+    return absl::DataLossError("a chunk does not match its CRC; the file is damaged");
+  return buffer;
+}
+
+// The wanted messages of one open part, in log-time order.
+struct Cursor {
+  uint64_t part_offset = 0;
+  Buffer buffer;
+  std::vector<Record> messages;  // bodies are whole Message records' bodies
+  std::vector<uint64_t> times;
+  std::vector<size_t> order;
+  size_t next = 0;
+
+  uint64_t time() const { return times[order[next]]; }
+};
+
+// Earliest first; at equal times the part that stands first in the file.
+struct Later {
+  bool operator()(const Cursor* a, const Cursor* b) const {
+    return std::pair(a->time(), a->part_offset) > std::pair(b->time(), b->part_offset);
+  }
+};
+
+struct Wanted {
+  const MessageFilter& filter;
+  const std::map<uint16_t, Channel>& channels;
+  bool operator()(const Message& message) const {
+    if (message.log_time_ns < filter.from_ns || message.log_time_ns > filter.to_ns) return false;
+    return filter.topics.empty() || filter.topics.contains(channels.at(message.channel_id).topic);
+  }
+};
+
+struct Span {
+  uint64_t start_ns;
+  uint64_t end_ns;
+};
+
+absl::Status Select(const Wanted& wanted, Span span, Cursor& cursor) {
+  std::string_view rest = cursor.buffer.view();
+  while (!rest.empty()) {
+    ASSIGN_OR_RETURN(const Record record, TakeRecord(rest, cursor.buffer.size));
+    if (record.opcode != static_cast<uint8_t>(Opcode::kMessage)) continue;
+    ASSIGN_OR_RETURN(const Message message, DecodeMessage(record.body));
+    if (!wanted.channels.contains(message.channel_id))
+      return absl::DataLossError(absl::StrFormat(
+          "a message refers to channel %d, which the file does not define", message.channel_id));
+    if (message.log_time_ns < span.start_ns || message.log_time_ns > span.end_ns)
+      return absl::DataLossError(
+          absl::StrFormat("a message of log time %d stands in a chunk of %d to %d",
+                          message.log_time_ns, span.start_ns, span.end_ns));
+    if (!wanted(message)) continue;
+    cursor.order.push_back(cursor.messages.size());
+    cursor.messages.push_back(record);
+    cursor.times.push_back(message.log_time_ns);
+  }
+  std::stable_sort(cursor.order.begin(), cursor.order.end(),
+                   [&cursor](size_t a, size_t b) { return cursor.times[a] < cursor.times[b]; });
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<McapReader> McapReader::Open(const std::string& path, McapReaderOptions options) {
+  McapReader reader;
+  reader.path_ = path;
+  reader.options_ = options;
+  reader.fd_ = base::UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat info {};
+  if (!reader.fd_.valid() || fstat(reader.fd_.get(), &info) != 0)
+    return absl::ErrnoToStatus(errno, "cannot open the recording " + path);
+  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(path + " is not a regular file");
+  McapScan scan(reader, static_cast<uint64_t>(info.st_size));
+  RETURN_IF_ERROR(scan.Run());
+  return reader;
+}
+
+// A chunk's records unpacked, or a run of messages as it stands.
+absl::StatusOr<Buffer> McapReader::LoadPart(const Part& part) const {
+  Buffer raw{std::unique_ptr<char[]>(new char[part.length]), part.length};
+  const absl::Status read = ReadAt(fd_.get(), part.offset, part.length, raw.bytes.get());
+  if (!read.ok()) return At(path_, part.offset, read);
+  if (!part.chunk) return raw;
+  absl::StatusOr<Buffer> records = OpenChunk(raw.view(), options_.max_chunk_bytes);
+  if (!records.ok()) return At(path_, part.offset, records.status());
+  return records;
+}
+
+// The parts of a file merged by log time: those that overlap are open together.
+class McapReader::Merge {
+ public:
+  Merge(const McapReader& reader, const MessageFilter& filter)
+      : reader_(reader), wanted_{filter, reader.channels_} {
+    for (const Part& part : reader.parts_)
+      if (part.end_ns >= filter.from_ns && part.start_ns <= filter.to_ns) waiting_.push_back(part);
+    std::stable_sort(waiting_.begin(), waiting_.end(),
+                     [](const Part& a, const Part& b) { return a.start_ns < b.start_ns; });
+  }
+
+  bool empty() const { return heap_.empty() && waiting_.empty(); }
+  // A part must be open before the first message that could come after one of its own.
+  bool MustOpen() const {
+    return !waiting_.empty() && (heap_.empty() || waiting_.front().start_ns <= heap_.top()->time());
+  }
+
+  absl::Status OpenNext() {
+    const Part part = waiting_.front();
+    waiting_.pop_front();
+    Cursor cursor;
+    cursor.part_offset = part.offset;
+    ASSIGN_OR_RETURN(cursor.buffer, reader_.LoadPart(part));
+    absl::Status status = Select(wanted_, {part.start_ns, part.end_ns}, cursor);
+    if (status.ok() && cursor.order.empty()) return status;
+    open_bytes_ += cursor.buffer.size;
+    if (status.ok() && open_bytes_ > reader_.options_.max_open_bytes)
+      status = absl::ResourceExhaustedError(
+          absl::StrFormat("chunks that overlap in time need more than %d bytes at once",
+                          reader_.options_.max_open_bytes));
+    if (!status.ok()) return At(reader_.path_, part.offset, status);
+    heap_.push(&open_.emplace(part.offset, std::move(cursor)).first->second);
+    return absl::OkStatus();
+  }
+
+  absl::Status Deliver(const MessageCallback& callback) {
+    Cursor* const cursor = heap_.top();
+    heap_.pop();
+    ASSIGN_OR_RETURN(const Message message,
+                     DecodeMessage(cursor->messages[cursor->order[cursor->next]].body));
+    RETURN_IF_ERROR(callback(reader_.channels_.at(message.channel_id), message));
+    ++delivered_;
+    if (++cursor->next < cursor->order.size()) {
+      heap_.push(cursor);
+    } else {
+      open_bytes_ -= cursor->buffer.size;
+      open_.erase(cursor->part_offset);
+    }
+    return absl::OkStatus();
+  }
+
+  uint64_t delivered() const { return delivered_; }
+
+ private:
+  const McapReader& reader_;
+  Wanted wanted_;
+  std::deque<Part> waiting_;
+  std::map<uint64_t, Cursor> open_;  // by offset
+  std::priority_queue<Cursor*, std::vector<Cursor*>, Later> heap_;
+  uint64_t open_bytes_ = 0;
+  uint64_t delivered_ = 0;
+};
+
+absl::Status McapReader::ForEachMessage(const MessageFilter& filter,
+                                        const MessageCallback& callback) const {
+  Merge merge(*this, filter);
+  while (!merge.empty())
+    RETURN_IF_ERROR(merge.MustOpen() ? merge.OpenNext() : merge.Deliver(callback));
+  return CheckCount(filter, merge.delivered());
+}
+
+// The statistics are the only thing that tells a file from which whole records were cut out.
+absl::Status McapReader::CheckCount(const MessageFilter& filter, uint64_t delivered) const {
+  if (!statistics_ || filter.from_ns != 0 || filter.to_ns != UINT64_MAX) return absl::OkStatus();
+  uint64_t stated = filter.topics.empty() ? statistics_->message_count : 0;
+  if (!filter.topics.empty())
+    for (const auto& [id, count] : statistics_->channel_message_counts)
+      if (channels_.contains(id) && filter.topics.contains(channels_.at(id).topic)) stated += count;
+  if (stated == delivered) return absl::OkStatus();
+  return absl::DataLossError(absl::StrFormat(
+      "%s: the statistics state %d messages and the file holds %d", path_, stated, delivered));
+}
+
+absl::Status McapReader::ForEachRecord(const RecordCallback& callback) const {
+  RecordWalk walk(fd_.get(), kMcapMagic.size(), end_offset_,
+                  {.record_bytes = options_.max_record_bytes,
+                   .chunk_bytes = options_.max_chunk_bytes + kChunkFieldRoom});
+  while (true) {
+    const uint64_t offset = walk.offset();
+    const absl::StatusOr<std::optional<Record>> record = walk.Next();
+    if (!record.ok()) return At(path_, offset, record.status());
+    if (!record->has_value()) return absl::OkStatus();
+    RETURN_IF_ERROR(callback(**record));
+  }
+}
+
+absl::StatusOr<std::vector<Metadata>> McapReader::ReadMetadata() const {
+  std::vector<Metadata> found;
+  RETURN_IF_ERROR(ForEachRecord([&found](const Record& record) -> absl::Status {
+    if (record.opcode != static_cast<uint8_t>(Opcode::kMetadata)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(Metadata metadata, DecodeMetadata(record.body));
+    found.push_back(std::move(metadata));
+    return absl::OkStatus();
+  }));
+  return found;
+}
+
+absl::StatusOr<std::vector<Attachment>> McapReader::ReadAttachments() const {
+  std::vector<Attachment> found;
+  RETURN_IF_ERROR(ForEachRecord([&found](const Record& record) -> absl::Status {
+    if (record.opcode != static_cast<uint8_t>(Opcode::kAttachment)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(Attachment attachment, DecodeAttachment(record.body));
+    found.push_back(std::move(attachment));
+    return absl::OkStatus();
+  }));
+  return found;
+}
+
+}  // namespace agent::recording
