@@ -1,0 +1,311 @@
+#include "agent/control/control_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace agent::control {
+namespace {
+
+namespace v1 = ::gatekeeper::v1;
+using base::Nanos;
+
+constexpr Nanos kPeriodWithoutUnit = std::chrono::milliseconds(50);
+// Periods without an answer, a second at 20 Hz: longer than any hiccup of a loaded computer.
+constexpr int kHungAfterPeriods = 20;
+constexpr Nanos kSaveAgainAfter = std::chrono::seconds(1);
+
+runtime::LatchState StateOf(const v1::LatchRecord& record) {
+  return {record.latched(), record.awaiting_start(), record.cause()};
+}
+
+std::string Short(const std::string& digest) {
+  return digest.empty() ? "rules only" : digest.substr(0, 12);
+}
+
+}  // namespace
+
+ControlCore::ControlCore(const std::string& state_folder, base::Files& files,
+                         const base::Clock& clock, ModelSource& source)
+    : clock_(clock),
+      records_(files, state_folder + "/control"),
+      events_(records_.pointer().generation()),
+      shelf_(source, state_folder + "/slots"),
+      controller_(StateOf(records_.latch())),
+      pointer_(records_.pointer()),
+      quarantine_(records_.quarantine()),
+      latch_(records_.latch()),
+      saved_latch_(StateOf(latch_)),
+      started_(clock.Now()) {
+  Tell("started", pointer_.committed_digest(), "");
+  for (const absl::Status& finding : records_.findings()) {
+    Tell("state_damaged", "", std::string(finding.message()));
+  }
+  if (pointer_.phase() == v1::ON_TRIAL) {
+    // Whatever ended that life, the attempt stays burned.
+    pointer_.set_phase(pointer_.committed_digest().empty() ? v1::EMPTY : v1::COMMITTED);
+    pointer_due_ = true;
+    Tell("trial_interrupted", pointer_.trial_digest(), "control was restarted during the trial");
+  }
+  WantPointerUnits(started_);
+  Poll(started_);
+}
+
+void ControlCore::Observe(const v1::Observation& observation, Nanos received) {
+  controller_.Observe(observation, received);
+}
+
+const runtime::Tick& ControlCore::Tick(Nanos now) {
+  CheckLease(now);
+  Install(now);
+  if (last_tick_ != nullptr) driven_ = last_tick_->enforced;
+  const bool asks_active = AsksActive();
+  const runtime::Tick& tick = controller_.Step(now);
+  last_tick_ = &tick;
+  ++ticks_;
+  if (asks_active) {
+    active_counters_.Count(tick);
+  } else {
+    active_counters_.CountUnasked(tick);
+  }
+  if (controller_.latch() != saved_latch_) SaveLatch();
+  NoteTick(tick);
+  if (on_trial() && tick.model_fault) {
+    EndTrial(absl::StrFormat(
+                 "fault of the model in state %s: %s", tick.state,
+                 absl::StrJoin(tick.triggers, ", ",
+                               [](std::string* out, std::string_view name) { out->append(name); })),
+             Verdict::kQuarantine);
+    Install(now);
+  } else if (active_ && active_counters_.Hangs(now, kHungAfterPeriods * period())) {
+    shelf_.GiveUpOn(active_->pilot.digest);
+  }
+  return tick;
+}
+
+// Which model the next Step asks follows from the state before it.
+bool ControlCore::AsksActive() const {
+  if (!active_) return false;
+  const runtime::Fallback& rules = active_->pilot.rules->fallback;
+  return rules.states()[controller_.fallback().state].driver != runtime::Driver::kPreviousUnit;
+}
+
+v1::Command ControlCore::CommandFor(uint64_t seq) const {
+  if (last_tick_ != nullptr) return runtime::ToCommand(*last_tick_, seq, last_tick_->now.count());
+  v1::Command stop;
+  stop.set_seq(seq);
+  stop.set_stop(true);
+  return stop;
+}
+
+void ControlCore::NoteTick(const runtime::Tick& tick) {
+  if (tick.state == last_state_) return;
+  std::string text =
+      absl::StrFormat("%s -> %s", last_state_.empty() ? "start" : last_state_, tick.state);
+  for (const std::string_view trigger : tick.triggers) text.append(" ").append(trigger);
+  last_state_ = tick.state;
+  Tell("fallback", tick.digest, text);
+}
+
+void ControlCore::LoseAgent(Nanos now) { controller_.SetLink(false, now); }
+
+void ControlCore::SetSurroundings(const Surroundings& surroundings) {
+  if (surroundings == surroundings_) return;
+  surroundings_ = surroundings;
+  ++changes_;
+}
+
+void ControlCore::Poll(Nanos now) {
+  while (const std::optional<UnitShelf::Change> change = shelf_.Poll(now)) OnChange(*change, now);
+  CheckLease(now);
+  Advance(now);
+  WantPointerUnits(now);
+  Install(now);
+  KeepNeededUnits();
+  SaveWhatIsDue(now);
+}
+
+// --- units -----------------------------------------------------------------------------------
+
+bool ControlCore::NamedByPointer(const std::string& digest) const {
+  return digest == pointer_.committed_digest() || digest == pointer_.last_good_digest();
+}
+
+void ControlCore::WantPointerUnits(Nanos now) {
+  for (const std::string* digest : {&pointer_.committed_digest(), &pointer_.last_good_digest()}) {
+    if (!digest->empty()) shelf_.Want(*digest, UnitShelf::Retry::kUntilGone, now);
+  }
+}
+
+void ControlCore::KeepNeededUnits() {
+  shelf_.KeepOnly({&pointer_.committed_digest(), &pointer_.last_good_digest(), &candidate_.digest});
+}
+
+void ControlCore::OnChange(const UnitShelf::Change& change, Nanos now) {
+  const std::string why(change.reason.message());
+  if (change.state == UnitShelf::State::kReady) {
+    load_failures_.erase(change.digest);
+    Tell("unit_warm", change.digest, "");
+    return;
+  }
+  const bool lost = change.state == UnitShelf::State::kLost;
+  // A unit that cannot be loaded is tried again and again, but told once a reason.
+  if (lost || std::exchange(load_failures_[change.digest], why) != why) {
+    Tell(lost ? "worker_lost" : "load_failed", change.digest, why);
+  }
+  if (change.digest != candidate_.digest || candidate_.state == v1::CANDIDATE_COMMITTED) return;
+  if (on_trial()) {
+    EndTrial("its worker was lost: " + why, Verdict::kQuarantine);
+    Install(now);
+  } else if (candidate_.state == v1::CANDIDATE_SHADOWING && lost) {
+    Quarantine(change.digest, "its worker was lost while shadowing: " + why);
+    Refuse("its worker was lost while shadowing: " + why);
+  } else if (candidate_.state != v1::CANDIDATE_FAILED && !(lost && NamedByPointer(change.digest))) {
+    Refuse(why);
+  }
+}
+
+// The one place where the Controller learns who drives.
+void ControlCore::Install(Nanos now) {
+  const std::shared_ptr<const Crew> committed = shelf_.crew(pointer_.committed_digest());
+  const std::shared_ptr<const Crew> last_good = shelf_.crew(pointer_.last_good_digest());
+  std::shared_ptr<const Crew> active = committed;
+  std::shared_ptr<const Crew> previous = last_good;
+  if (on_trial()) {
+    active = shelf_.crew(candidate_.digest);
+    previous = committed;
+  } else if (!committed && shelf_.state(pointer_.committed_digest()) == UnitShelf::State::kFailed) {
+    active = last_good;
+    previous = nullptr;
+  }
+  if (active == active_ && previous == previous_) return;
+  const std::string before = active_ ? active_->pilot.digest : "";
+  const std::string after = active ? active->pilot.digest : "";
+  controller_.SwapTo(active ? &active->pilot : nullptr, previous ? &previous->pilot : nullptr, now);
+  active_ = std::move(active);  // the crews used until here may go now
+  previous_ = std::move(previous);
+  if (before == after) return;
+  active_counters_ = UnitCounters();
+  Tell("swapped", after, absl::StrFormat("%s -> %s", Short(before), Short(after)));
+}
+
+Nanos ControlCore::period() const {
+  return active_ ? active_->pilot.rules->policy.command().period : kPeriodWithoutUnit;
+}
+
+// --- shadow ----------------------------------------------------------------------------------
+
+std::optional<ShadowFrame> ControlCore::TakeShadow() {
+  if (candidate_.state != v1::CANDIDATE_SHADOWING || shadow_out_ || last_tick_ == nullptr) {
+    return std::nullopt;
+  }
+  const std::shared_ptr<const Crew> crew = shelf_.crew(candidate_.digest);
+  if (!crew) return std::nullopt;
+  if (!seat_ || seat_->crew != crew) seat_ = std::make_shared<ShadowSeat>(crew);
+  shadow_out_ = true;
+  return ShadowFrame{.seat = seat_,
+                     .board = controller_.board(),
+                     .driven = driven_,
+                     .command = last_tick_->enforced,
+                     .now = last_tick_->now};
+}
+
+void ControlCore::AcceptShadow(const ShadowResult& result, Nanos now) {
+  shadow_out_ = false;
+  if (result.seat == seat_ && candidate_.state == v1::CANDIDATE_SHADOWING) {
+    candidate_.counters.CountShadow(result.tick, result.disagrees, now);
+    if (candidate_.counters.Hangs(now, kHungAfterPeriods * period())) {
+      shelf_.GiveUpOn(candidate_.digest);
+    }
+  }
+  Poll(now);
+}
+
+// --- memory ----------------------------------------------------------------------------------
+
+void ControlCore::Tell(const std::string& kind, const std::string& digest,
+                       const std::string& detail) {
+  events_.Add(clock_.WallMs(), kind, digest, detail);
+  ++changes_;
+}
+
+void ControlCore::SaveLatch() {
+  const runtime::LatchState& state = controller_.latch();
+  if (state.latched && !latch_.latched()) {
+    latch_.set_since_wall_ms(clock_.WallMs());
+    Tell("estop", active_ ? active_->pilot.digest : "", state.cause);
+  }
+  constexpr size_t kMaxCause = 200;  // bytes: the record must fit its slot
+  latch_.set_latched(state.latched);
+  latch_.set_awaiting_start(state.awaiting_start);
+  latch_.set_cause(state.cause.substr(0, kMaxCause));
+  const absl::Status saved = records_.SaveLatch(latch_);
+  if (saved.ok()) saved_latch_ = state;  // else the next tick tries again
+  if (!saved.ok() && !latch_told_) Tell("latch_not_saved", "", std::string(saved.message()));
+  latch_told_ = !saved.ok();
+}
+
+absl::Status ControlCore::SavePointer(const v1::Pointer& pointer) {
+  const absl::Status saved = records_.SavePointer(pointer);
+  if (!saved.ok()) return saved;
+  pointer_ = records_.pointer();
+  pointer_due_ = false;
+  ++changes_;
+  return saved;
+}
+
+void ControlCore::SaveWhatIsDue(Nanos now) {
+  if ((!pointer_due_ && !quarantine_due_) || now < save_again_at_) return;
+  absl::Status saved = pointer_due_ ? SavePointer(pointer_) : absl::OkStatus();
+  if (quarantine_due_) {
+    const absl::Status refused = records_.SaveQuarantine(quarantine_);
+    quarantine_due_ = !refused.ok();
+    saved.Update(refused);
+  }
+  if (saved.ok()) {
+    save_again_at_ = Nanos{};
+    return;
+  }
+  // Nothing hangs on it but memory: a restart would run the same unit and count the attempt.
+  if (save_again_at_ == Nanos{}) Tell("state_not_saved", "", std::string(saved.message()));
+  save_again_at_ = now + kSaveAgainAfter;
+}
+
+void ControlCore::Quarantine(const std::string& digest, const std::string& reason) {
+  quarantine_ = WithQuarantined(std::move(quarantine_), digest, reason);
+  quarantine_due_ = true;
+  Tell("quarantined", digest, reason);
+}
+
+v1::ControlReport ControlCore::Report(Nanos now) const {
+  v1::ControlReport report;
+  report.set_order_seq(order_.seq());
+  *report.mutable_pointer() = pointer_;
+  if (last_tick_ != nullptr) {
+    report.set_running_digest(last_tick_->digest);
+    report.set_fallback_state(last_tick_->state);
+    for (const std::string_view trigger : last_tick_->triggers) {
+      report.add_triggers(std::string(trigger));
+    }
+  }
+  report.set_latched(controller_.latch().latched);
+  *report.mutable_active() = active_counters_.Health();
+  report.set_candidate_digest(candidate_.digest);
+  report.set_candidate_state(candidate_.state);
+  report.set_candidate_reason(candidate_.reason);
+  const bool drives = active_ && active_->pilot.digest == candidate_.digest;
+  *report.mutable_candidate() = (drives ? active_counters_ : candidate_.counters).Health();
+  *report.mutable_quarantine() = quarantine_.units();
+  report.set_ticks(ticks_);
+  report.set_robot_connected(surroundings_.robot_connected);
+  report.set_realtime(surroundings_.realtime);
+  report.set_recorder_dropped(surroundings_.recorder_dropped);
+  report.set_uptime_ms(
+      std::chrono::duration_cast<std::chrono::milliseconds>(now - started_).count());
+  for (const v1::ControlEvent& event : events_.pending()) *report.add_events() = event;
+  return report;
+}
+
+}  // namespace agent::control

@@ -1,0 +1,154 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/base/files.h"
+#include "agent/control/control_records.h"
+#include "agent/control/event_ring.h"
+#include "agent/control/model_source.h"
+#include "agent/control/shadow.h"
+#include "agent/control/unit_counters.h"
+#include "agent/control/unit_shelf.h"
+#include "agent/runtime/controller.h"
+#include "proto/control.pb.h"
+#include "proto/robot.pb.h"
+
+namespace agent::control {
+
+// What gatekeeper-control decides, without threads, sockets or processes: which unit drives, for
+// how long, and what is remembered over a power cut. One thread; time is an argument.
+//
+// The caller's loop: Observe what the robot sends; Tick once a period and send CommandFor; Apply
+// what the agent sends; Poll after each of these and at least every 20 ms. A Tick writes to disk
+// only when the e-stop latch changed; everything else is written by Apply and Poll, between ticks.
+class ControlCore {
+ public:
+  // Reads STATE/control, takes units from STATE/slots. Never fails: what cannot be read is answered
+  // in the safe direction and told as an event. The referenced objects must outlive this.
+  ControlCore(const std::string& state_folder, base::Files& files, const base::Clock& clock,
+              ModelSource& source);
+
+  void Observe(const ::gatekeeper::v1::Observation& observation, base::Nanos received);
+  // Decides one tick. The result stands until the next.
+  const runtime::Tick& Tick(base::Nanos now);
+  // The last tick as the robot's answer to observation `seq`, 0 when nobody asked.
+  ::gatekeeper::v1::Command CommandFor(uint64_t seq) const;
+
+  // The newest order stands until another comes. Orders are numbered from 1; a repeat of one renews
+  // its lease, and re-arms or releases nothing again.
+  void Apply(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
+  // The agent is not there: its link counts as down. Leases run on.
+  void LoseAgent(base::Nanos now);
+  // Takes in loaded and lost units, follows the standing order, makes durable what a tick decided.
+  void Poll(base::Nanos now);
+
+  // After a Tick: what the candidate shall look at, when one is shadowing and the result of the
+  // frame before is back. Give every frame's result back.
+  std::optional<ShadowFrame> TakeShadow();
+  void AcceptShadow(const ShadowResult& result, base::Nanos now);
+
+  // What only the program around the core knows.
+  struct Surroundings {
+    bool robot_connected = false;
+    bool realtime = false;
+    uint64_t recorder_dropped = 0;
+    bool operator==(const Surroundings&) const = default;
+  };
+  void SetSurroundings(const Surroundings& surroundings);
+
+  ::gatekeeper::v1::ControlReport Report(base::Nanos now) const;
+  const EventRing& events() const { return events_; }
+  // Rises whenever the next report tells something other than counters.
+  uint64_t changes() const { return changes_; }
+  // How often to tick: the active policy's period, 50 ms without a unit.
+  base::Nanos period() const;
+
+ private:
+  struct Candidate {
+    std::string digest;
+    ::gatekeeper::v1::CandidateState state = ::gatekeeper::v1::CANDIDATE_NONE;
+    std::string reason;
+    UnitCounters counters;
+  };
+  struct Lease {
+    base::Nanos until{};
+    base::Nanos length{};
+  };
+  enum class Verdict { kReturn, kQuarantine };  // what a trial that ended says about its unit
+
+  // --- orders (control_orders.cc) ---
+  void TakeRelease(const ::gatekeeper::v1::ControlOrder& order);
+  void TakeRearm(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
+  void TakeStage(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
+  void Advance(base::Nanos now);
+  bool LoadCandidate(base::Nanos now);  // true once it is warm and nobody else uses it
+  void GoOn(base::Nanos now);
+  void BeginTrial(base::Nanos now);
+  void EndTrial(const std::string& reason, Verdict verdict);
+  void Commit(base::Nanos now);
+  void DropCandidate();
+  void Refuse(const std::string& reason);
+  void SetCandidate(::gatekeeper::v1::CandidateState state, const std::string& reason);
+
+  // --- units ---
+  void OnChange(const UnitShelf::Change& change, base::Nanos now);
+  void Install(base::Nanos now);
+  void WantPointerUnits(base::Nanos now);
+  void KeepNeededUnits();
+  bool NamedByPointer(const std::string& digest) const;
+  bool on_trial() const { return candidate_.state == ::gatekeeper::v1::CANDIDATE_ON_TRIAL; }
+  void CheckLease(base::Nanos now);
+  bool AsksActive() const;
+
+  // --- memory ---
+  void SaveLatch();
+  void SaveWhatIsDue(base::Nanos now);
+  absl::Status SavePointer(const ::gatekeeper::v1::Pointer& pointer);
+  void Quarantine(const std::string& digest, const std::string& reason);
+  void Tell(const std::string& kind, const std::string& digest, const std::string& detail);
+  void NoteTick(const runtime::Tick& tick);
+
+  const base::Clock& clock_;
+  ControlRecords records_;
+  EventRing events_;
+  UnitShelf shelf_;
+  runtime::Controller controller_;
+
+  ::gatekeeper::v1::Pointer pointer_;  // as it shall be; records_ has it as it is on disk
+  ::gatekeeper::v1::QuarantineRecord quarantine_;
+  ::gatekeeper::v1::LatchRecord latch_;
+  runtime::LatchState saved_latch_;
+  bool pointer_due_ = false;
+  bool quarantine_due_ = false;
+  bool latch_told_ = false;  // that it cannot be written
+  base::Nanos save_again_at_{};
+
+  ::gatekeeper::v1::ControlOrder order_;  // the standing one
+  uint64_t refused_rearm_seq_ = 0;
+  std::string last_refusal_;
+  Candidate candidate_;
+  Lease lease_;
+  base::Nanos commit_again_at_{};
+  std::map<std::string, std::string> load_failures_;  // told, by digest
+
+  std::shared_ptr<const Crew> active_;
+  std::shared_ptr<const Crew> previous_;
+  UnitCounters active_counters_;
+  std::shared_ptr<ShadowSeat> seat_;
+  bool shadow_out_ = false;
+
+  const runtime::Tick* last_tick_ = nullptr;
+  std::string last_state_;
+  std::vector<double> driven_;  // by the tick before the last
+  uint64_t ticks_ = 0;
+  uint64_t changes_ = 0;
+  base::Nanos started_;
+  Surroundings surroundings_;
+};
+
+}  // namespace agent::control

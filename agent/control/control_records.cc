@@ -1,0 +1,142 @@
+#include "agent/control/control_records.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "agent/base/status_macros.h"
+
+namespace agent::control {
+namespace {
+
+namespace v1 = ::gatekeeper::v1;
+
+constexpr int kMaxQuarantined = 64;
+constexpr size_t kMaxReason = 300;  // bytes: the list stays under 32 KiB
+constexpr size_t kCrcTextBytes = 8;
+constexpr size_t kQuarantineCap = 64 * 1024;
+constexpr char kUnreadableLatch[] = "latch_unreadable";
+
+std::string CrcText(std::string_view bytes) {
+  return absl::StrFormat("%08x", crc32(0, reinterpret_cast<const Bytef*>(bytes.data()),
+                                       static_cast<uInt>(bytes.size())));
+}
+
+bool MakesSense(const v1::Pointer& pointer) {
+  const bool committed = !pointer.committed_digest().empty();
+  switch (pointer.phase()) {
+    case v1::EMPTY:
+      return !committed;
+    case v1::COMMITTED:
+      return committed;
+    case v1::ON_TRIAL:
+      return !pointer.trial_digest().empty();
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+ControlRecords::ControlRecords(base::Files& files, const std::string& folder)
+    : files_(files),
+      pointer_file_(files, folder + "/pointer"),
+      latch_file_(files, folder + "/latch"),
+      quarantine_path_(folder + "/quarantine") {
+  Note(files_.MakeFolders(folder));
+  LoadPointer();
+  LoadLatch();
+  LoadQuarantine();
+  if (start_writable_) Note(SavePointer(pointer_));
+  Note(SaveLatch(latch_));
+}
+
+void ControlRecords::LoadPointer() {
+  pointer_.set_phase(v1::EMPTY);
+  const absl::StatusOr<std::optional<SlotRecord>> record = pointer_file_.Load();
+  Note(record.status());
+  // A file that could not be read at all may hold a good pointer: it is left as it is.
+  start_writable_ = record.ok() || absl::IsDataLoss(record.status());
+  if (!record.ok() || !record->has_value()) return;
+  v1::Pointer found;
+  if (!found.ParseFromString((*record)->payload) || !MakesSense(found)) {
+    return Note(absl::DataLossError("pointer: the record is intact but makes no sense"));
+  }
+  pointer_ = std::move(found);
+  pointer_.set_generation((*record)->generation);
+}
+
+void ControlRecords::LoadLatch() {
+  const absl::StatusOr<std::optional<SlotRecord>> record = latch_file_.Load();
+  if (record.ok() && !record->has_value()) return;
+  if (record.ok() && latch_.ParseFromString((*record)->payload)) return;
+  // It may have been set: standing still until somebody looked is the safe reading.
+  latch_.Clear();
+  latch_.set_latched(true);
+  latch_.set_cause(kUnreadableLatch);
+  Note(record.ok() ? absl::DataLossError("latch: the record makes no sense") : record.status());
+}
+
+void ControlRecords::LoadQuarantine() {
+  const absl::StatusOr<std::string> bytes = files_.Read(quarantine_path_, kQuarantineCap);
+  if (absl::IsNotFound(bytes.status())) return;
+  if (!bytes.ok()) return Note(bytes.status());
+  const size_t length = bytes->size() - std::min(bytes->size(), kCrcTextBytes);
+  const std::string_view payload = std::string_view(*bytes).substr(0, length);
+  const bool whole = CrcText(payload) == bytes->substr(length) &&
+                     quarantine_.ParseFromArray(payload.data(), static_cast<int>(length));
+  if (whole) return;
+  quarantine_.Clear();
+  Note(absl::DataLossError("quarantine: damaged; earlier refusals are forgotten"));
+}
+
+absl::Status ControlRecords::SavePointer(v1::Pointer pointer) {
+  pointer.set_generation(pointer_file_.generation() + 1);
+  RETURN_IF_ERROR(pointer_file_.Store(pointer.SerializeAsString()));
+  pointer_ = std::move(pointer);
+  return absl::OkStatus();
+}
+
+absl::Status ControlRecords::SaveLatch(const v1::LatchRecord& latch) {
+  RETURN_IF_ERROR(latch_file_.Store(latch.SerializeAsString()));
+  latch_ = latch;
+  return absl::OkStatus();
+}
+
+absl::Status ControlRecords::SaveQuarantine(const v1::QuarantineRecord& quarantine) {
+  const std::string payload = quarantine.SerializeAsString();
+  RETURN_IF_ERROR(files_.WriteDurably(quarantine_path_, payload + CrcText(payload), 0600));
+  quarantine_ = quarantine;
+  return absl::OkStatus();
+}
+
+std::string QuarantineReason(const v1::QuarantineRecord& quarantine, const std::string& digest) {
+  for (const v1::Quarantined& unit : quarantine.units()) {
+    if (unit.digest() == digest) return unit.reason().empty() ? "quarantined" : unit.reason();
+  }
+  return "";
+}
+
+v1::QuarantineRecord WithQuarantined(v1::QuarantineRecord quarantine, const std::string& digest,
+                                     const std::string& reason) {
+  if (!QuarantineReason(quarantine, digest).empty()) return quarantine;
+  if (quarantine.units_size() >= kMaxQuarantined) quarantine.mutable_units()->DeleteSubrange(0, 1);
+  v1::Quarantined& unit = *quarantine.add_units();
+  unit.set_digest(digest);
+  unit.set_reason(reason.substr(0, kMaxReason));
+  return quarantine;
+}
+
+v1::QuarantineRecord WithoutQuarantined(const v1::QuarantineRecord& quarantine,
+                                        const std::string& digest) {
+  v1::QuarantineRecord rest;
+  rest.set_release_seq(quarantine.release_seq());
+  for (const v1::Quarantined& unit : quarantine.units()) {
+    if (unit.digest() != digest) *rest.add_units() = unit;
+  }
+  return rest;
+}
+
+}  // namespace agent::control

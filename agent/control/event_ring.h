@@ -1,0 +1,31 @@
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "proto/control.pb.h"
+
+namespace agent::control {
+
+// What happened, kept until the agent has said that it has it. Bounded: the oldest events give way,
+// and the next report shows that in the gap of their numbers.
+class EventRing {
+ public:
+  // `life` makes numbers rise over restarts too: event n of a life is life * 2^20 + n.
+  explicit EventRing(uint64_t life) : next_((life << 20) + 1) {}
+
+  // Returns the event's number. `detail` is cut to kMaxDetail bytes.
+  uint64_t Add(int64_t wall_ms, std::string kind, std::string unit_digest, std::string detail);
+  // Drops events up to `seq`. A number that was not given out yet comes from a mixed-up agent:
+  // ignored.
+  void Acknowledge(uint64_t seq);
+  const std::deque<::gatekeeper::v1::ControlEvent>& pending() const { return events_; }
+
+ private:
+  static constexpr size_t kCapacity = 128;
+  static constexpr size_t kMaxDetail = 500;  // 128 full events still fit into one packet
+  std::deque<::gatekeeper::v1::ControlEvent> events_;
+  uint64_t next_;
+};
+
+}  // namespace agent::control

@@ -1,0 +1,35 @@
+#include "agent/control/packet_port.h"
+
+#include <sys/socket.h>
+
+#include "agent/base/status_macros.h"
+
+namespace agent::control {
+
+absl::StatusOr<PacketPort> PacketPort::Listen(const std::string& path) {
+  ASSIGN_OR_RETURN(base::UniqueFd listener, base::ListenPackets(path));
+  return PacketPort(std::move(listener));
+}
+
+void PacketPort::Accept() {
+  base::UniqueFd peer(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!peer.valid() || peer_.valid()) return;
+  // The answers are small, but a peer that reads in bursts shall find them all.
+  const int buffer = 2 * static_cast<int>(base::kMaxPacket);
+  setsockopt(peer.get(), SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+  peer_ = std::move(peer);
+}
+
+std::optional<base::Packet> PacketPort::Receive() {
+  if (!peer_.valid()) return std::nullopt;
+  absl::StatusOr<base::Packet> packet = base::ReceivePacket(peer_.get());
+  if (packet.ok()) return *std::move(packet);
+  if (!absl::IsUnavailable(packet.status())) Drop();
+  return std::nullopt;
+}
+
+bool PacketPort::Send(std::string_view bytes) {
+  return peer_.valid() && base::SendPacket(peer_.get(), bytes).ok();
+}
+
+}  // namespace agent::control

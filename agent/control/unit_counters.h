@@ -1,0 +1,48 @@
+#pragma once
+
+#include <span>
+
+#include "agent/control/latency_histogram.h"
+#include "agent/runtime/shadow_run.h"
+#include "agent/runtime/tick.h"
+#include "proto/control.pb.h"
+
+namespace agent::control {
+
+// What a unit did since it entered its present stage.
+class UnitCounters {
+ public:
+  // A tick of the active unit: one in which its model was asked, and one in which the previous
+  // unit's was asked in its place.
+  void Count(const runtime::Tick& tick);
+  void CountUnasked(const runtime::Tick& tick);
+  // A tick of a candidate that did not drive; `disagrees`: see Disagree.
+  void CountShadow(const runtime::ShadowTick& tick, bool disagrees, base::Nanos now);
+  ::gatekeeper::v1::UnitHealth Health() const;
+
+  // No answer for so long that none is to be expected: more than one miss in a row, the first of
+  // them `patience` ago. Ticks in which the model was not asked end no row.
+  bool Hangs(base::Nanos now, base::Nanos patience) const {
+    return misses_in_a_row_ > 1 && now - first_miss_ >= patience;
+  }
+
+ private:
+  struct RunSeen {
+    bool missed;
+    bool answered;
+    base::Nanos took;
+  };
+  void CountRun(const RunSeen& run, base::Nanos now);
+
+  ::gatekeeper::v1::UnitHealth totals_;
+  LatencyHistogram latency_;
+  uint32_t misses_in_a_row_ = 0;
+  base::Nanos first_miss_{};
+  bool faulty_ = false;
+};
+
+// Do two commands differ by more than a person watching the robot would notice? Either being absent
+// is a difference, both being absent is none.
+bool Disagree(std::span<const double> a, std::span<const double> b);
+
+}  // namespace agent::control

@@ -1,0 +1,242 @@
+#include <gmock/gmock.h>
+
+#include "tests/agent/control/control_fixture.h"
+#include "tests/support/status_matchers.h"
+
+namespace tests {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class StartTest : public ControlTest {
+ protected:
+  StartTest() {
+    Commit(a_);
+    Commit(b_);  // last-good is a
+  }
+  // A life that begins with `digest` not loadable.
+  void StartWithout(const std::string& digest) {
+    core_.reset();
+    source_ = std::make_unique<ScriptedSource>();
+    source_->broken[digest] = "no trust.json";
+    core_ = std::make_unique<agent::control::ControlCore>("state", files_, clock_, *source_);
+  }
+};
+
+TEST_F(StartTest, RunsTheCommittedUnitAfterARestart) {
+  Start();
+
+  EXPECT_EQ(Steps(2).unit_digest(), b_);
+  EXPECT_EQ(Report().pointer().last_good_digest(), a_);
+}
+
+TEST_F(StartTest, RunsTheLastGoodWhenTheCommittedUnitCannotBeLoaded) {
+  StartWithout(b_);
+
+  EXPECT_EQ(Steps(2).unit_digest(), a_);
+
+  EXPECT_EQ(Report().pointer().committed_digest(), b_);
+  EXPECT_THAT(Kinds(), Contains("load_failed"));
+}
+
+TEST_F(StartTest, StopsByRulesWhenNeitherUnitCanBeLoadedAndPicksThemUpWhenTheyCan) {
+  StartWithout(b_);
+  source_->broken[a_] = "no trust.json";
+  core_ = std::make_unique<agent::control::ControlCore>("state", files_, clock_, *source_);
+  const v1::Command stop = Steps(3);
+  EXPECT_TRUE(stop.stop());
+  EXPECT_EQ(stop.unit_digest(), "");
+
+  source_->broken.clear();
+
+  EXPECT_EQ(Steps(250).unit_digest(), b_);
+}
+
+TEST_F(StartTest, TellsAFailureToLoadOnceHoweverOftenItIsTriedAgain) {
+  StartWithout(b_);
+  Steps(1000);
+
+  const std::vector<std::string> kinds = Kinds();
+  EXPECT_EQ(std::ranges::count(kinds, "load_failed"), 1);
+  EXPECT_GT(source_->requests[b_], 4);
+  EXPECT_LT(source_->requests[b_], 15);
+}
+
+TEST_F(StartTest, RestartsALostWorkerWithoutForgettingTheUnit) {
+  source_->Lose(b_, "killed by signal 9");
+  // Rules of the unit go on: its fallback drives the previous unit.
+  Steps(3);
+  EXPECT_EQ(Report().fallback_state(), "PREVIOUS_MODEL");
+  EXPECT_EQ(Report().pointer().committed_digest(), b_);
+
+  source_->ScriptOf(b_)->outcome = RunOutcome::kDone;
+  Steps(40);
+
+  EXPECT_EQ(Report().fallback_state(), "NOMINAL");
+  EXPECT_EQ(Report().running_digest(), b_);
+  EXPECT_EQ(source_->requests[b_], 2);
+}
+
+TEST_F(StartTest, KillsAndRestartsAWorkerThatGivesNoAnswerForTwentyPeriods) {
+  source_->ScriptOf(b_)->outcome = RunOutcome::kDeadlineMissed;
+  Steps(20);
+  EXPECT_EQ(source_->kills, 0);
+
+  Step();
+  EXPECT_EQ(source_->kills, 1);
+  source_->ScriptOf(b_)->outcome = RunOutcome::kDone;
+
+  EXPECT_EQ(Steps(60).unit_digest(), b_);
+  EXPECT_EQ(source_->kills, 1);
+}
+
+TEST_F(StartTest, RestartsACrashingWorkerMoreAndMoreSeldom) {
+  for (int i = 0; i < 100; ++i) {
+    if (source_->ScriptOf(b_)->outcome != RunOutcome::kFailed) {
+      source_->Lose(b_, "killed by signal 6");
+    }
+    source_->ScriptOf(b_)->outcome = RunOutcome::kDone;
+    Steps(10);
+  }
+
+  EXPECT_LT(source_->requests[b_], 15);
+}
+
+TEST_F(StartTest, TakesADamagedPointerForNoUnitAndSaysSo) {
+  files_.Damage("state/control/pointer", 20);
+  files_.Damage("state/control/pointer", 532);
+  Start();
+
+  EXPECT_TRUE(Steps(2).stop());
+  EXPECT_EQ(Report().pointer().phase(), v1::EMPTY);
+  EXPECT_THAT(Kinds(), Contains("state_damaged"));
+}
+
+TEST_F(StartTest, SurvivesOneDamagedSlotOfThePointer) {
+  files_.Damage("state/control/pointer", 20);
+  Start();
+  EXPECT_EQ(Steps(2).unit_digest(), b_);
+}
+
+TEST_F(StartTest, TakesADamagedLatchForAnEmergencyStop) {
+  files_.Damage("state/control/latch", 20);
+  files_.Damage("state/control/latch", 532);
+  Start();
+
+  EXPECT_TRUE(Steps(20).stop());
+  EXPECT_TRUE(Report().latched());
+}
+
+TEST_F(StartTest, ForgetsADamagedQuarantineAloudAndRunsOn) {
+  source_->ScriptOf(c_)->vx_mps = std::nanf("");
+  Order(v1::STAGE_TRIAL, c_);
+  Steps(3);
+  files_.Damage("state/control/quarantine", 3);
+  Start();
+
+  EXPECT_EQ(Steps(2).unit_digest(), b_);
+  EXPECT_THAT(Kinds(), Contains("state_damaged"));
+}
+
+class LatchTest : public ControlTest {
+ protected:
+  LatchTest() {
+    Commit(a_);
+    estop_pressed_ = true;
+    Steps(40);
+    estop_pressed_ = false;
+  }
+  v1::ControlOrder Rearm() {
+    v1::ControlOrder order = OrderFor(v1::STAGE_UNSPECIFIED, "");
+    order.set_rearm(true);
+    return order;
+  }
+  // The robot has noticed (for a while it asks for nothing), then somebody presses start.
+  void PressStart() {
+    for (int i = 0; i < 40; ++i) {
+      clock_.Advance(kPeriod);
+      v1::Observation quiet;
+      quiet.set_stamp_ns(clock_.Now().count());
+      quiet.set_network_up(true);
+      quiet.mutable_odom()->set_stamp_ns(clock_.Now().count());
+      core_->Observe(quiet, clock_.Now());
+      core_->Tick(clock_.Now());
+    }
+    Steps(3);
+  }
+};
+
+TEST_F(LatchTest, HoldsAnEmergencyStopOverARestart) {
+  ASSERT_TRUE(Report().latched());
+  Start();
+
+  EXPECT_TRUE(Steps(20).stop());
+  EXPECT_TRUE(Report().latched());
+  EXPECT_EQ(Report().fallback_state(), "ESTOP_LATCHED");
+}
+
+TEST_F(LatchTest, IsReleasedByARearmAndAStart) {
+  Steps(20);
+  EXPECT_FALSE(Apply(Rearm()).latched());
+  EXPECT_TRUE(Steps(2).stop());
+
+  PressStart();
+
+  EXPECT_FALSE(Steps(5).stop()) << Report().ShortDebugString();
+  EXPECT_THAT(Kinds(), Contains("rearmed"));
+}
+
+TEST_F(LatchTest, WaitsForTheStartOverARestartToo) {
+  Steps(20);
+  Apply(Rearm());
+  Start();
+
+  EXPECT_TRUE(Steps(10).stop());
+  EXPECT_FALSE(Report().latched());
+}
+
+TEST_F(LatchTest, IsNotReleasedByTheRepeatOfAnOlderRearm) {
+  Steps(20);
+  const v1::ControlOrder order = Rearm();
+  Apply(order);
+  PressStart();
+  estop_pressed_ = true;
+  Steps(40);
+  estop_pressed_ = false;
+  Steps(20);
+  ASSERT_TRUE(Report().latched());
+
+  EXPECT_TRUE(Apply(order).latched());
+  Start();
+  Steps(20);
+
+  EXPECT_TRUE(Apply(order).latched());
+}
+
+TEST_F(LatchTest, SaysWhyARearmIsRefused) {
+  estop_pressed_ = true;
+  Step();
+
+  EXPECT_TRUE(Apply(Rearm()).latched());
+
+  EXPECT_THAT(Kinds(), Contains("rearm_refused"));
+}
+
+TEST_F(LatchTest, CountsTheLinkAsDownWhenTheAgentIsGone) {
+  Apply(OrderFor(v1::STAGE_UNSPECIFIED, ""));
+  Steps(20);
+  Apply(Rearm());
+  PressStart();
+  Steps(20);
+  ASSERT_EQ(Report().fallback_state(), "NOMINAL");
+
+  core_->LoseAgent(clock_.Now());
+  Steps(120);
+
+  EXPECT_EQ(Report().fallback_state(), "DEGRADED");
+}
+
+}  // namespace
+}  // namespace tests
