@@ -19,7 +19,7 @@
 namespace agent::trust {
 namespace {
 
-constexpr size_t kMaxCertificateBytes = 32 * 1024;
+constexpr size_t kMaxCertificateBytes = 32'000;
 constexpr size_t kMaxServerNames = 32;
 // Robots without a battery-backed clock lag; more than this is caught as "not yet valid".
 constexpr int64_t kBackdateSeconds = 300;

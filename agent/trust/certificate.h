@@ -18,11 +18,13 @@ namespace agent::trust {
 absl::StatusOr<std::string> MakeCsr(const PrivateKey& key);
 
 struct CertificateOrder {
-  std::string csr_pem;  // its self-signature is checked; its names and extensions are ignored
-  Identity identity;    // robots and operators get clientAuth, the server serverAuth
+  // PEM. Its self-signature is checked; its names and extensions are ignored.
+  std::string csr_pem = {};
+  // Robots and operators get clientAuth, the server serverAuth.
+  Identity identity;
   std::chrono::hours life{24};
-  std::vector<std::string> server_names =
-      {};  // DNS names or IP addresses beside localhost and 127.0.0.1
+  // DNS names or IP addresses of the server, beside localhost and 127.0.0.1.
+  std::vector<std::string> server_names = {};
 };
 
 // Signs the X.509 certificates that mTLS runs on. Time is an argument: `wall_ms` since 1970.

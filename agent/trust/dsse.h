@@ -14,7 +14,7 @@ namespace agent::trust {
 // signature a bundle, so that cosign and sigstore-js check them too.
 // https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
 // https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto
-inline constexpr size_t kMaxBundleBytes = 1 << 20;
+inline constexpr size_t kMaxBundleBytes = size_t{1} << 20;
 inline constexpr char kStatementPayloadType[] = "application/vnd.in-toto+json";
 
 // DSSE pre-authentication encoding: the bytes that are really signed.

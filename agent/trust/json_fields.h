@@ -24,9 +24,9 @@ inline bool IsText(const nlohmann::json& value, std::string_view text) {
 
 // The value at `pointer` ("/predicate/verifier/id"), or null when there is none.
 inline const nlohmann::json& At(const nlohmann::json& value, const char* pointer) {
-  static const nlohmann::json kNone;
+  static const nlohmann::json none;
   const nlohmann::json::json_pointer path(pointer);
-  return value.contains(path) ? value.at(path) : kNone;
+  return value.contains(path) ? value.at(path) : none;
 }
 
 }  // namespace agent::trust

@@ -20,7 +20,7 @@ namespace agent::trust {
 namespace {
 
 // A P-256 PEM is under 300 bytes; openssl may write parameters before it.
-constexpr size_t kMaxPemBytes = 8 * 1024;
+constexpr size_t kMaxPemBytes = 8192;
 // A DER ECDSA signature over P-256 is at most 72 bytes.
 constexpr size_t kMaxSignatureBytes = 72;
 

@@ -52,9 +52,9 @@ bool IsName(std::string_view name) {
 
 // https://semver.org, numbers without leading zeros.
 bool IsSemanticVersion(const std::string& version) {
-  static const std::regex kForm(
+  static const std::regex form(
       R"((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?)");
-  return version.size() <= kMaxVersionBytes && std::regex_match(version, kForm);
+  return version.size() <= kMaxVersionBytes && std::regex_match(version, form);
 }
 
 bool IsCommit(std::string_view text) {
@@ -130,39 +130,49 @@ absl::Status CheckTwins(const v1::Manifest& manifest) {
   return absl::OkStatus();
 }
 
+absl::Status CheckFile(const v1::UnitFile& file) {
+  RETURN_IF_ERROR(CheckUnitPath(file.path()));
+  const std::string folded = absl::AsciiStrToLower(file.path());
+  if (folded == kManifestFile || folded == "seal" || folded.starts_with("seal/")) {
+    return Refuse(Quote(file.path()) + " may not be listed: manifest.json and seal/ stand outside");
+  }
+  if (file.size() > kMaxUnitFileBytes) {
+    return Refuse(absl::StrFormat("%s has %d bytes; at most %d", Quote(file.path()), file.size(),
+                                  kMaxUnitFileBytes));
+  }
+  if (!base::Digest::Parse(file.sha256()).ok()) {
+    return Refuse("sha256 of " + Quote(file.path()) + " is not 64 lower-case hex digits");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNothingMissing(const v1::Manifest& manifest) {
+  for (const char* wanted : kWantedFiles) {
+    const bool listed =
+        std::any_of(manifest.files().begin(), manifest.files().end(),
+                    [wanted](const v1::UnitFile& file) { return file.path() == wanted; });
+    if (!listed) {
+      return Refuse(std::string(wanted) +
+                    " is missing: a unit is model, card, policy and fallback rules");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckFiles(const v1::Manifest& manifest) {
   if (manifest.files_size() > kMaxUnitFiles) {
     return Refuse(absl::StrFormat("%d files; at most %d", manifest.files_size(), kMaxUnitFiles));
   }
   std::string before;
   for (const v1::UnitFile& file : manifest.files()) {
-    RETURN_IF_ERROR(CheckUnitPath(file.path()));
-    const std::string folded = absl::AsciiStrToLower(file.path());
-    if (folded == kManifestFile || folded == "seal" || folded.starts_with("seal/")) {
-      return Refuse(Quote(file.path()) +
-                    " may not be listed: manifest.json and seal/ stand outside");
-    }
+    RETURN_IF_ERROR(CheckFile(file));
     if (file.path() <= before) {
       return Refuse(Quote(file.path()) +
                     " is repeated or out of order; wanted files sorted by path");
     }
     before = file.path();
-    if (file.size() > kMaxUnitFileBytes) {
-      return Refuse(absl::StrFormat("%s has %d bytes; at most %d", Quote(file.path()), file.size(),
-                                    kMaxUnitFileBytes));
-    }
-    if (!base::Digest::Parse(file.sha256()).ok()) {
-      return Refuse("sha256 of " + Quote(file.path()) + " is not 64 lower-case hex digits");
-    }
   }
-  for (const char* wanted : kWantedFiles) {
-    const bool listed =
-        std::any_of(manifest.files().begin(), manifest.files().end(),
-                    [wanted](const v1::UnitFile& file) { return file.path() == wanted; });
-    if (!listed)
-      return Refuse(std::string(wanted) +
-                    " is missing: a unit is model, card, policy and fallback rules");
-  }
+  RETURN_IF_ERROR(CheckNothingMissing(manifest));
   return CheckTwins(manifest);
 }
 

@@ -9,7 +9,7 @@
 
 namespace agent::trust {
 
-inline constexpr size_t kMaxManifestBytes = 256 * 1024;
+inline constexpr size_t kMaxManifestBytes = size_t{256} << 10;
 inline constexpr int kMaxUnitFiles = 256;
 inline constexpr uint64_t kMaxUnitFileBytes = uint64_t{2}
                                               << 30;  // protobuf, hence ONNX, ends at 2 GiB

@@ -1,5 +1,6 @@
 #include "agent/trust/trust_policy.h"
 
+#include <span>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -13,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMaxTrustBytes = 64 * 1024;
+constexpr size_t kMaxTrustBytes = size_t{64} << 10;
 constexpr size_t kMaxTextBytes = 256;
 constexpr char kSchema[] = "trust/1";
 
@@ -29,6 +30,25 @@ absl::Status CheckText(const std::string& text, const char* field) {
   if (!text.empty() && text.size() <= kMaxTextBytes) return absl::OkStatus();
   return Refuse(
       absl::StrFormat("%s has %d bytes; wanted 1 to %d", field, text.size(), kMaxTextBytes));
+}
+
+// A key that counted twice, or for both classes, would let one thief do the work of two.
+absl::Status CheckNew(const TrustedKey& key, std::span<const TrustedKey> before) {
+  for (const TrustedKey& other : before) {
+    if (key.key != other.key) continue;
+    return Refuse(absl::StrFormat(
+        "'%s' (%s) and '%s' (%s) are the same key; each key stands once, in one class", other.name,
+        ClassName(other.key_class), key.name, ClassName(key.key_class)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckKeys(const std::vector<TrustedKey>& keys) {
+  for (auto key = keys.begin(); key != keys.end(); ++key) {
+    RETURN_IF_ERROR(CheckText(key->name, "the name of a key"));
+    RETURN_IF_ERROR(CheckNew(*key, std::span(keys.begin(), key)));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<TrustedKey> ReadKey(const Json& entry) {
@@ -52,17 +72,7 @@ absl::StatusOr<TrustPolicy> TrustPolicy::Make(std::vector<TrustedKey> keys, std:
                                               std::string level) {
   RETURN_IF_ERROR(CheckText(verifier_id, "verifier_id"));
   RETURN_IF_ERROR(CheckText(level, "level"));
-  for (size_t i = 0; i < keys.size(); ++i) {
-    RETURN_IF_ERROR(CheckText(keys[i].name, "the name of a key"));
-    for (size_t j = 0; j < i; ++j) {
-      if (keys[i].key == keys[j].key) {
-        return Refuse(absl::StrFormat(
-            "'%s' (%s) and '%s' (%s) are the same key; each key stands once, in one class",
-            keys[j].name, ClassName(keys[j].key_class), keys[i].name,
-            ClassName(keys[i].key_class)));
-      }
-    }
-  }
+  RETURN_IF_ERROR(CheckKeys(keys));
   TrustPolicy policy;
   policy.keys_ = std::move(keys);
   policy.verifier_id_ = std::move(verifier_id);

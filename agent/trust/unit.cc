@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 namespace v1 = ::gatekeeper::v1;
 
-constexpr size_t kPieceBytes = 256 * 1024;
+constexpr size_t kPieceBytes = size_t{256} << 10;
 
 std::string SealPath(const char* bundle) { return std::string(kSealFolder) + "/" + bundle; }
 
@@ -184,6 +184,20 @@ absl::Status CheckNothingElse(const std::string& folder, const v1::Manifest& man
   return absl::InternalError(absl::StrFormat("list unit folder %s: %s", folder, error.message()));
 }
 
+// Are these the papers asked for, and nothing beside them?
+absl::Status CheckArrived(std::string_view manifest, const std::map<std::string, std::string>& seal,
+                          const Digest& expected) {
+  const Digest found = Sha256(manifest);
+  if (found != expected) {
+    return absl::DataLossError(absl::StrFormat("manifest.json has SHA-256 %s; wanted unit %s",
+                                               found.hex(), expected.hex()));
+  }
+  for (const auto& [name, bytes] : seal) {
+    if (name != kUnitBundle && name != kVerdictBundle) return Lost("seal/" + name, "is not known");
+  }
+  return absl::OkStatus();
+}
+
 // A bundle that cannot even be read is a seal that was damaged.
 absl::StatusOr<nlohmann::json> OpenSeal(const std::map<std::string, std::string>& seal,
                                         const char* bundle, const std::vector<PublicKey>& keys) {
@@ -197,6 +211,14 @@ absl::StatusOr<nlohmann::json> OpenSeal(const std::map<std::string, std::string>
     return absl::DataLossError(std::string(statement.status().message()));
   }
   return statement;
+}
+
+// A signature does not make a hostile or future manifest a unit that can run here.
+absl::StatusOr<v1::Manifest> ParseSigned(std::string_view manifest) {
+  absl::StatusOr<v1::Manifest> parsed = ParseManifest(manifest);
+  if (parsed.ok()) return parsed;
+  return absl::PermissionDeniedError("signed, but not a unit this program can run: " +
+                                     std::string(parsed.status().message()));
 }
 
 // The bundles that are there; one that is not is for VerifyPapers to name.
@@ -241,27 +263,16 @@ absl::StatusOr<IntactUnit> VerifyFiles(const std::string& folder) {
 absl::StatusOr<v1::Manifest> VerifyPapers(std::string_view manifest,
                                           const std::map<std::string, std::string>& seal,
                                           const Digest& expected, const TrustPolicy& trust) {
-  const Digest found = Sha256(manifest);
-  if (found != expected) {
-    return absl::DataLossError(absl::StrFormat("manifest.json has SHA-256 %s; wanted unit %s",
-                                               found.hex(), expected.hex()));
-  }
-  for (const auto& [name, bytes] : seal) {
-    if (name != kUnitBundle && name != kVerdictBundle) return Lost("seal/" + name, "is not known");
-  }
+  RETURN_IF_ERROR(CheckArrived(manifest, seal, expected));
   ASSIGN_OR_RETURN(const nlohmann::json verdict,
                    OpenSeal(seal, kVerdictBundle, trust.Keys(KeyClass::kGate)));
   ASSIGN_OR_RETURN(const nlohmann::json signature,
                    OpenSeal(seal, kUnitBundle, trust.Keys(KeyClass::kBuild)));
-  RETURN_IF_ERROR(CheckVerdictSubject(verdict, found));
-  const absl::StatusOr<v1::Manifest> parsed = ParseManifest(manifest);
-  if (!parsed.ok()) {
-    return absl::PermissionDeniedError("signed, but not a unit this program can run: " +
-                                       std::string(parsed.status().message()));
-  }
-  RETURN_IF_ERROR(CheckVerdictStatement(verdict, *parsed, trust));
-  RETURN_IF_ERROR(CheckUnitStatement(signature, *parsed, found));
-  return *parsed;
+  RETURN_IF_ERROR(CheckVerdictSubject(verdict, expected));
+  ASSIGN_OR_RETURN(v1::Manifest parsed, ParseSigned(manifest));
+  RETURN_IF_ERROR(CheckVerdictStatement(verdict, parsed, trust));
+  RETURN_IF_ERROR(CheckUnitStatement(signature, parsed, expected));
+  return parsed;
 }
 
 absl::StatusOr<VerifiedUnit> VerifyUnit(const std::string& folder, const TrustPolicy& trust) {

@@ -25,8 +25,8 @@ namespace trust = ::agent::trust;
 // The authority and the server live as long as each other: nothing renews them before a fleet is
 // enrolled anew, so a short life would only be an outage with a date.
 constexpr int kAuthorityDays = 3650;
-constexpr size_t kMaxPemBytes = 32 * 1024;
-constexpr size_t kMaxTrustBytes = 64 * 1024;
+constexpr size_t kMaxPemBytes = size_t{32} << 10;
+constexpr size_t kMaxTrustBytes = size_t{64} << 10;
 constexpr char kLevel[] = "ROBOT_GATES_L1";
 
 struct Document {
@@ -43,6 +43,14 @@ std::string VerifierId(const trust::PublicKey& authority) {
   return "gatekeeper:verifier/" + authority.key_id().substr(0, 16);
 }
 
+// Both ends of a request: the key and the authority lie in the same folder here.
+absl::StatusOr<std::string> Certify(const trust::CertificateAuthority& authority,
+                                    const trust::PrivateKey& key, trust::CertificateOrder order,
+                                    int64_t wall_ms) {
+  ASSIGN_OR_RETURN(order.csr_pem, trust::MakeCsr(key));
+  return authority.Issue(order, wall_ms);
+}
+
 absl::StatusOr<Documents> MakeDocuments(const std::vector<std::string>& server_names,
                                         int64_t wall_ms) {
   ASSIGN_OR_RETURN(const trust::PrivateKey ca_key, trust::PrivateKey::Generate());
@@ -52,13 +60,12 @@ absl::StatusOr<Documents> MakeDocuments(const std::vector<std::string>& server_n
   ASSIGN_OR_RETURN(
       const trust::CertificateAuthority ca,
       trust::CertificateAuthority::Create(ca_key, "gatekeeper CA", kAuthorityDays, wall_ms));
-  ASSIGN_OR_RETURN(const std::string server_csr, trust::MakeCsr(server));
   ASSIGN_OR_RETURN(const std::string server_certificate,
-                   ca.Issue({.csr_pem = server_csr,
-                             .identity = {trust::Party::kServer, ""},
-                             .life = std::chrono::hours(24 * kAuthorityDays),
-                             .server_names = server_names},
-                            wall_ms));
+                   Certify(ca, server,
+                           {.identity = {trust::Party::kServer, ""},
+                            .life = std::chrono::hours(24 * kAuthorityDays),
+                            .server_names = server_names},
+                           wall_ms));
   ASSIGN_OR_RETURN(const trust::TrustPolicy policy,
                    trust::TrustPolicy::Make({{trust::KeyClass::kBuild, "build", build.public_key()},
                                              {trust::KeyClass::kGate, "gate", gate.public_key()}},
@@ -100,7 +107,8 @@ absl::StatusOr<std::string> MakeFolderBeside(const std::string& folder) {
 absl::Status WriteAll(const std::string& folder, const Documents& documents) {
   agent::base::OsFiles files;
   for (const auto& [name, document] : documents) {
-    RETURN_IF_ERROR(files.WriteDurably(folder + "/" + name, document.bytes, document.mode));
+    const std::string path = absl::StrFormat("%s/%s", folder, name);
+    RETURN_IF_ERROR(files.WriteDurably(path, document.bytes, document.mode));
   }
   return absl::OkStatus();
 }
@@ -172,9 +180,8 @@ absl::StatusOr<ClientFiles> IssueOperator(const std::string& folder, const std::
   RETURN_IF_ERROR(RefuseWhileValid(pair, name, wall_ms));
   ASSIGN_OR_RETURN(const trust::CertificateAuthority authority, LoadAuthority(folder));
   ASSIGN_OR_RETURN(const trust::PrivateKey key, trust::PrivateKey::Generate());
-  ASSIGN_OR_RETURN(const std::string csr, trust::MakeCsr(key));
   ASSIGN_OR_RETURN(const std::string certificate,
-                   authority.Issue({.csr_pem = csr, .identity = identity, .life = life}, wall_ms));
+                   Certify(authority, key, {.identity = identity, .life = life}, wall_ms));
   agent::base::OsFiles files;
   RETURN_IF_ERROR(files.WriteDurably(pair.key_path, key.Pem(), kSecret));
   RETURN_IF_ERROR(files.WriteDurably(pair.certificate_path, certificate, kPublic));

@@ -45,7 +45,8 @@ absl::Status WriteSeal(const std::string& unit_folder,
   RETURN_IF_ERROR(files.RemoveAll(fresh));
   RETURN_IF_ERROR(files.MakeFolders(fresh));
   for (const auto& [name, bytes] : bundles) {
-    const absl::Status written = files.WriteDurably(fresh + "/" + name, bytes, 0644);
+    const std::string path = absl::StrFormat("%s/%s", fresh, name);
+    absl::Status written = files.WriteDurably(path, bytes, 0644);
     if (!written.ok()) {
       files.RemoveAll(fresh).IgnoreError();  // the reason it failed is the one to report
       return written;
