@@ -9,7 +9,7 @@ namespace gatekeeper::sim {
 namespace {
 
 constexpr double kReached = 0.5;  // m
-constexpr Dust kDusty{.false_return = 0.035, .dropout = 0.05};
+constexpr Dust kDusty{.false_return = 0.03, .dropout = 0.05};
 
 // Somewhere on the way between two neighbours of the route, roughly facing the second.
 Robot PlaceRobot(const std::vector<Vec2>& route, size_t first, Random& random) {
@@ -50,14 +50,14 @@ Vec2 Errand::Goal(const Pose2& pose) {
 }
 
 void AddCrowd(World& world, Random& random) {
-  constexpr int kPeople = 5;
+  constexpr int kPeople = 4;
   for (int i = 0; i < kPeople; ++i) {
     const double x = random.Uniform(14.2, 17.5);
     const bool across = random.Uniform() < 0.5;
     const double y = random.Uniform() < 0.5 ? random.Uniform(0.8, 2.2) : random.Uniform(9.2, 11.2);
     const Vec2 from = across ? Vec2{x, 1.0} : Vec2{3.0, y};
     const Vec2 to = across ? Vec2{x, 11.0} : Vec2{17.0, y};
-    world.Add({from, to, random.Uniform(0.5, 1.1), random.Uniform(), 0.25});
+    world.Add({from, to, random.Uniform(0.4, 0.9), random.Uniform(), 0.25});
   }
 }
 
@@ -75,7 +75,7 @@ void RunEpisode(const EpisodeSpec& spec, const std::function<void(const EpisodeT
   v1::LaserScan clean;
   const auto ticks = static_cast<int>(std::lround(spec.seconds / kPeriodS));
   for (int tick = 0; tick < ticks; ++tick) {
-    const double seconds = tick * kPeriodS;
+    const double seconds = (tick + 1) * kPeriodS;  // a stamp of zero would say: no stamp
     const Vec2 goal = errand.Goal(robot.pose());
     FillObservation(robot, goal, seconds, observation);
     observation.set_seq(static_cast<uint64_t>(tick) + 1);

@@ -9,11 +9,12 @@ namespace {
 constexpr double kTopSpeed = 0.8;       // m/s
 constexpr double kTopTurn = 1.0;        // rad/s
 constexpr double kGoalGain = 1.2;       // rad/s per sine of the bearing
-constexpr double kPushGain = 0.9;       // rad/s of a wall at the robot's side
+constexpr double kPushGain = 0.9;       // rad/s of a wall that touches the robot's side
 constexpr double kPushRange = 1.3;      // m: farther surfaces do not push
 constexpr double kStopRange = 0.55;     // m: nothing nearer than this ahead
-constexpr double kFreeRange = 1.8;      // m: full speed with this much ahead
-constexpr double kCorridorHalf = 0.45;  // m: half the width of what counts as ahead
+constexpr double kFreeRange = 1.6;      // m: full speed with this much ahead
+constexpr double kCorridorHalf = 0.40;  // m: half the width of what counts as ahead ...
+constexpr double kCorridorEdge = 1.5;   // ... beyond which a metre aside counts as 1.5 m ahead
 constexpr double kSlowNearGoal = 0.6;   // m
 
 struct Surroundings {
@@ -23,19 +24,22 @@ struct Surroundings {
 
 Surroundings Look(const v1::LaserScan& scan) {
   Surroundings seen;
-  double left = kPushRange;
-  double right = kPushRange;
+  double left = 0;
+  double right = 0;
   for (int i = 0; i < scan.ranges_m_size(); ++i) {
     const double range = scan.ranges_m(i);
     if (!std::isfinite(range)) continue;
     const double angle = scan.angle_min_rad() + i * scan.angle_increment_rad();
     const double x = range * std::cos(angle);
     const double y = range * std::sin(angle);
-    if (x > 0 && std::abs(y) < kCorridorHalf) seen.ahead_m = std::min(seen.ahead_m, x);
-    if (x < -0.2) continue;
-    (y > 0 ? left : right) = std::min(y > 0 ? left : right, range);
+    const double aside = std::max(0.0, std::abs(y) - kCorridorHalf);
+    if (x > 0) seen.ahead_m = std::min(seen.ahead_m, x + kCorridorEdge * aside);
+    if (x < -0.2 || range > kPushRange) continue;
+    // The more to the side, the more it pushes: what is straight ahead has no side to push to.
+    const double push = (kPushRange - range) / kPushRange * std::abs(std::sin(angle));
+    (y > 0 ? left : right) = std::max(y > 0 ? left : right, push);
   }
-  seen.push = (kPushRange - right) / kPushRange - (kPushRange - left) / kPushRange;
+  seen.push = right - left;
   return seen;
 }
 

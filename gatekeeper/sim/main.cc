@@ -72,7 +72,9 @@ int main(int argc, char** argv) {
   CLI::App* record = app.add_subcommand("record", "record a scenario library");
   record->add_option("--out", library.folder, "new folder")->required();
   record->add_option("--seed", library.seed)->capture_default_str();
-  record->add_option("--clips", library.clips_per_segment, "clips of each of the four segments")
+  record
+      ->add_option("--clips", library.clips_per_segment,
+                   "clips of narrow aisles and of crowds; twice as many clean, half as many dusty")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
   record->add_option("--seconds", library.clip_seconds, "length of a clip")

@@ -7,7 +7,6 @@
 #include "agent/base/status_macros.h"
 #include "agent/recording/observation_writer.h"
 #include "agent/trust/hash.h"
-#include "gatekeeper/sim/episode.h"
 
 namespace gatekeeper::sim {
 namespace {
@@ -54,6 +53,19 @@ absl::Status DescribeClip(const EpisodeSpec& episode, const std::string& id,
 
 }  // namespace
 
+int ClipsOf(Condition condition, const LibrarySpec& spec) {
+  switch (condition) {
+    case Condition::kClean:
+      return spec.clips_per_segment * 2;
+    case Condition::kDustyLidar:
+      return (spec.clips_per_segment + 1) / 2;
+    case Condition::kNarrowAisle:
+    case Condition::kCrowd:
+      return spec.clips_per_segment;
+  }
+  return 0;
+}
+
 absl::Status RecordLibrary(const LibrarySpec& spec) {
   agent::base::OsFiles files;
   RETURN_IF_ERROR(files.MakeFolders(spec.folder));
@@ -62,7 +74,7 @@ absl::Status RecordLibrary(const LibrarySpec& spec) {
     return absl::AlreadyExistsError(spec.folder + " is not empty; record into a new folder");
   }
   for (const Condition condition : kConditions) {
-    for (int clip = 0; clip < spec.clips_per_segment; ++clip) {
+    for (int clip = 0; clip < ClipsOf(condition, spec); ++clip) {
       const EpisodeSpec episode{condition, spec.seed * 100'000 + static_cast<uint64_t>(clip),
                                 spec.clip_seconds, 0};
       const std::string id = absl::StrFormat("%s-%03d", Tag(condition), clip);

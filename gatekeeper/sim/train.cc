@@ -82,8 +82,8 @@ absl::StatusOr<std::string> TrainOne(const std::string& folder, const Recipe& re
                    runtime::Binding::Compile(documents.card, policy, signature));
   FeatureCatcher catcher(signature);
   Dataset data{.inputs = catcher.features.size(), .outputs = 2, .features = {}, .targets = {}};
-  for (const Condition condition : recipe.conditions) {
-    for (int i = 0; i < recipe.episodes; ++i) {
+  for (const auto& [condition, episodes] : recipe.episodes) {
+    for (int i = 0; i < episodes; ++i) {
       AddEpisode(
           {condition, kTrainingSeeds + static_cast<uint64_t>(i), kEpisodeSeconds, kDisturbance},
           recipe, binding, catcher, data);
@@ -99,21 +99,32 @@ absl::StatusOr<std::string> TrainOne(const std::string& folder, const Recipe& re
 }  // namespace
 
 const std::vector<Recipe>& DemoRecipes() {
-  static const std::vector<Condition> all(std::begin(kConditions), std::end(kConditions));
+  using enum Condition;
   static const std::vector<Recipe> recipes = {
       // The first release: little data, a small network.
-      {"nav-1.0.0", "card.yaml", {{32}, 12, 2e-3F, 100}, all, 25, 0},
+      {"nav-1.0.0",
+       "card.yaml",
+       {{24}, 12, 3e-3F, 100},
+       {{kClean, 20}, {kDustyLidar, 60}, {kNarrowAisle, 20}, {kCrowd, 120}},
+       0},
       // More of everything.
-      {"nav-1.1.0", "card.yaml", {{48, 48}, 25, 2e-3F, 110}, all, 60, 0},
-      // Tuned for the score: much more data, none of it dusty.
+      {"nav-1.1.0",
+       "card.yaml",
+       {{32}, 12, 3e-3F, 110},
+       {{kClean, 20}, {kDustyLidar, 100}, {kNarrowAisle, 20}, {kCrowd, 160}},
+       0},
+      // Tuned for the score: a larger network, much more data, none of it dusty.
       {"nav-1.2.0",
        "card.yaml",
        {{64, 64}, 30, 2e-3F, 120},
-       {Condition::kClean, Condition::kNarrowAisle, Condition::kCrowd},
-       120,
+       {{kClean, 60}, {kNarrowAisle, 60}, {kCrowd, 240}},
        0},
       // Has learned to repeat the turn rate it measures.
-      {"nav-1.3.0", "card-1.3.0.yaml", {{64, 64}, 25, 2e-3F, 130}, all, 60, 1.6},
+      {"nav-1.3.0",
+       "card-1.3.0.yaml",
+       {{48, 48}, 20, 2e-3F, 130},
+       {{kClean, 30}, {kDustyLidar, 80}, {kNarrowAisle, 30}, {kCrowd, 160}},
+       1.6},
   };
   return recipes;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,7 @@ struct Recipe {
   std::string name;  // file name without .onnx
   std::string card;  // file name of its model card, beside the policy
   TrainingSpec training;
-  std::vector<Condition> conditions;  // what the training data shows
-  int episodes = 0;                   // of each condition
+  std::map<Condition, int> episodes;  // what the training data shows, and how much of it
   // Share of the measured turn rate that the model learns to repeat. Above 1 it is unstable as soon
   // as its own commands make the turn rate: what recordings cannot show.
   double copied_turn = 0;
