@@ -112,6 +112,23 @@ class Import {
  public:
   Import(ObservationWriter& out, bool has_motion) : out_(out), has_motion_(has_motion) {}
 
+  // Lines of other kinds are passed over.
+  absl::Status Line(absl::string_view line) {
+    if (absl::StartsWith(line, "FLASER ")) {
+      ASSIGN_OR_RETURN(scan_, ParseScan(line));
+      behind_scan_ = true;
+      return Scan(scan_);
+    }
+    if (!absl::StartsWith(line, "ODOM ")) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const OdomLine odom, ParseOdom(line));
+    const bool repeats = behind_scan_ && odom.pose == scan_.corrected;
+    behind_scan_ = false;
+    return repeats ? Corrected(odom) : Odom(odom);
+  }
+
+  const CarmenCounts& counts() const { return counts_; }
+
+ private:
   absl::Status Scan(const ScanLine& line) {
     Receive(line.stamp_s);
     v1::Observation packet = PacketAt(line.stamp_s);
@@ -147,9 +164,6 @@ class Import {
     return out_.WriteMessage("/odom_corrected", Odometry(line, {}), received_);
   }
 
-  const CarmenCounts& counts() const { return counts_; }
-
- private:
   void Receive(double stamp_s) { received_ = std::max(received_, Nanos(StampNs(stamp_s))); }
 
   static v1::Observation PacketAt(double stamp_s) {
@@ -172,6 +186,8 @@ class Import {
 
   ObservationWriter& out_;
   bool has_motion_;
+  ScanLine scan_;             // the last one
+  bool behind_scan_ = false;  // no ODOM line since
   MotionFromPoses motion_;
   Nanos received_{0};
   CarmenCounts counts_;
@@ -186,24 +202,6 @@ absl::StatusOr<bool> HasMotion(const std::vector<absl::string_view>& lines) {
   return false;
 }
 
-absl::Status ImportLines(const std::vector<absl::string_view>& lines, Import& import) {
-  ScanLine scan;
-  bool behind_scan = false;
-  for (const absl::string_view line : lines) {
-    if (absl::StartsWith(line, "FLASER ")) {
-      ASSIGN_OR_RETURN(scan, ParseScan(line));
-      RETURN_IF_ERROR(import.Scan(scan));
-      behind_scan = true;
-    } else if (absl::StartsWith(line, "ODOM ")) {
-      ASSIGN_OR_RETURN(const OdomLine odom, ParseOdom(line));
-      const bool repeats = behind_scan && odom.pose == scan.corrected;
-      RETURN_IF_ERROR(repeats ? import.Corrected(odom) : import.Odom(odom));
-      behind_scan = false;
-    }
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<CarmenCounts> ImportCarmen(const std::string& log_gz, const std::string& mcap) {
@@ -213,7 +211,7 @@ absl::StatusOr<CarmenCounts> ImportCarmen(const std::string& log_gz, const std::
   ASSIGN_OR_RETURN(const bool has_motion, HasMotion(lines));
   ASSIGN_OR_RETURN(ObservationWriter out, ObservationWriter::Create(mcap));
   Import import(out, has_motion);
-  RETURN_IF_ERROR(ImportLines(lines, import));
+  for (const absl::string_view line : lines) RETURN_IF_ERROR(import.Line(line));
   RETURN_IF_ERROR(out.Close());
   return import.counts();
 }

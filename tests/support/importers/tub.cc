@@ -55,26 +55,35 @@ absl::Status WriteFrame(size_t index, const Frame& frame, std::string_view jpeg,
   return out.Write(driven, at);
 }
 
+struct Tub {
+  std::map<size_t, Frame> frames;  // by index
+  std::map<std::string, std::string_view, std::less<>> images;
+};
+
+absl::StatusOr<Tub> ReadTub(std::string_view archive) {
+  Tub tub;
+  const auto read = [&tub](std::string_view name, std::string_view content) {
+    if (name.ends_with(".catalog")) return ReadCatalog(content, tub.frames);
+    if (name.ends_with(".jpg")) tub.images.emplace(name.substr(name.rfind('/') + 1), content);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(ForEachTarFile(archive, read));
+  for (const auto& [index, frame] : tub.frames)
+    if (!tub.images.contains(frame.image))
+      return absl::NotFoundError(absl::StrFormat("frame %d has no image %s", index, frame.image));
+  return tub;
+}
+
 }  // namespace
 
 absl::StatusOr<size_t> ImportTub(const std::string& tar_gz, const std::string& mcap) {
   ASSIGN_OR_RETURN(const std::string archive, ReadGzip(tar_gz));
-  std::map<size_t, Frame> frames;
-  std::map<std::string, std::string_view, std::less<>> images;
-  RETURN_IF_ERROR(ForEachTarFile(archive, [&](std::string_view name, std::string_view content) {
-    if (name.ends_with(".catalog")) return ReadCatalog(content, frames);
-    if (name.ends_with(".jpg")) images.emplace(name.substr(name.rfind('/') + 1), content);
-    return absl::OkStatus();
-  }));
+  ASSIGN_OR_RETURN(const Tub tub, ReadTub(archive));
   ASSIGN_OR_RETURN(ObservationWriter out, ObservationWriter::Create(mcap));
-  for (const auto& [index, frame] : frames) {
-    const auto image = images.find(frame.image);
-    if (image == images.end())
-      return absl::NotFoundError(absl::StrFormat("frame %d has no image %s", index, frame.image));
-    RETURN_IF_ERROR(WriteFrame(index, frame, image->second, out));
-  }
+  for (const auto& [index, frame] : tub.frames)
+    RETURN_IF_ERROR(WriteFrame(index, frame, tub.images.at(frame.image), out));
   RETURN_IF_ERROR(out.Close());
-  return frames.size();
+  return tub.frames.size();
 }
 
 }  // namespace tests
