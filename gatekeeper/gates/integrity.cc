@@ -85,7 +85,8 @@ v1::GateResult JudgeIntegrity(const Evidence& evidence) {
                 "%d files and recordings match their digests, the model is plain ONNX and fits "
                 "its card",
                 evidence.digests_checked)
-          : absl::StrFormat("%d things are not what they should be", evidence.broken.size()));
+          : absl::StrFormat("not what they should be: %d of the files and recordings",
+                            evidence.broken.size()));
   return result;
 }
 

@@ -33,10 +33,7 @@ std::vector<ChannelStamp> StampsOf(const v1::Observation& observation) {
 void RecordingWatch::See(const v1::Observation& observation, int64_t log_time_ns) {
   for (const ChannelStamp& now : StampsOf(observation)) {
     const auto [last, first_time] = last_.try_emplace(now.channel, Last{now.stamp_ns, log_time_ns});
-    if (first_time) {
-      if (now.stamp_ns == 0) Note(now.channel, "zero", log_time_ns, "stamp is zero");
-      continue;
-    }
+    if (first_time) continue;
     Compare(now, last->second, log_time_ns);
     last->second = {now.stamp_ns, log_time_ns};
   }
@@ -47,11 +44,9 @@ void RecordingWatch::Compare(const ChannelStamp& now, const Last& last, int64_t 
   // Unsigned: stamps come from outside and their difference may not fit.
   const auto stamped = static_cast<int64_t>(static_cast<uint64_t>(now.stamp_ns) -
                                             static_cast<uint64_t>(last.stamp_ns));
-  if (now.stamp_ns == 0) {
-    Note(now.channel, "zero", log_time_ns, "stamp is zero");
-  } else if (now.stamp_ns < last.stamp_ns) {
+  if (now.stamp_ns < last.stamp_ns) {
     Note(now.channel, "backward", log_time_ns,
-         absl::StrFormat("stamp runs backwards by %.6f s", Seconds(-stamped)));
+         absl::StrFormat("stamp runs backwards by %.6f s", std::abs(Seconds(stamped))));
   } else if (stamped == 0 && received > 0) {
     Note(now.channel, "still", log_time_ns, "stamp stands still though time passed");
   } else if (stamped < 0 || stamped - received > kJump_ns) {

@@ -69,6 +69,7 @@ class Player {
   absl::Status Take(const agent::recording::RecordedItem& item) {
     if (std::holds_alternative<v1::TickRecord>(item.content)) return absl::OkStatus();
     const int64_t now = item.log_time_ns;
+    if (now < 0) return absl::InvalidArgumentError("a log time lies beyond the year 2262");
     if (!std::exchange(any_, true)) {
       replay_.first_ns = now;
       replay_.last_ns = now;

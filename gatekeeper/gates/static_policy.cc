@@ -15,7 +15,7 @@ v1::GateResult JudgeStaticPolicy(const Evidence& evidence) {
   result.set_outcome(result.findings_size() == 0 ? v1::PASS : v1::FAIL);
   result.set_summary(result.findings_size() == 0
                          ? "control policy, fallback rules and model card break no rule"
-                         : absl::StrFormat("%d places break a rule", result.findings_size()));
+                         : absl::StrFormat("broken rules: %d", result.findings_size()));
   return result;
 }
 

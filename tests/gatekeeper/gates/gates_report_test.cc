@@ -52,7 +52,7 @@ v1::GateReport Sample() {
   finding.set_message("61.0% of the dusty ticks agree, wanted 90.0%");
   finding.set_clip("out/worst_segment-1-dusty_07-12.35s.mcap");
   *report.add_gates() = worst;
-  v1::GateResult policy = Gate("static_policy", v1::FAIL, "1 places break a rule");
+  v1::GateResult policy = Gate("static_policy", v1::FAIL, "broken rules: 1");
   v1::Finding& line = *policy.add_findings();
   line.set_file("policy/control_policy.yaml");
   line.set_line(12);

