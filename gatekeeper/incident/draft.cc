@@ -31,7 +31,7 @@ size_t Count(const Facts& facts, std::string_view outcome) {
 std::string Status(const Facts& facts) {
   const size_t open = Count(facts, "");
   const size_t back = Count(facts, "running") + Count(facts, "already");
-  if (facts.robots.empty()) return "recorded";
+  if (facts.robots.empty() || facts.kind == "estop") return "recorded";
   if (open > 0) {
     return absl::StrFormat("**open**: %d of %d robots have not answered", open,
                            facts.robots.size());

@@ -16,7 +16,7 @@ struct RobotReturn {
   std::string wanted_digest = {};
   std::string wanted_unit = {};  // name@version, or empty
   uint64_t generation = 0;       // of the desired state that told it
-  std::string outcome = {};      // "" not answered yet | running | already | unreachable | refused
+  std::string outcome = {};      // "" not answered yet | running | already | refused | stopped
   double seconds = 0;            // from the decision to the report
   std::string running_digest = {};
   std::string detail = {};

@@ -186,6 +186,36 @@ void EnterNextPhase(Next& next, const FleetSnapshot& fleet, int64_t now_ms) {
   TouchArrivals(next, fleet);
 }
 
+void Append(std::string& list, const std::string& item) {
+  list += (list.empty() ? "" : ", ") + item;
+}
+
+// Who of an aborted rollout's robots is not back, and why.
+std::string WaitingForReturn(const v1::RolloutState& state, const FleetSnapshot& fleet) {
+  std::string returning, unable, unreachable;
+  for (const v1::RolloutRobot& robot : state.robots()) {
+    const RobotFacts& facts = FactsOf(fleet, robot.robot());
+    const bool was_there = robot.previous_digest() == state.unit_digest();
+    if (!robot.touched() || was_there || Restored(state, robot, facts)) continue;
+    const bool refused = facts.observed.lifecycle() == v1::REFUSED &&
+                         facts.observed.generation() >= facts.desired.generation();
+    if (!facts.connected) {
+      Append(unreachable, robot.robot());
+    } else if (refused) {
+      Append(unable, absl::StrFormat("%s (%s)", robot.robot(), facts.observed.reason()));
+    } else {
+      Append(returning, robot.robot());
+    }
+  }
+  std::string text;
+  for (const auto& [word, names] :
+       {std::pair{"on their way back: ", returning}, std::pair{"cannot go back: ", unable},
+        std::pair{"unreachable: ", unreachable}}) {
+    if (!names.empty()) text += (text.empty() ? "" : "; ") + (word + names);
+  }
+  return text;
+}
+
 }  // namespace
 
 bool IsFinal(v1::RolloutPhase phase) {
@@ -250,21 +280,7 @@ v1::RolloutState Resume(const v1::RolloutState& saved, int64_t now_ms) {
 
 std::string WaitingFor(const v1::RolloutState& state, const FleetSnapshot& fleet, int64_t now_ms) {
   if (IsFinal(state.phase())) return "";
-  if (state.phase() == v1::ABORTING) {
-    std::string unreachable, returning;
-    for (const v1::RolloutRobot& robot : state.robots()) {
-      const RobotFacts& facts = FactsOf(fleet, robot.robot());
-      if (!robot.touched() || robot.previous_digest() == state.unit_digest() ||
-          Restored(state, robot, facts)) {
-        continue;
-      }
-      std::string& names = facts.connected ? returning : unreachable;
-      names += (names.empty() ? "" : ", ") + robot.robot();
-    }
-    if (returning.empty()) return absl::StrFormat("unreachable: %s", unreachable);
-    if (unreachable.empty()) return absl::StrFormat("on their way back: %s", returning);
-    return absl::StrFormat("on their way back: %s; unreachable: %s", returning, unreachable);
-  }
+  if (state.phase() == v1::ABORTING) return WaitingForReturn(state, fleet);
   v1::RolloutState scratch = state;
   std::vector<Judgement> judgements;
   return LookAtRobots(scratch, fleet, judgements, now_ms).laggard;

@@ -77,6 +77,8 @@ class FleetCore {
   // the same incident. kFailedPrecondition: nothing to go back to.
   absl::StatusOr<std::string> Rollback(const v1::RollbackRequest& request, const std::string& actor,
                                        Moment now);
+  // One sentence on a robot that has not answered: not connected, or what it runs instead.
+  std::string WhereIs(const std::string& robot) const;
   // Permits a latched robot to be started again. kUnavailable: not connected; kFailedPrecondition:
   // it does not report a latched stop.
   absl::Status RearmRobot(const v1::RearmRobotRequest& request, const std::string& actor,
@@ -105,7 +107,7 @@ class FleetCore {
 
   explicit FleetCore(store::Store& store) : store_(store) {}
   absl::Status Load(Moment now);
-  absl::Status Commit(const Changes& changes, Moment now);
+  absl::Status Commit(const Changes& changes);
   absl::Status Record(const std::string& actor, const std::string& action,
                       const std::string& object, const std::string& detail, Moment now);
 

@@ -72,22 +72,25 @@ absl::StatusOr<std::vector<v1::RolloutState>> Store::Rollouts(const std::string&
   return states;
 }
 
-absl::Status Store::AddEvent(const StoredEvent& stored) {
-  return Atomically([&] {
+absl::StatusOr<bool> Store::AddEvent(const StoredEvent& stored) {
+  bool is_new = false;
+  RETURN_IF_ERROR(Atomically([&] {
     soci::session& sql = connection_->sql;
     // A reinstalled robot counts from 1 again; its clock tells its events from those of before.
     const std::string id = absl::StrFormat("%d/%d", stored.event.id(), stored.event.wall_ms());
     int known = 0;
     sql << "SELECT count(*) FROM events WHERE robot = :robot AND id = :id", use(stored.robot),
         use(id), into(known);
-    if (known > 0) return absl::OkStatus();
+    is_new = known == 0;
+    if (!is_new) return absl::OkStatus();
     const std::string column = ToColumn(stored.event);
     const long long received = stored.received_ms;
     sql << "INSERT INTO events (robot, id, received_ms, event) "
            "VALUES (:robot, :id, :received, :event)",
         use(stored.robot), use(id), use(received), use(column);
     return absl::OkStatus();
-  });
+  }));
+  return is_new;
 }
 
 absl::StatusOr<std::vector<StoredEvent>> Store::Events(const std::vector<std::string>& robots,

@@ -100,7 +100,7 @@ class Store {
   absl::StatusOr<std::vector<v1::RolloutState>> Rollouts(const std::string& fleet);  // newest first
 
   // --- events and incidents
-  absl::Status AddEvent(const StoredEvent& event);  // a repeat of (robot, id) changes nothing
+  absl::StatusOr<bool> AddEvent(const StoredEvent& event);  // false: a repeat, known already
   // Events of these robots received in [from_ms, to_ms], oldest first, at most `cap`.
   absl::StatusOr<std::vector<StoredEvent>> Events(const std::vector<std::string>& robots,
                                                   int64_t from_ms, int64_t to_ms, int cap);

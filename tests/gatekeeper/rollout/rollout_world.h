@@ -7,10 +7,10 @@
 
 #include "gatekeeper/rollout/plan.h"
 #include "gatekeeper/rollout/step.h"
+#include "tests/gatekeeper/rollout/obedient_robot.h"
 
 namespace tests {
 
-namespace v1 = gatekeeper::v1;
 namespace rollout = gatekeeper::rollout;
 
 inline const std::string kOld(64, 'a');
@@ -70,8 +70,7 @@ class RolloutWorld {
   // Robot `name` obeys its newest order at once and reports.
   void Report(const std::string& name) {
     rollout::RobotFacts& facts = fleet[name];
-    Obey(facts);
-    facts.observed.mutable_control()->set_ticks(facts.observed.control().ticks() + 10);
+    Obey(facts.desired, facts.observed);
     facts.report_ms = facts.tick_ms = now_ms;
   }
   void ReportAll() {
@@ -124,53 +123,6 @@ class RolloutWorld {
   v1::RolloutState state;
   rollout::FleetSnapshot fleet;
   int64_t now_ms = 3'600'000;
-
- private:
-  static void Obey(rollout::RobotFacts& facts) {
-    v1::ControlReport& control = *facts.observed.mutable_control();
-    const v1::DesiredState& desired = facts.desired;
-    const bool fresh = facts.observed.generation() != desired.generation();
-    facts.observed.set_generation(desired.generation());
-    if (desired.generation() == 0) return;
-    if (fresh) {
-      control.mutable_candidate()->Clear();
-      facts.observed.clear_lifecycle();
-    }
-    facts.observed.set_candidate_digest(desired.unit_digest());
-    v1::UnitHealth* health = control.mutable_candidate();
-    switch (desired.stage()) {
-      case v1::STAGE_SHADOW:
-        control.set_candidate_digest(desired.unit_digest());
-        control.set_candidate_state(v1::CANDIDATE_SHADOWING);
-        break;
-      case v1::STAGE_TRIAL:
-        control.set_candidate_state(v1::CANDIDATE_ON_TRIAL);
-        control.mutable_pointer()->set_phase(v1::ON_TRIAL);
-        control.mutable_pointer()->set_trial_digest(desired.unit_digest());
-        control.set_running_digest(desired.unit_digest());
-        break;
-      case v1::STAGE_COMMIT:
-        if (control.pointer().committed_digest() != desired.unit_digest()) {
-          control.mutable_pointer()->set_last_good_digest(control.pointer().committed_digest());
-        }
-        control.mutable_pointer()->set_phase(v1::COMMITTED);
-        control.mutable_pointer()->set_committed_digest(desired.unit_digest());
-        control.mutable_pointer()->clear_trial_digest();
-        control.set_running_digest(desired.unit_digest());
-        control.set_candidate_state(v1::CANDIDATE_COMMITTED);
-        if (fresh) control.mutable_active()->Clear();
-        health = control.mutable_active();
-        break;
-      default:
-        control.set_candidate_state(v1::CANDIDATE_NONE);
-        control.clear_candidate_digest();
-        control.mutable_pointer()->clear_trial_digest();
-        control.mutable_pointer()->set_phase(
-            control.pointer().committed_digest().empty() ? v1::EMPTY : v1::COMMITTED);
-        control.set_running_digest(control.pointer().committed_digest());
-    }
-    health->set_ticks(health->ticks() + 10);
-  }
 };
 
 }  // namespace tests
