@@ -48,8 +48,7 @@ class Checks {
 
   std::vector<Finding> Run() {
     CheckInputs();
-    CheckDeadline();
-    CheckZones();
+    CheckDebounce();
     CheckGround();
     return std::move(found_);
   }
@@ -64,9 +63,7 @@ class Checks {
     for (const auto& [name, rule] : policy_.inputs()) sorted[name] = &rule;
     for (const auto& [name, rule] : sorted) {
       const std::string path = "inputs." + name + ".max_age_ms";
-      if (rule->max_age_ms() <= 0) {
-        Add("S14", path, "must be above 0: without it a dead sensor would go unnoticed");
-      } else if (rule->max_age_ms() > rules_.mrc_within_ms()) {
+      if (rule->max_age_ms() > rules_.mrc_within_ms()) {
         Add("S8", path,
             absl::StrFormat("%g ms is longer than mrc_within_ms (%g): the stop would come too late",
                             rule->max_age_ms(), rules_.mrc_within_ms()));
@@ -74,39 +71,10 @@ class Checks {
     }
   }
 
-  void CheckDeadline() {
-    const double period_ms = 1000 / policy_.command().rate_hz();
-    if (policy_.deadline().hard_ms() >= period_ms) {
-      Add("S15", "deadline.hard_ms",
-          absl::StrFormat("%g ms leaves nothing of the %g ms period for the policy and the answer",
-                          policy_.deadline().hard_ms(), period_ms));
-    }
-  }
-
-  void CheckShape(const std::string& path, const Points& points, const v1::Circle* circle) {
-    if (circle != nullptr) {
-      if (circle->r() <= 0) Add("S11", path + ".circle_m.r", "must be above 0");
-      return;
-    }
-    std::string why;
-    const Polygon polygon = ToPolygon(points);
-    if (points.size() < 3) {
-      Add("S11", path + ".polygon_m", "needs at least 3 corners");
-    } else if (!bg::is_valid(polygon, why)) {
-      Add("S11", path + ".polygon_m", "is not a simple polygon: " + why);
-    }
-  }
-
-  void CheckZones() {
-    for (int i = 0; i < policy_.envelope_size(); ++i) {
-      const v1::EnvelopeZone& zone = policy_.envelope(i);
-      CheckShape(absl::StrFormat("envelope[%d]", i), zone.polygon_m(),
-                 zone.has_circle_m() ? &zone.circle_m() : nullptr);
-    }
+  void CheckDebounce() {
     for (int i = 0; i < policy_.separation().zones_size(); ++i) {
       const v1::BodyZone& zone = policy_.separation().zones(i);
       const std::string path = absl::StrFormat("separation.zones[%d]", i);
-      CheckShape(path, zone.polygon_m(), zone.has_circle_m() ? &zone.circle_m() : nullptr);
       const double ms = 1000.0 * zone.trigger_consecutive() / policy_.command().rate_hz();
       if (ms > rules_.mrc_within_ms()) {
         Add("S8", path + ".trigger_consecutive",
@@ -127,7 +95,7 @@ class Checks {
       bg::union_(ground, Shape(zone), sum);
       ground = std::move(sum);
     }
-    if (!drawn || !found_.empty()) return;  // on broken shapes nothing sound can be said
+    if (!drawn) return;
     for (const v1::EnvelopeZone& zone : policy_.envelope()) {
       if (zone.kind() != "exclusion") continue;
       MultiPolygon rest;

@@ -1,15 +1,23 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
-#include "gatekeeper/bundle/fallback_checks.h"
+#include "proto/fallback.pb.h"
 #include "proto/policy.pb.h"
 
 namespace gatekeeper::bundle {
 
-// S8 debounce and input ages fit into the hazard tolerance time; S11 zones are simple shapes and
-// leave the robot some ground; S14 no number that switches a check off; S15 the deadline fits the
-// period. What one document can say about itself is checked where it is compiled (agent/runtime).
+// A finding before it has a file and line: `path` is a place in the control policy.
+struct Finding {
+  std::string rule;
+  std::string path;
+  std::string message;
+};
+
+// What takes both documents, or is not needed to drive, so that agent/runtime does not prove it:
+// S8 input ages and debounce fit into the hazard tolerance time; S11 the zones leave the robot ground.
+// Both documents must compile.
 std::vector<Finding> CheckPolicy(const v1::ControlPolicy& policy, const v1::FallbackRules& rules);
 
 }  // namespace gatekeeper::bundle

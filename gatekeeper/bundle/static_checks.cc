@@ -76,16 +76,15 @@ std::vector<Diagnostic> CheckRules(std::string_view card_yaml, std::string_view 
       Read(agent::trust::kFallbackFile, fallback_yaml, "fallback_rules/1", fallback, found);
   if (!card_map || !policy_map || !fallback_map) return found;
 
-  Append(*policy_map, CheckPolicy(policy, fallback), found);
-  Append(*fallback_map, CheckFallback(fallback), found);
   const auto compiled = agent::runtime::Policy::Compile(policy);
   if (!compiled.ok()) {
-    if (found.empty()) found.push_back(FromCompiler(*policy_map, compiled.status()));
-    return found;
+    found.push_back(FromCompiler(*policy_map, compiled.status()));
+    return found;  // the other two are judged against the compiled policy
   }
-  const auto rules = agent::runtime::Fallback::Compile(fallback, *compiled);
-  if (!rules.ok() && found.empty()) {
+  if (const auto rules = agent::runtime::Fallback::Compile(fallback, *compiled); !rules.ok()) {
     found.push_back(FromCompiler(*fallback_map, rules.status()));
+  } else {
+    Append(*policy_map, CheckPolicy(policy, fallback), found);
   }
   const auto signature = agent::runtime::SignatureFor(card, *compiled);
   if (!signature.ok()) {

@@ -11,7 +11,7 @@ namespace gatekeeper::bundle {
 
 // Something that must not be in a unit: which rule it breaks and where it stands.
 struct Diagnostic {
-  std::string rule;  // S1 ... S15, as listed in policies/README.md
+  std::string rule;  // S1: the document reads and compiles; S8, S11: see policy_checks.h
   std::string file;  // path inside the unit
   int line = 0;      // 0: the whole file
   std::string message;

@@ -1,0 +1,160 @@
+#include "agent/trust/manifest.h"
+#include "gatekeeper/bundle/rule_diff.h"
+#include "gatekeeper/bundle/static_checks.h"
+#include "gtest/gtest.h"
+#include "tests/support/git_folder.h"
+#include "tests/support/nav_release.h"
+#include "tests/support/status_matchers.h"
+
+namespace {
+
+using namespace gatekeeper::bundle;  // NOLINT(google-build-using-namespace)
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using tests::Edit;
+using tests::NavFile;
+
+std::vector<std::string> Check(const std::string& policy, const std::string& fallback,
+                               const std::string& card = NavFile("card.yaml")) {
+  std::vector<std::string> texts;
+  for (const Diagnostic& diagnostic : CheckRules(card, policy, fallback)) {
+    texts.push_back(ToString(diagnostic));
+  }
+  return texts;
+}
+
+std::string Policy() { return NavFile("control_policy.yaml"); }
+std::string Fallback() { return NavFile("fallback_rules.yaml"); }
+
+TEST(StaticChecksTest, FindNothingInTheShippedPolicy) {
+  EXPECT_THAT(Check(Policy(), Fallback()), IsEmpty());
+  EXPECT_THAT(Check(Policy(), Fallback(), NavFile("card-1.3.0.yaml")), IsEmpty());
+}
+
+TEST(StaticChecksTest, NameFileAndLineOfAnUnreadableDocument) {
+  EXPECT_THAT(Check(Edit(Policy(), "id: nav-indoor", "idd: nav-indoor"), Fallback()),
+              ElementsAre(testing::AllOf(HasSubstr("policy/control_policy.yaml:5: S1: "),
+                                         HasSubstr("did you mean 'id'?"))));
+}
+
+TEST(StaticChecksTest, FindATriggerThatNobodyAnswers) {
+  EXPECT_THAT(Check(Edit(Policy(), "trigger: nonfinite", "trigger: exploded"), Fallback()),
+              ElementsAre(HasSubstr("'exploded'")));
+}
+
+TEST(StaticChecksTest, FindAStateWithNoWayToASafeStop) {
+  EXPECT_THAT(Check(Policy(), Edit(Fallback(), "    then: SAFE_STOPPED\n    else: EMERGENCY_STOP\n",
+                                   "    then: NOMINAL\n    else: EMERGENCY_STOP\n")),
+              ElementsAre(HasSubstr("states.CONTROLLED_STOP.then")));
+}
+
+TEST(StaticChecksTest, FindAStopThatTakesLongerThanTheHazardTolerates) {
+  EXPECT_THAT(Check(Policy(), Edit(Fallback(), "mrc_within_ms: 2500", "mrc_within_ms: 2000")),
+              ElementsAre(HasSubstr("mrc_within_ms")));
+}
+
+TEST(StaticChecksTest, FindAnInputThatMayBeOlderThanTheHazardTolerates) {
+  EXPECT_THAT(
+      Check(Edit(Policy(), "    trigger: input_stale\n    max_age_ms: 250            # five",
+                 "    trigger: input_stale\n    max_age_ms: 2600           # five"),
+            Fallback()),
+      ElementsAre(HasSubstr(": S8: inputs.scan.max_age_ms 2600 ms is longer")));
+}
+
+TEST(StaticChecksTest, FindZonesThatLeaveNoGround) {
+  EXPECT_THAT(Check(Edit(Policy(), "circle_m: {c: [19.0, 0.8], r: 0.8}",
+                         "polygon_m: [[-1, -1], [21, -1], [21, 13], [-1, 13]]"),
+                    Fallback()),
+              ElementsAre(HasSubstr(": S11: envelope the exclusion zones cover all")));
+}
+
+TEST(StaticChecksTest, FindACardWhoseChannelThePolicyDoesNotWatch) {
+  EXPECT_THAT(
+      Check(Policy(), Fallback(),
+            Edit(NavFile("card.yaml"), "channel: goal_range_m", "channel: goal_distance_m")),
+      ElementsAre(HasSubstr("model/card.yaml:")));
+}
+
+class DiffTest : public testing::Test {
+ protected:
+  absl::StatusOr<UngatedUnit> Unit(const std::string& policy, const std::string& fallback) {
+    git_.Write("release.yaml", Edit(NavFile("release-1.0.0.yaml"), "models/nav-1.0.0.onnx", "m"));
+    git_.Write("m", "weights");
+    git_.Write("card.yaml", NavFile("card.yaml"));
+    git_.Write("control_policy.yaml", policy);
+    git_.Write("fallback_rules.yaml", fallback);
+    git_.Commit("release");
+    auto repository = gatekeeper::source::Repository::Open(git_.path());
+    if (!repository.ok()) return repository.status();
+    return BuildUnit(*repository, {"HEAD", "release.yaml", out_ / std::to_string(built_++)});
+  }
+
+  // "LOOSER limits.nominal.vx_max_mps 1 -> 1.2" for each change.
+  std::vector<std::string> Diff(const std::string& policy, const std::string& fallback) {
+    const auto before = Unit(Policy(), Fallback());
+    const auto after = Unit(policy, fallback);
+    EXPECT_OK(before);
+    EXPECT_OK(after);
+    const auto diff = DiffUnits(*before, *after);
+    EXPECT_OK(diff);
+    std::vector<std::string> texts;
+    for (const RuleChange& change : diff->rules) {
+      const char* effect = change.effect == Effect::kLooser    ? "LOOSER "
+                           : change.effect == Effect::kTighter ? "tighter "
+                                                               : "different ";
+      texts.push_back(effect + change.path + " " + change.before + " -> " + change.after);
+    }
+    return texts;
+  }
+
+  tests::GitFolder git_;
+  tests::TempFolder out_;
+  int built_ = 0;
+};
+
+TEST_F(DiffTest, CommentsAndOrderAreNoDifference) {
+  EXPECT_THAT(Diff(Policy() + "# a remark\n", Fallback()), IsEmpty());
+}
+
+TEST_F(DiffTest, AHigherSpeedIsLooserAndALowerOneTighter) {
+  EXPECT_THAT(Diff(Edit(Edit(Policy(), "    vx_max_mps: 0.4            # stops",
+                             "    vx_max_mps: 0.5 # stops"),
+                        "    acc_max_mps2: 0.6          # half", "    acc_max_mps2: 0.5 # half"),
+                   Fallback()),
+              ElementsAre("LOOSER limits.transition.vx_max_mps 0.4 -> 0.5",
+                          "tighter limits.transition.acc_max_mps2 0.6 -> 0.5"));
+}
+
+TEST_F(DiffTest, AMissingZoneIsLooser) {
+  std::string policy = Policy();
+  const size_t from = policy.find("  # Stairs down");
+  policy.erase(from, policy.find("separation:") - from);
+  EXPECT_THAT(Diff(policy, Fallback()), ElementsAre("LOOSER envelope.stairs present -> -"));
+}
+
+TEST_F(DiffTest, AnInclusionZoneThatGrowsIsLooserAndAnExclusionZoneThatGrowsIsTighter) {
+  EXPECT_THAT(Diff(Edit(Edit(Policy(), "[[0, 0], [20, 0], [20, 12], [0, 12]]",
+                             "[[0, 0], [21, 0], [21, 12], [0, 12]]"),
+                        "r: 0.8}", "r: 0.9}"),
+                   Fallback()),
+              ElementsAre("LOOSER envelope.hall.polygon_m [[0, 0], [20, 0], [20, 12], [0, 12]] -> "
+                          "[[0, 0], [21, 0], [21, 12], [0, 12]]",
+                          "tighter envelope.stairs.circle_m.r 0.8 -> 0.9"));
+}
+
+TEST_F(DiffTest, AMilderAnswerToATriggerIsLooser) {
+  EXPECT_THAT(Diff(Policy(), Edit(Fallback(), "id: nonfinite, layer: model, to: PREVIOUS_MODEL",
+                                  "id: nonfinite, layer: model, to: DEGRADED")),
+              ElementsAre("LOOSER triggers.nonfinite.to PREVIOUS_MODEL -> DEGRADED"));
+}
+
+TEST_F(DiffTest, NamesFilesWhoseBytesDiffer) {
+  ASSERT_OK_AND_ASSIGN(const auto before, Unit(Policy(), Fallback()));
+  ASSERT_OK_AND_ASSIGN(const auto after, Unit(Policy() + "# remark\n", Fallback()));
+  ASSERT_OK_AND_ASSIGN(const UnitDiff diff, DiffUnits(before, after));
+  EXPECT_THAT(diff.artifacts, ElementsAre(HasSubstr("policy/control_policy.yaml  ")));
+  EXPECT_FALSE(diff.same());
+}
+
+}  // namespace
