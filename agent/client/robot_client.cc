@@ -111,8 +111,8 @@ v1::Command RobotClient::Next(Nanos wait) {
       any = any || command->seq() == 0;
       if (command->seq() == 0) newest = *std::move(command);
     } else if (!absl::IsUnavailable(command.status())) {
-      socket_.reset();
-      return StopFor(0, "gatekeeper-control closed the connection");
+      socket_.reset();  // what it said last still counts
+      return any ? newest : StopFor(0, "gatekeeper-control closed the connection");
     }
   }
   return any ? newest : StopFor(0, "no command in time");
