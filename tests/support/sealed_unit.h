@@ -1,0 +1,51 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/trust/trust_policy.h"
+#include "proto/fleet.pb.h"
+#include "proto/unit.pb.h"
+
+namespace tests {
+
+// Whole release units, really sealed: for tests of whatever receives, verifies or runs them.
+// Link tests::sealed_unit.
+
+// How the seal of a unit came about.
+enum class Sealing {
+  kSound,
+  kNone,           // never sealed
+  kFailedVerdict,  // sealed by the right keys, but the gates said FAILED
+  kStrangersKey,   // a sound verdict, the unit signature by a key nobody here trusts
+};
+
+struct UnitRecipe {
+  std::string name = "nav";
+  std::string version = "1.0.0";
+  std::vector<std::string> hardware = {"amr"};
+  std::string model = "good";  // bytes of model/model.onnx: a marker for whoever fakes models
+  Sealing sealing = Sealing::kSound;
+};
+
+struct SealedUnit {
+  std::string digest;
+  gatekeeper::v1::Manifest manifest;
+  gatekeeper::v1::UnitPapers papers;
+  std::map<std::string, std::string> files;  // path in the unit -> bytes
+
+  std::string title() const { return manifest.name() + "@" + manifest.version(); }
+};
+
+// Documents of a small robot that drives by odometry at 20 Hz, no faster than 1 m/s, 1 rad/s; equal
+// recipes have equal digests.
+SealedUnit MakeUnit(const UnitRecipe& recipe);
+
+// What the robots and the gatekeeper of these tests trust; the keys are made once a process.
+const agent::trust::TrustPolicy& TestTrust();
+// Key ids of this process's keys, each with a name for people, so that printed text can be the same
+// in every run.
+std::map<std::string, std::string> TestKeyNames();
+
+}  // namespace tests
