@@ -108,8 +108,12 @@ class TwistFilter {
   void InsideEnvelope(double& vx, double& wz) {
     if (policy_.envelope().empty() || vx == 0) return;
     if (!at_.motion) {
-      // Nobody knows where the robot is, so nobody knows that it may move.
-      vx = wz = 0;
+      // Nobody knows where the robot is. The one way that is known to be free is the stop that was
+      // checked with the last pose: along the last command, as hard as it was assumed.
+      const double last = Component(at_.last, 0);
+      const double brake = limits_.dec_max_mps2.Least() * at_.dec_s;
+      const double left = vx * last > 0 ? std::max(0.0, std::abs(last) - brake) : 0;
+      Scale(vx, wz, std::min(1.0, left / std::abs(vx)));
       Because("envelope:no_pose");
       return;
     }
@@ -117,6 +121,10 @@ class TwistFilter {
     const double factor = EnvelopeFactor(policy_, *at_.motion, vx, wz, blocker);
     if (!(factor < 1)) return;
     HeldBack(blocker);
+    Scale(vx, wz, factor);
+  }
+
+  static void Scale(double& vx, double& wz, double factor) {
     vx *= factor;
     wz *= factor;
   }

@@ -16,13 +16,47 @@ constexpr double kReactionPeriods = 2;
 // two good samples the centre may come nearer than its margin by half a step at most;
 // Policy::Compile asks for a margin of more than that.
 constexpr double kSampleM = 0.01;
-constexpr double kMostSamples = 512;  // for the long ways of fast robots the step grows instead
+constexpr double kGrowth = 0.01;  // the far end of a fast robot's long way is sampled more coarsely
+constexpr int kHalvings = 14;
 constexpr double kRounding = 1e-9;
 
 double Room(const MapZone& zone, Vec2 p) {
   const double depth = zone.region.Depth(p);
   return zone.kind == ZoneKind::kInclusion ? depth : -depth;
 }
+
+// The arc ahead of the robot and what every edge must keep of it.
+class Ahead {
+ public:
+  Ahead(const std::vector<MapZone>& zones, const Pose2& start, double curvature, bool forward)
+      : zones_(zones), start_(start), curvature_(curvature), sign_(forward ? 1 : -1) {
+    for (size_t i = 0; i < zones_.size(); ++i) {
+      need_[i] = std::min(zones_[i].margin_m, Room(zones_[i], {start.x_m, start.y_m}));
+    }
+  }
+
+  // Room beyond what is needed after `distance_m`, of the zone that has least of it.
+  double SpareM(double distance_m, std::string_view& least_of) const {
+    const Vec2 p = AlongArc(start_, curvature_, sign_ * distance_m);
+    double least = std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < zones_.size(); ++i) {
+      if (zones_[i].kind == ZoneKind::kSpeed) continue;
+      const double spare = Room(zones_[i], p) - need_[i];
+      if (spare >= least) continue;
+      least = spare;
+      least_of = zones_[i].reason;
+      if (std::isnan(spare)) break;  // nothing is known, and nothing after it may hide that
+    }
+    return least;
+  }
+
+ private:
+  const std::vector<MapZone>& zones_;
+  const Pose2 start_;
+  const double curvature_;
+  const double sign_;
+  std::array<double, kMaxZones> need_{};
+};
 
 double Seconds(Nanos t) { return static_cast<double>(t.count()) * 1e-9; }
 
@@ -65,31 +99,26 @@ double SpeedZoneCap(const Policy& policy, const Pose2& pose,
 
 double FreeWayM(const Policy& policy, const Pose2& start, double curvature_per_m, const Way& way,
                 std::string_view& blocker) {
-  const std::vector<MapZone>& zones = policy.envelope();
-  std::array<double, kMaxZones> need{};
-  for (size_t i = 0; i < zones.size(); ++i) {
-    if (zones[i].kind == ZoneKind::kSpeed) continue;
-    need[i] = std::min(zones[i].margin_m, Room(zones[i], {start.x_m, start.y_m}));
-  }
-  const double least_step = std::max(kSampleM, way.wanted_m / kMostSamples);
+  const Ahead ahead(policy.envelope(), start, curvature_per_m, way.forward);
   double good = 0;
   double at = 0;
   while (true) {
-    const Vec2 p = AlongArc(start, curvature_per_m, way.forward ? at : -at);
-    double slack = way.wanted_m;
-    for (size_t i = 0; i < zones.size(); ++i) {
-      if (zones[i].kind == ZoneKind::kSpeed) continue;
-      const double spare = Room(zones[i], p) - need[i];
-      if (!(spare >= -kRounding)) {
-        blocker = zones[i].reason;
-        return good;
-      }
-      slack = std::min(slack, spare);
-    }
+    const double spare = ahead.SpareM(at, blocker);
+    if (!(spare >= -kRounding)) break;
     good = at;
     if (at >= way.wanted_m) return at;
-    at = std::min(way.wanted_m, at + std::max(slack, least_step));
+    // The room that is spare at this sample is certain to be there until the next.
+    at = std::min(way.wanted_m, at + std::max({spare, kSampleM, kGrowth * at}));
   }
+  // The edge is between the last good sample and this one. Found to a micrometre, so that a shorter
+  // wish never gets further than a longer one.
+  double bad = at;
+  std::string_view ignored;
+  for (int i = 0; i < kHalvings; ++i) {
+    const double middle = (good + bad) / 2;
+    (ahead.SpareM(middle, ignored) >= -kRounding ? good : bad) = middle;
+  }
+  return good;
 }
 
 double EnvelopeFactor(const Policy& policy, const Motion& motion, double vx_mps, double wz_radps,

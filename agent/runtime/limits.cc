@@ -10,6 +10,9 @@ namespace {
 // A negative zero would make equal ticks differ in their bits.
 double PositiveZero(double value) { return value + 0.0; }
 
+// Keeps `last + step` finite for every finite `last`.
+constexpr double kLargestStep = 1e290;
+
 double Allowance(double value) { return std::isfinite(value) ? std::max(0.0, value) : 0.0; }
 
 }  // namespace
@@ -26,7 +29,7 @@ double ClampMagnitude(double wanted, double allowed) {
 
 double ClampRate(double wanted, double last, double step) {
   const double from = std::isfinite(last) ? last : 0;
-  const double room = Allowance(step);
+  const double room = std::min(Allowance(step), kLargestStep);
   return ClampInto(wanted, from - room, from + room);
 }
 

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/runtime/controller.h"
+#include "tests/agent/runtime/nav_world.h"
+
+namespace tests {
+
+// A controller with its units, ticked at 20 Hz with a full packet before each tick.
+class DrivenRobot {
+ public:
+  explicit DrivenRobot(const Unit::Edit& edit = {}, agent::runtime::LatchState latch = {})
+      : unit(std::string(64, 'a'), edit), previous(std::string(64, 'b'), edit), controller(latch) {
+    controller.SetLink(true, now);
+    controller.SwapTo(unit.pilot.get(), nullptr, now);
+  }
+
+  // One period later: a packet (after `edit`), then a tick.
+  const agent::runtime::Tick& Tick(const std::function<void(v1::Observation&)>& edit = {}) {
+    now += kPeriod;
+    v1::Observation packet = Packet(now);
+    packet.mutable_odom()->set_vx_mps(measured_mps);
+    packet.set_estop_pressed(estop);
+    packet.set_want_command(asking);
+    if (edit) edit(packet);
+    controller.Observe(packet, now);
+    return controller.Step(now);
+  }
+  // A tick without any packet.
+  const agent::runtime::Tick& Silence() {
+    now += kPeriod;
+    return controller.Step(now);
+  }
+  const agent::runtime::Tick& Ticks(int count) {
+    for (int i = 1; i < count; ++i) Tick();
+    return Tick();
+  }
+  // Drives straight at 0.8 m/s, the transition after the start being over.
+  void DriveAtEight() {
+    unit.model->says = {0.8F, 0.0F};
+    Ticks(100);
+  }
+  void GivePrevious() { controller.SwapTo(unit.pilot.get(), previous.pilot.get(), now); }
+
+  static constexpr Nanos kPeriod = milliseconds(50);
+  Unit unit;
+  Unit previous;
+  agent::runtime::Controller controller;
+  Nanos now = kStartOfTime;
+  double measured_mps = 0;
+  bool estop = false;
+  bool asking = true;
+};
+
+}  // namespace tests

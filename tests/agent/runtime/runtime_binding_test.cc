@@ -1,0 +1,423 @@
+#include <cmath>
+#include <limits>
+
+#include "agent/runtime/binding.h"
+#include "gmock/gmock.h"
+#include "tests/agent/runtime/nav_world.h"
+#include "tests/support/status_matchers.h"
+
+namespace agent::runtime {
+namespace {
+
+using ::testing::DoubleEq;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::FloatEq;
+using ::testing::FloatNear;
+using ::testing::StartsWith;
+using ::tests::FakeModel;
+using ::tests::kStartOfTime;
+using ::tests::NavCard;
+using ::tests::NavPolicyDocument;
+using ::tests::StatusIs;
+namespace v1 = ::gatekeeper::v1;
+
+Policy PolicyWith(const std::function<void(v1::ControlPolicy&)>& edit = {}) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  if (edit) edit(document);
+  auto policy = Policy::Compile(document);
+  EXPECT_TRUE(policy.ok()) << policy.status();
+  return *std::move(policy);
+}
+
+void AddInput(v1::ControlPolicy& document, const char* channel) {
+  (*document.mutable_inputs())[channel] = document.inputs().at("odom");
+}
+
+// A card that fills one tensor from one channel, and the usual outputs.
+v1::ModelCard CardOf(const v1::InputBinding& input) {
+  v1::ModelCard card = NavCard();
+  card.clear_inputs();
+  *card.add_inputs() = input;
+  return card;
+}
+
+v1::InputBinding Input(const char* channel, std::initializer_list<const char*> fields = {}) {
+  v1::InputBinding input;
+  input.set_tensor("x");
+  input.set_channel(channel);
+  for (const char* field : fields) input.add_fields(field);
+  return input;
+}
+
+// What the card's first input tensor holds after this packet.
+std::vector<float> Filled(const v1::ModelCard& card, const Policy& policy,
+                          const v1::Observation& packet) {
+  const auto signature = SignatureFor(card, policy);
+  EXPECT_TRUE(signature.ok()) << signature.status();
+  const auto binding = Binding::Compile(card, policy, *signature);
+  EXPECT_TRUE(binding.ok()) << binding.status();
+  FakeModel model(*signature);
+  InputBoard board;
+  board.Accept(packet, kStartOfTime);
+  EXPECT_TRUE(binding->Fits(model));
+  EXPECT_TRUE(binding->Fill(board, model));
+  return {model.input(0).begin(), model.input(0).end()};
+}
+
+TEST(BindingTest, FillsBlocksInTheOrderOfTheCard) {
+  EXPECT_THAT(Filled(NavCard(), PolicyWith(), tests::Packet(kStartOfTime)),
+              ElementsAre(5, 5, 5, 5, 0.25F, 3, 0));
+}
+
+TEST(BindingTest, SaysWhatTensorsACardNeeds) {
+  ASSERT_OK_AND_ASSIGN(const base::ModelSignature signature, SignatureFor(NavCard(), PolicyWith()));
+  ASSERT_EQ(signature.inputs.size(), 1U);
+  EXPECT_EQ(signature.inputs[0], (base::TensorSpec{"features", {1, 7}}));
+  ASSERT_EQ(signature.outputs.size(), 1U);
+  EXPECT_EQ(signature.outputs[0], (base::TensorSpec{"command", {1, 2}}));
+}
+
+TEST(BindingTest, ClipsThenScalesThenShifts) {
+  v1::InputBinding input = Input("goal_range_m");
+  input.set_clip_min(1);
+  input.set_clip_max(2);
+  input.set_scale(10);
+  input.set_offset(-5);
+  for (const auto& [raw, wanted] : {std::pair{0.5, 5.0}, {1.5, 10.0}, {2.5, 15.0}}) {
+    v1::Observation packet = tests::Packet(kStartOfTime);
+    (*packet.mutable_signals())["goal_range_m"].set_value(raw);
+    EXPECT_THAT(Filled(CardOf(input), PolicyWith(), packet),
+                ElementsAre(FloatEq(static_cast<float>(wanted))));
+  }
+}
+
+TEST(BindingTest, ReadsOdometryAndImuFieldsInTheOrderNamed) {
+  const Policy policy = PolicyWith([](v1::ControlPolicy& p) { AddInput(p, "imu"); });
+  v1::Observation packet = tests::Packet(kStartOfTime);
+  packet.mutable_odom()->set_wz_radps(2);
+  packet.mutable_odom()->set_yaw_rad(1);
+  v1::Imu& imu = *packet.mutable_imu();
+  imu.set_ax_mps2(1);
+  imu.set_ay_mps2(2);
+  imu.set_az_mps2(3);
+  imu.set_gx_radps(4);
+  imu.set_gy_radps(5);
+  imu.set_gz_radps(6);
+  EXPECT_THAT(Filled(CardOf(Input("odom", {"yaw_rad", "wz_radps", "vx_mps", "x_m", "y_m"})), policy,
+                     packet),
+              ElementsAre(1, 2, 0, 10, 4.5F));
+  EXPECT_THAT(Filled(CardOf(Input("imu", {"gz_radps", "gy_radps", "gx_radps", "az_mps2", "ay_mps2",
+                                          "ax_mps2"})),
+                     policy, packet),
+              ElementsAre(6, 5, 4, 3, 2, 1));
+}
+
+TEST(BindingTest, DoesNotFillWithoutAValue) {
+  const Policy policy = PolicyWith();
+  ASSERT_OK_AND_ASSIGN(const auto signature, SignatureFor(NavCard(), policy));
+  ASSERT_OK_AND_ASSIGN(const Binding binding, Binding::Compile(NavCard(), policy, signature));
+  FakeModel model(signature);
+  EXPECT_FALSE(binding.Fill(InputBoard(), model));
+}
+
+TEST(BindingTest, FindsTensorsByNameWhateverTheirOrderInTheModel) {
+  v1::ModelCard card = NavCard();
+  card.mutable_inputs(3)->set_tensor("motion");
+  const Policy policy = PolicyWith();
+  const base::ModelSignature model_has = {{{"motion", {1}}, {"features", {6}}},
+                                          {{"aux", {1, 9}}, {"command", {2}}}};
+  ASSERT_OK_AND_ASSIGN(const Binding binding, Binding::Compile(card, policy, model_has));
+  FakeModel model(model_has);
+  InputBoard board;
+  v1::Observation packet = tests::Packet(kStartOfTime);
+  packet.mutable_odom()->set_vx_mps(0.7);
+  board.Accept(packet, kStartOfTime);
+  ASSERT_TRUE(binding.Fill(board, model));
+  EXPECT_FLOAT_EQ(model.input(0)[0], 0.7F);
+  EXPECT_FLOAT_EQ(model.input(1)[5], 3.0F);
+}
+
+// --- scans
+// -------------------------------------------------------------------------------------------
+
+v1::InputBinding ScanInput(uint32_t sectors, double from, double to) {
+  v1::InputBinding input = Input("scan");
+  input.mutable_scan()->set_sectors(sectors);
+  input.mutable_scan()->set_from_rad(from);
+  input.mutable_scan()->set_to_rad(to);
+  input.mutable_scan()->set_range_max_m(8);
+  return input;
+}
+
+v1::Observation ScanPacket(double from, double step, std::initializer_list<float> ranges) {
+  v1::Observation packet = tests::Packet(kStartOfTime);
+  v1::LaserScan& scan = *packet.mutable_scan();
+  scan.set_angle_min_rad(from);
+  scan.set_angle_increment_rad(step);
+  scan.clear_ranges_m();
+  for (float range : ranges) scan.add_ranges_m(range);
+  return packet;
+}
+
+TEST(ScanResampleTest, TakesTheNearestValidReturnOfEachSector) {
+  const float none = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(Filled(CardOf(ScanInput(3, -1.5, 1.5)), PolicyWith(),
+                     ScanPacket(-1.4, 0.4, {3, 2, none, 0, -1, 9, 4, 5})),
+              ElementsAre(2, 8, 4));
+}
+
+TEST(ScanResampleTest, ASectorBeginsAtItsEdgeAndBeamsOutsideAreLeftOut) {
+  EXPECT_THAT(Filled(CardOf(ScanInput(2, 0, 1)), PolicyWith(), ScanPacket(-0.5, 0.5, {1, 2, 3, 4})),
+              ElementsAre(2, 3));
+}
+
+TEST(ScanResampleTest, WrapsAroundTheBack) {
+  // Sectors from 3 rad to 4 rad; the beam at -2.9 rad is at 3.38.
+  EXPECT_THAT(Filled(CardOf(ScanInput(2, 3, 4)), PolicyWith(), ScanPacket(-2.9, 0.4, {1, 2, 3})),
+              ElementsAre(1, 2));
+}
+
+TEST(ScanResampleTest, CountsBeamsBackwardsToo) {
+  EXPECT_THAT(Filled(CardOf(ScanInput(2, -1, 1)), PolicyWith(), ScanPacket(0.5, -1, {1, 2})),
+              ElementsAre(2, 1));
+}
+
+// --- images
+// ------------------------------------------------------------------------------------------
+
+std::vector<float> Image(uint32_t width, uint32_t height, const char* encoding,
+                         const std::string& data, uint32_t to_width, uint32_t to_height,
+                         const char* color) {
+  const Policy policy = PolicyWith([](v1::ControlPolicy& p) { AddInput(p, "image"); });
+  v1::InputBinding input = Input("image");
+  input.mutable_image()->set_width(to_width);
+  input.mutable_image()->set_height(to_height);
+  input.mutable_image()->set_color(color);
+  v1::Observation packet = tests::Packet(kStartOfTime);
+  packet.mutable_image()->set_width(width);
+  packet.mutable_image()->set_height(height);
+  packet.mutable_image()->set_encoding(encoding);
+  packet.mutable_image()->set_data(data);
+  return Filled(CardOf(input), policy, packet);
+}
+
+TEST(ImageResampleTest, AveragesTheBoxUnderEachPixel) {
+  const std::string pixels("\0\2\4\6\10\12\14\16", 8);  // two rows: 0 2 4 6, 8 10 12 14
+  EXPECT_THAT(Image(4, 2, "mono8", pixels, 2, 1, "mono"), ElementsAre(5, 9));
+  EXPECT_THAT(Image(4, 2, "mono8", pixels, 4, 2, "mono"), ElementsAre(0, 2, 4, 6, 8, 10, 12, 14));
+}
+
+TEST(ImageResampleTest, RepeatsPixelsWhenItEnlarges) {
+  EXPECT_THAT(Image(1, 1, "mono8", "\7", 2, 2, "mono"), Each(7.0F));
+}
+
+TEST(ImageResampleTest, LaysOutChannelRowColumn) {
+  const std::string pixels = "abcdef";  // two pixels of r, g, b
+  EXPECT_THAT(Image(2, 1, "rgb8", pixels, 2, 1, "rgb"), ElementsAre('a', 'd', 'b', 'e', 'c', 'f'));
+  EXPECT_THAT(Image(2, 1, "mono8", "ab", 2, 1, "rgb"), ElementsAre('a', 'b', 'a', 'b', 'a', 'b'));
+}
+
+TEST(ImageResampleTest, MakesGreyOfColour) {
+  EXPECT_THAT(Image(1, 1, "rgb8", std::string("\144\0\0", 3), 1, 1, "mono"),
+              ElementsAre(FloatNear(29.9F, 1e-4F)));
+  EXPECT_THAT(Image(1, 1, "rgb8", std::string("\0\144\0", 3), 1, 1, "mono"),
+              ElementsAre(FloatNear(58.7F, 1e-4F)));
+}
+
+TEST(ImageResampleTest, AnImageAloneGivesItsTensorFourAxes) {
+  const Policy policy = PolicyWith([](v1::ControlPolicy& p) { AddInput(p, "image"); });
+  v1::InputBinding input = Input("image");
+  input.mutable_image()->set_width(5);
+  input.mutable_image()->set_height(4);
+  input.mutable_image()->set_color("rgb");
+  v1::ModelCard card = CardOf(input);
+  ASSERT_OK_AND_ASSIGN(const auto alone, SignatureFor(card, policy));
+  EXPECT_EQ(alone.inputs[0].shape, (std::vector<int64_t>{1, 3, 4, 5}));
+  *card.add_inputs() = Input("goal_range_m");
+  ASSERT_OK_AND_ASSIGN(const auto with_more, SignatureFor(card, policy));
+  EXPECT_EQ(with_more.inputs[0].shape, (std::vector<int64_t>{1, 61}));
+}
+
+// --- outputs
+// -----------------------------------------------------------------------------------------
+
+class ReadTest : public testing::Test {
+ protected:
+  bool Read(std::vector<float> says, const v1::ModelCard& card) {
+    const Policy policy = PolicyWith();
+    const auto signature = SignatureFor(card, policy);
+    EXPECT_TRUE(signature.ok()) << signature.status();
+    const auto binding = Binding::Compile(card, policy, *signature);
+    EXPECT_TRUE(binding.ok()) << binding.status();
+    FakeModel model(*signature);
+    model.says = std::move(says);
+    model.Run(Nanos{0});
+    return binding->Read(model, raw_, confidence_);
+  }
+  std::vector<double> raw_;
+  double confidence_ = -1;
+};
+
+TEST_F(ReadTest, ScalesShiftsThenClips) {
+  v1::ModelCard card = NavCard();
+  card.mutable_outputs(0)->set_index(1);
+  card.mutable_outputs(1)->set_index(0);
+  card.mutable_outputs(1)->set_scale(2);
+  card.mutable_outputs(1)->set_offset(0.5);
+  card.mutable_outputs(1)->set_clip_min(-1);
+  card.mutable_outputs(1)->set_clip_max(1);
+  EXPECT_TRUE(Read({0.125F, 0.5F}, card));
+  EXPECT_THAT(raw_, ElementsAre(0.5, 0.75));
+  EXPECT_TRUE(Read({8.0F, 0.5F}, card));
+  EXPECT_THAT(raw_, ElementsAre(0.5, 1.0));
+  EXPECT_EQ(confidence_, 1);
+}
+
+TEST_F(ReadTest, AClipDoesNotMakeANonFiniteOutputFinite) {
+  v1::ModelCard card = NavCard();
+  for (v1::OutputBinding& output : *card.mutable_outputs()) {
+    output.set_clip_min(-1);
+    output.set_clip_max(1);
+  }
+  EXPECT_FALSE(Read({std::numeric_limits<float>::infinity(), 0}, card));
+  EXPECT_FALSE(Read({0, std::numeric_limits<float>::quiet_NaN()}, card));
+}
+
+TEST_F(ReadTest, ANonFiniteConfidenceIsANonFiniteOutput) {
+  v1::ModelCard card = NavCard();
+  v1::OutputBinding& output = *card.add_outputs();
+  output = card.outputs(0);
+  output.set_field("confidence");
+  output.set_index(2);
+  EXPECT_TRUE(Read({0, 0, 0.25F}, card));
+  EXPECT_EQ(confidence_, 0.25);
+  EXPECT_FALSE(Read({0, 0, std::numeric_limits<float>::quiet_NaN()}, card));
+}
+
+TEST_F(ReadTest, GivesNoNegativeZero) {
+  EXPECT_TRUE(Read({-0.0F, 0}, NavCard()));
+  EXPECT_FALSE(std::signbit(raw_[0]));
+}
+
+// --- cards that are refused
+// --------------------------------------------------------------------------
+
+struct Defect {
+  const char* path;
+  void (*seed)(v1::ModelCard&);
+};
+void PrintTo(const Defect& defect, std::ostream* out) { *out << defect.path; }
+
+class BadCardTest : public testing::TestWithParam<Defect> {};
+
+TEST_P(BadCardTest, IsRefusedByThePathOfTheDefect) {
+  v1::ModelCard card = NavCard();
+  GetParam().seed(card);
+  const Policy policy = PolicyWith([](v1::ControlPolicy& p) {
+    for (const char* channel : {"imu", "image", "joints"}) AddInput(p, channel);
+  });
+  EXPECT_THAT(SignatureFor(card, policy),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       StartsWith(std::string("[") + GetParam().path + "] ")));
+}
+
+using C = v1::ModelCard;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+v1::ImageResample& AsImage(C& c) {
+  c.mutable_inputs(0)->set_channel("image");
+  c.mutable_inputs(0)->clear_scan();
+  v1::ImageResample& image = *c.mutable_inputs(0)->mutable_image();
+  image.set_width(4);
+  image.set_height(4);
+  image.set_color("mono");
+  return image;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Card, BadCardTest,
+    testing::Values(
+        Defect{"schema", [](C& c) { c.clear_schema(); }},
+        Defect{"inputs", [](C& c) { c.clear_inputs(); }},
+        Defect{"outputs", [](C& c) { c.clear_outputs(); }},
+        Defect{"inputs[0].tensor", [](C& c) { c.mutable_inputs(0)->clear_tensor(); }},
+        Defect{"inputs[1].channel", [](C& c) { c.mutable_inputs(1)->set_channel("mood"); }},
+        Defect{"inputs[1].channel", [](C& c) { c.mutable_inputs(1)->set_channel("joints"); }},
+        Defect{"inputs[0]", [](C& c) { c.mutable_inputs(0)->clear_scan(); }},
+        Defect{"inputs[0].fields", [](C& c) { c.mutable_inputs(0)->add_fields("x"); }},
+        Defect{"inputs[0].scan.sectors",
+               [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_sectors(0); }},
+        Defect{"inputs[0].scan.sectors",
+               [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_sectors(4097); }},
+        Defect{"inputs[0].scan.to_rad",
+               [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_to_rad(-2); }},
+        Defect{"inputs[0].scan.to_rad",
+               [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_to_rad(4.3); }},
+        Defect{"inputs[0].scan.range_max_m",
+               [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_range_max_m(kNan); }},
+        Defect{"inputs[0].image", [](C& c) { AsImage(c).set_width(0); }},
+        Defect{"inputs[0].image", [](C& c) { AsImage(c).set_height(2049); }},
+        Defect{"inputs[0].image.color", [](C& c) { AsImage(c).set_color("bgr"); }},
+        Defect{"inputs[0]",
+               [](C& c) {
+                 AsImage(c);
+                 c.mutable_inputs(0)->clear_image();
+               }},
+        Defect{"inputs[1].scan", [](C& c) { c.mutable_inputs(1)->mutable_scan()->set_sectors(1); }},
+        Defect{"inputs[1].image", [](C& c) { c.mutable_inputs(1)->mutable_image()->set_width(1); }},
+        Defect{"inputs[3].fields", [](C& c) { c.mutable_inputs(3)->clear_fields(); }},
+        Defect{"inputs[3].fields[0]", [](C& c) { c.mutable_inputs(3)->set_fields(0, "vz_mps"); }},
+        Defect{"inputs[1].clip_max",
+               [](C& c) {
+                 c.mutable_inputs(1)->set_clip_min(1), c.mutable_inputs(1)->set_clip_max(0);
+               }},
+        Defect{"inputs[1].clip_max", [](C& c) { c.mutable_inputs(1)->set_clip_max(kNan); }},
+        Defect{"inputs[1].scale", [](C& c) { c.mutable_inputs(1)->set_scale(0); }},
+        Defect{"inputs[1].offset", [](C& c) { c.mutable_inputs(1)->set_offset(kNan); }},
+        Defect{"outputs[0].tensor", [](C& c) { c.mutable_outputs(0)->clear_tensor(); }},
+        Defect{"outputs[0].index", [](C& c) { c.mutable_outputs(0)->set_index(65536); }},
+        Defect{"outputs[0].field", [](C& c) { c.mutable_outputs(0)->set_field("vy_mps"); }},
+        Defect{"outputs[1].field", [](C& c) { c.mutable_outputs(1)->set_field("vx_mps"); }},
+        Defect{"outputs[0].scale", [](C& c) { c.mutable_outputs(0)->set_scale(kNan); }},
+        Defect{"outputs", [](C& c) { c.mutable_outputs()->RemoveLast(); }}));
+
+TEST(BindingTest, RefusesACardWithoutTheConfidenceThatThePolicyJudges) {
+  const Policy policy = PolicyWith([](v1::ControlPolicy& p) {
+    v1::Confidence& confidence = *p.mutable_output()->mutable_confidence();
+    confidence.set_enter_below(0.3);
+    confidence.set_leave_above(0.5);
+    confidence.set_leave_hold_ms(200);
+    confidence.set_trigger("low_confidence");
+  });
+  EXPECT_THAT(SignatureFor(NavCard(), policy),
+              StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[outputs] ")));
+}
+
+TEST(BindingTest, RefusesAnInputThatThePolicyDoesNotRequire) {
+  const Policy policy = PolicyWith(
+      [](v1::ControlPolicy& p) { (*p.mutable_inputs())["goal_range_m"].set_required(false); });
+  EXPECT_THAT(SignatureFor(NavCard(), policy),
+              StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[inputs[2].channel] ")));
+}
+
+TEST(BindingTest, RefusesAModelWhoseTensorsAreOthers) {
+  const Policy policy = PolicyWith();
+  const base::TensorSpec in{"features", {1, 7}};
+  const base::TensorSpec out{"command", {1, 2}};
+  const auto compiled = [&](const base::ModelSignature& signature) {
+    return Binding::Compile(NavCard(), policy, signature).status();
+  };
+  EXPECT_OK(compiled({{in}, {out}}));
+  EXPECT_OK(compiled({{in}, {{"command", {1, 5}}}}));
+  const auto refused = [](const char* path) {
+    return StatusIs(absl::StatusCode::kInvalidArgument, StartsWith(path));
+  };
+  EXPECT_THAT(compiled({{{"feature", {1, 7}}}, {out}}), refused("[inputs] "));
+  EXPECT_THAT(compiled({{{"features", {1, 8}}}, {out}}), refused("[inputs] "));
+  EXPECT_THAT(compiled({{in, {"more", {1}}}, {out}}), refused("[inputs] "));
+  EXPECT_THAT(compiled({{in}, {{"command", {1, 1}}}}), refused("[outputs] "));
+  EXPECT_THAT(compiled({{in}, {}}), refused("[outputs] "));
+}
+
+}  // namespace
+}  // namespace agent::runtime

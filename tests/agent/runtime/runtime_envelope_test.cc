@@ -1,0 +1,221 @@
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <random>
+
+#include "agent/runtime/envelope.h"
+#include "gtest/gtest.h"
+#include "tests/agent/runtime/nav_world.h"
+#include "tests/support/status_matchers.h"
+
+namespace agent::runtime {
+namespace {
+
+using ::tests::NavPolicyDocument;
+namespace v1 = ::gatekeeper::v1;
+
+constexpr double kPi = std::numbers::pi;
+
+double In(std::mt19937_64& random, double low, double high) {
+  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
+}
+
+class EnvelopeTest : public testing::Test {
+ protected:
+  static Policy Nav() {
+    auto policy = Policy::Compile(NavPolicyDocument());
+    EXPECT_TRUE(policy.ok()) << policy.status();
+    return *std::move(policy);
+  }
+  double Factor(const Motion& motion, double vx, double wz) {
+    blocker_ = {};
+    return EnvelopeFactor(policy_, motion, vx, wz, blocker_);
+  }
+
+  const Policy policy_ = Nav();
+  std::vector<std::string_view> reasons_;
+  std::string_view blocker_;
+};
+
+TEST_F(EnvelopeTest, ClearanceIsTheDistanceToTheNearestEdge) {
+  EXPECT_DOUBLE_EQ(ClearanceM(policy_, {10, 1, 0}), 1) << "the hall's wall";
+  EXPECT_DOUBLE_EQ(ClearanceM(policy_, {19, 3, 0}), 1) << "the far wall, not the stairs' 1.4";
+  EXPECT_DOUBLE_EQ(ClearanceM(policy_, {18, 0.8, 0}), 0.2) << "the stairs";
+  EXPECT_DOUBLE_EQ(ClearanceM(policy_, {21, 6, 0}), -1);
+  EXPECT_DOUBLE_EQ(ClearanceM(policy_, {19, 0.8, 0}), -0.8);
+}
+
+TEST_F(EnvelopeTest, ClearanceIsNotANumberWithoutZones) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  document.clear_envelope();
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
+  EXPECT_TRUE(std::isnan(ClearanceM(policy, {1, 1, 0})));
+}
+
+TEST_F(EnvelopeTest, IsBreachedAcrossAnEdgeAndNotBefore) {
+  EXPECT_EQ(Breaches(policy_, {19.999, 6, 0}, reasons_), 0U);
+  EXPECT_NE(Breaches(policy_, {20.001, 6, 0}, reasons_), 0U);
+  ASSERT_EQ(reasons_.size(), 1U);
+  EXPECT_EQ(reasons_[0], "outside:hall");
+  EXPECT_EQ(Breaches(policy_, {18.199, 0.8, 0}, reasons_), 0U);
+  EXPECT_NE(Breaches(policy_, {18.201, 0.8, 0}, reasons_), 0U);
+}
+
+TEST_F(EnvelopeTest, APoseThatIsNoNumberIsABreach) {
+  EXPECT_NE(Breaches(policy_, {std::numeric_limits<double>::quiet_NaN(), 6, 0}, reasons_), 0U);
+}
+
+TEST_F(EnvelopeTest, SpeedZonesCapInsideThemselvesGrownByTheirMargin) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  for (double cap : {0.4, 0.3}) {
+    v1::EnvelopeZone& zone = *document.add_envelope();
+    zone.set_id("dock" + std::to_string(cap));
+    zone.set_kind("speed");
+    zone.set_frame("map");
+    zone.mutable_circle_m()->mutable_c()->set_x(5);
+    zone.mutable_circle_m()->mutable_c()->set_y(5);
+    zone.mutable_circle_m()->set_r(1);
+    zone.set_margin_m(cap);
+    zone.set_vx_max_mps(cap);
+  }
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
+  EXPECT_EQ(SpeedZoneCap(policy, {5, 5, 0}, reasons_), 0.3) << "the least of both";
+  EXPECT_EQ(SpeedZoneCap(policy, {6.35, 5, 0}, reasons_), 0.4) << "within one margin only";
+  EXPECT_TRUE(std::isinf(SpeedZoneCap(policy, {6.41, 5, 0}, reasons_)));
+}
+
+TEST_F(EnvelopeTest, FreeWayEndsWhereTheMarginBegins) {
+  const double way = FreeWayM(policy_, {18, 6, 0}, 0, {.wanted_m = 5}, blocker_);
+  EXPECT_NEAR(way, 2 - 0.3, 1e-5);
+  EXPECT_LE(way, 2 - 0.3 + 1e-6);
+  EXPECT_EQ(blocker_, "envelope:hall");
+}
+
+TEST_F(EnvelopeTest, FreeWayIsNoLongerThanWanted) {
+  EXPECT_EQ(FreeWayM(policy_, {10, 6, 0}, 0.5, {.wanted_m = 1.5}, blocker_), 1.5);
+}
+
+TEST_F(EnvelopeTest, FreeWayBackwardsLooksBehind) {
+  EXPECT_EQ(FreeWayM(policy_, {19.5, 6, 0}, 0, {.wanted_m = 1, .forward = false}, blocker_), 1);
+  EXPECT_NEAR(FreeWayM(policy_, {1, 6, 0}, 0, {.wanted_m = 2, .forward = false}, blocker_), 0.7,
+              1e-5);
+}
+
+TEST_F(EnvelopeTest, InsideTheMarginOnlyWaysThatLeadNoNearerAreOpen) {
+  const Pose2 near_wall{19.9, 6, 0};  // looks at the wall, 10 cm away
+  EXPECT_EQ(FreeWayM(policy_, near_wall, 0, {.wanted_m = 1}, blocker_), 0) << "at the wall";
+  EXPECT_EQ(FreeWayM(policy_, near_wall, 0, {.wanted_m = 1, .forward = false}, blocker_), 1)
+      << "away from it";
+  EXPECT_EQ(FreeWayM(policy_, {19.9, 6, kPi / 2}, 0, {.wanted_m = 1}, blocker_), 1) << "along it";
+}
+
+// The longest way along the arc on which every zone keeps min(margin, what it has at the start),
+// found in tenths of a millimetre and with plain trigonometry.
+double BruteForceWay(const Pose2& start, double curvature, double wanted, bool forward) {
+  const auto room = [](double x, double y, int zone) {
+    if (zone == 0) return std::min({x, 20 - x, y, 12 - y});  // right inside the hall
+    return std::hypot(x - 19.0, y - 0.8) - 0.8;
+  };
+  const double margins[] = {0.30, 0.40};
+  double need[2];
+  for (int z = 0; z < 2; ++z) need[z] = std::min(margins[z], room(start.x_m, start.y_m, z));
+  constexpr double kStep = 1e-4;
+  double x = start.x_m, y = start.y_m, yaw = start.yaw_rad;
+  const double sign = forward ? 1 : -1;
+  for (double s = 0; s < wanted; s += kStep) {
+    x += sign * kStep * std::cos(yaw + sign * curvature * kStep / 2);
+    y += sign * kStep * std::sin(yaw + sign * curvature * kStep / 2);
+    yaw += sign * curvature * kStep;
+    for (int z = 0; z < 2; ++z) {
+      if (room(x, y, z) < need[z] - 1e-6) return s;
+    }
+  }
+  return wanted;
+}
+
+TEST_F(EnvelopeTest, FreeWayEqualsBruteForce) {
+  std::mt19937_64 random(1);
+  int blocked = 0;
+  for (int i = 0; i < 4000; ++i) {
+    // Mostly where it matters: near walls and the stairs.
+    const Pose2 start{random() % 2 ? In(random, 17, 19.7) : In(random, 0.3, 19.7),
+                      random() % 2 ? In(random, 0.3, 3) : In(random, 0.3, 11.7),
+                      In(random, -kPi, kPi)};
+    if (ClearanceM(policy_, start) < 0.42) continue;
+    const double curvature = In(random, -3, 3);
+    const bool forward = random() % 4 != 0;
+    const double wanted = In(random, 0.01, 2);
+    const double got =
+        FreeWayM(policy_, start, curvature, {.wanted_m = wanted, .forward = forward}, blocker_);
+    const double truth = BruteForceWay(start, curvature, wanted, forward);
+    blocked += truth < wanted ? 1 : 0;
+    // Between two samples 10 mm apart an arc may dip into the margin by up to half of that. A way
+    // that only grazes the margin may then be found open; where it is found shorter, it is by one
+    // sample at most.
+    if (got > truth + 1e-3) {
+      const Vec2 end = AlongArc(start, curvature, forward ? got : -got);
+      ASSERT_GE(ClearanceM(policy_, {end.x, end.y, 0}), 0.30 - 0.005) << i;
+    } else {
+      ASSERT_GE(got, truth - 0.0102) << i;
+    }
+  }
+  EXPECT_GT(blocked, 300);
+}
+
+TEST_F(EnvelopeTest, LetsPassWhatStopsInside) {
+  // At 1 m/s: 2 periods of 50 ms and 1/(2*2) m of braking are 0.35 m, and 0.3 m of margin.
+  EXPECT_EQ(Factor({.pose = {20 - 0.3 - 0.36, 6, 0}}, 1.0, 0.0), 1);
+  EXPECT_LT(Factor({.pose = {20 - 0.3 - 0.34, 6, 0}}, 1.0, 0.0), 1);
+  EXPECT_EQ(blocker_, "envelope:hall");
+}
+
+TEST_F(EnvelopeTest, AnOlderPoseNeedsMoreRoom) {
+  EXPECT_EQ(Factor({.pose = {19.3, 6, 0}}, 1.0, 0.0), 1);
+  EXPECT_LT(Factor({.pose = {19.3, 6, 0}, .age = std::chrono::milliseconds(100)}, 1.0, 0.0), 1);
+}
+
+TEST_F(EnvelopeTest, StopsARobotThatIsFasterThanItIsToldAndCannotStopInTime) {
+  EXPECT_EQ(Factor({.pose = {19.5, 6, 0}}, 0.2, 0.0), 1);
+  EXPECT_EQ(Factor({.pose = {19.5, 6, 0}, .vx_mps = 1.0}, 0.2, 0.0), 0);
+  EXPECT_EQ(Factor({.pose = {19.5, 6, 0}, .vx_mps = -1.0}, 0.2, 0.0), 1)
+      << "it moves the other way";
+}
+
+TEST_F(EnvelopeTest, TurningOnTheSpotIsFreeEverywhere) {
+  EXPECT_EQ(Factor({.pose = {19.99, 6, 0}}, 0.0, 1.5), 1);
+}
+
+TEST_F(EnvelopeTest, ReducesToZeroAtTheMargin) {
+  EXPECT_EQ(Factor({.pose = {19.7, 6, 0}}, 1.0, 0.0), 0);
+  EXPECT_EQ(Factor({.pose = {19.8, 6, 0}}, 1.0, 0.0), 0);
+}
+
+TEST_F(EnvelopeTest, NoTrajectoryThatObeysItEverLeavesTheEnvelope) {
+  std::mt19937_64 random(2);
+  double least = 1e9;
+  for (int run = 0; run < 200; ++run) {
+    Pose2 pose{In(random, 15, 19), In(random, 2, 10), In(random, -kPi, kPi)};
+    double driven = 0;  // the robot answers one period late and brakes with exactly dec_max
+    double told = 0;
+    double told_wz = 0;
+    for (int tick = 0; tick < 400; ++tick) {
+      const double wanted = In(random, 0.5, 1.0);
+      const double wz = tick % 40 == 0 ? In(random, -1.2, 1.2) : told_wz;
+      const double factor = Factor({.pose = pose, .vx_mps = driven}, wanted, wz);
+      // What was told last period is driven now; braking takes its time.
+      driven = std::max(told, driven - 2.0 * 0.05);
+      for (int k = 0; k < 10; ++k) {
+        pose.yaw_rad += told_wz * 0.005;
+        pose.x_m += driven * 0.005 * std::cos(pose.yaw_rad);
+        pose.y_m += driven * 0.005 * std::sin(pose.yaw_rad);
+      }
+      told = wanted * factor;
+      told_wz = wz;
+      least = std::min(least, ClearanceM(policy_, pose));
+    }
+  }
+  EXPECT_GT(least, 0.2) << "the margin is 0.3; a turn begun while braking may cost some of it";
+}
+
+}  // namespace
+}  // namespace agent::runtime

@@ -1,0 +1,150 @@
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <random>
+
+#include "agent/runtime/geometry.h"
+#include "gtest/gtest.h"
+
+namespace agent::runtime {
+namespace {
+
+double In(std::mt19937_64& random, double low, double high) {
+  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
+}
+
+TEST(ExactSinCosTest, IsWithinALastBitOfTheCLibrary) {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 200'000; ++i) {
+    const double angle = In(random, -100, 100);
+    const SinCos got = ExactSinCos(angle);
+    ASSERT_NEAR(got.sin, std::sin(angle), 1e-15) << angle;
+    ASSERT_NEAR(got.cos, std::cos(angle), 1e-15) << angle;
+  }
+}
+
+TEST(ExactSinCosTest, HoldsAtQuarterTurnsAndForLargeAngles) {
+  for (int n = -9; n <= 9; ++n) {
+    const double angle = n * std::numbers::pi / 2;
+    EXPECT_NEAR(ExactSinCos(angle).sin, std::sin(angle), 1e-15);
+    EXPECT_NEAR(ExactSinCos(angle).cos, std::cos(angle), 1e-15);
+  }
+  const SinCos far = ExactSinCos(1e9);
+  EXPECT_NEAR(far.sin, std::sin(1e9), 1e-6);
+  EXPECT_NEAR(far.sin * far.sin + far.cos * far.cos, 1, 1e-12);
+}
+
+TEST(ExactSinCosTest, AnswersNonFiniteAnglesWithStraightAhead) {
+  for (double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    EXPECT_EQ(ExactSinCos(bad).sin, 0);
+    EXPECT_EQ(ExactSinCos(bad).cos, 1);
+  }
+}
+
+// An L, so that some points outside are nearer to a corner than to any side's middle.
+const std::vector<Vec2> kCorner = {{0, 0}, {4, 0}, {4, 2}, {2, 2}, {2, 5}, {0, 5}};
+
+bool InsideL(Vec2 p) {
+  return (p.x > 0 && p.x < 4 && p.y > 0 && p.y < 2) || (p.x > 0 && p.x < 2 && p.y > 0 && p.y < 5);
+}
+
+double NearestOfManyBorderPoints(Vec2 p) {
+  double nearest = 1e9;
+  for (size_t i = 0; i < kCorner.size(); ++i) {
+    const Vec2 a = kCorner[i];
+    const Vec2 b = kCorner[(i + 1) % kCorner.size()];
+    for (int k = 0; k <= 2000; ++k) {
+      const double t = k / 2000.0;
+      nearest =
+          std::min(nearest, std::hypot(a.x + t * (b.x - a.x) - p.x, a.y + t * (b.y - a.y) - p.y));
+    }
+  }
+  return nearest;
+}
+
+TEST(RegionTest, DepthOfAPolygonEqualsBruteForce) {
+  const Region region = Region::Polygon(kCorner);
+  std::mt19937_64 random(2);
+  for (int i = 0; i < 2000; ++i) {
+    const Vec2 p{In(random, -2, 6), In(random, -2, 7)};
+    const double depth = region.Depth(p);
+    ASSERT_NEAR(std::abs(depth), NearestOfManyBorderPoints(p), 2e-3);
+    ASSERT_EQ(depth > 0, InsideL(p)) << p.x << " " << p.y;
+  }
+}
+
+TEST(RegionTest, InsideOfAPolygonEqualsAnOracleOnManyPoints) {
+  std::vector<Vec2> clockwise(kCorner.rbegin(), kCorner.rend());
+  const Region region = Region::Polygon(kCorner);
+  const Region other_way = Region::Polygon(clockwise);
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 100'000; ++i) {
+    const Vec2 p{In(random, -1, 5), In(random, -1, 6)};
+    ASSERT_EQ(region.Contains(p), InsideL(p)) << p.x << " " << p.y;
+    ASSERT_EQ(other_way.Contains(p), InsideL(p)) << p.x << " " << p.y;
+  }
+}
+
+TEST(RegionTest, DepthChangesByAtMostTheDistanceGone) {
+  const Region polygon = Region::Polygon(kCorner);
+  const Region circle = Region::Circle({1, 1}, 2);
+  std::mt19937_64 random(4);
+  for (int i = 0; i < 100'000; ++i) {
+    const Vec2 a{In(random, -2, 6), In(random, -2, 7)};
+    const Vec2 b{a.x + In(random, -0.3, 0.3), a.y + In(random, -0.3, 0.3)};
+    const double gone = std::hypot(a.x - b.x, a.y - b.y);
+    ASSERT_LE(std::abs(polygon.Depth(a) - polygon.Depth(b)), gone + 1e-12);
+    ASSERT_LE(std::abs(circle.Depth(a) - circle.Depth(b)), gone + 1e-12);
+  }
+}
+
+TEST(RegionTest, DepthOfACircleIsRadiusMinusDistance) {
+  const Region region = Region::Circle({1, 2}, 0.5);
+  EXPECT_DOUBLE_EQ(region.Depth({1, 2}), 0.5);
+  EXPECT_DOUBLE_EQ(region.Depth({1.5, 2}), 0);
+  EXPECT_DOUBLE_EQ(region.Depth({1, 4}), -1.5);
+  EXPECT_DOUBLE_EQ(region.reach_m(), std::sqrt(5.0) + 0.5);
+}
+
+TEST(AlongArcTest, EqualsIntegrationInSmallSteps) {
+  std::mt19937_64 random(5);
+  for (int i = 0; i < 200; ++i) {
+    const Pose2 start{In(random, -5, 5), In(random, -5, 5), In(random, -3, 3)};
+    const double curvature = In(random, -4, 4);
+    const double distance = In(random, -2, 2);
+    double x = start.x_m, y = start.y_m, yaw = start.yaw_rad;
+    constexpr int kSteps = 20'000;
+    for (int k = 0; k < kSteps; ++k) {
+      const double ds = distance / kSteps;
+      x += ds * std::cos(yaw + curvature * ds / 2);
+      y += ds * std::sin(yaw + curvature * ds / 2);
+      yaw += curvature * ds;
+    }
+    const Vec2 got = AlongArc(start, curvature, distance);
+    ASSERT_NEAR(got.x, x, 1e-7);
+    ASSERT_NEAR(got.y, y, 1e-7);
+  }
+}
+
+TEST(AlongArcTest, IsStraightWithoutCurvature) {
+  const Vec2 got = AlongArc({1, 2, std::numbers::pi / 2}, 0, 3);
+  EXPECT_NEAR(got.x, 1, 1e-15);
+  EXPECT_NEAR(got.y, 5, 1e-15);
+}
+
+TEST(IsSimplePolygonTest, TellsSimplePolygonsFromOthers) {
+  EXPECT_TRUE(IsSimplePolygon(kCorner));
+  EXPECT_TRUE(IsSimplePolygon({{0, 0}, {1, 0}, {0, 1}}));
+  EXPECT_TRUE(IsSimplePolygon({{0, 0}, {1, 0}, {2, 0}, {2, 1}})) << "a corner on a straight line";
+  EXPECT_FALSE(IsSimplePolygon({})) << "nothing";
+  EXPECT_FALSE(IsSimplePolygon({{0, 0}, {1, 0}})) << "a line";
+  EXPECT_FALSE(IsSimplePolygon({{0, 0}, {1, 0}, {2, 0}})) << "no area";
+  EXPECT_FALSE(IsSimplePolygon({{0, 0}, {2, 2}, {2, 0}, {0, 2}})) << "a bow tie";
+  EXPECT_FALSE(IsSimplePolygon({{0, 0}, {0, 0}, {1, 0}, {0, 1}})) << "a corner given twice";
+  EXPECT_FALSE(IsSimplePolygon({{0, 0}, {4, 0}, {2, 0}, {2, 2}})) << "an edge folded back";
+  EXPECT_FALSE(IsSimplePolygon({{0, 0}, {4, 0}, {4, 4}, {2, 0}, {0, 4}})) << "a corner on an edge";
+}
+
+}  // namespace
+}  // namespace agent::runtime

@@ -1,0 +1,253 @@
+#include <limits>
+
+#include "agent/runtime/ask.h"
+#include "agent/runtime/freshness.h"
+#include "agent/runtime/input_board.h"
+#include "gmock/gmock.h"
+#include "tests/agent/runtime/nav_world.h"
+#include "tests/support/status_matchers.h"
+
+namespace agent::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::tests::kStartOfTime;
+using ::tests::NavPolicyDocument;
+using ::tests::Packet;
+namespace v1 = ::gatekeeper::v1;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+class InputsTest : public testing::Test {
+ protected:
+  static Policy Nav() {
+    auto policy = Policy::Compile(NavPolicyDocument());
+    EXPECT_TRUE(policy.ok()) << policy.status();
+    return *std::move(policy);
+  }
+  std::vector<std::string_view> Faults(Nanos now) {
+    std::vector<std::string_view> reasons;
+    raised_ = freshness_.Judge(board_, now, reasons);
+    return reasons;
+  }
+  // Full packets every 50 ms up to and including `until`.
+  void Feed(Nanos until) {
+    for (; at_ <= until; at_ += milliseconds(50)) board_.Accept(Packet(at_), at_);
+  }
+
+  const Policy policy_ = Nav();
+  InputBoard board_;
+  Freshness freshness_{policy_};
+  TriggerMask raised_ = 0;
+  Nanos at_ = kStartOfTime;
+};
+
+TEST_F(InputsTest, EveryRequiredInputIsMissingBeforeItCame) {
+  EXPECT_THAT(Faults(kStartOfTime),
+              ElementsAre("input:goal_bearing_rad:missing", "input:goal_range_m:missing",
+                          "input:odom:missing", "input:scan:missing"));
+  EXPECT_EQ(raised_, MaskOf(policy_.FindInput("scan")->trigger));
+}
+
+TEST_F(InputsTest, AreFreshWhenTheyCameInTime) {
+  Feed(kStartOfTime + seconds(2));
+  EXPECT_THAT(Faults(kStartOfTime + seconds(2)), IsEmpty());
+  EXPECT_EQ(raised_, 0U);
+}
+
+TEST_F(InputsTest, AreOldAfterTheirMaxAgeAndNotBefore) {
+  Feed(kStartOfTime);
+  EXPECT_THAT(Faults(kStartOfTime + milliseconds(250)), IsEmpty());
+  EXPECT_THAT(Faults(kStartOfTime + milliseconds(251)),
+              ElementsAre("input:odom:old", "input:scan:old"));
+}
+
+TEST_F(InputsTest, ABackwardStampIsDroppedAndNamedOnce) {
+  Feed(kStartOfTime + milliseconds(100));
+  v1::Observation late = Packet(kStartOfTime + milliseconds(40));
+  late.mutable_odom()->set_x_m(-77);
+  late.clear_scan();
+  late.clear_signals();
+  board_.Accept(late, kStartOfTime + milliseconds(110));
+  EXPECT_EQ(board_.odom().x_m(), 10);
+  EXPECT_THAT(Faults(kStartOfTime + milliseconds(110)), ElementsAre("input:odom:backward"));
+  EXPECT_THAT(Faults(kStartOfTime + milliseconds(120)), IsEmpty());
+}
+
+TEST_F(InputsTest, ASenderWhoseClockWasSetBackIsHeardAgainAtOnce) {
+  Feed(kStartOfTime + milliseconds(100));
+  const Nanos back = seconds(600);
+  for (int i = 1; i <= 3; ++i) {
+    const Nanos now = kStartOfTime + milliseconds(100 + 50 * i);
+    board_.Accept(Packet(now - back), now);
+    EXPECT_EQ(Faults(now).size(), i == 1 ? 4U : 0U) << i;
+  }
+}
+
+TEST_F(InputsTest, AStampBeyondMaxFutureIsAheadAndOneBelowIsNot) {
+  Feed(kStartOfTime + seconds(1));
+  const Nanos now = at_;
+  v1::Observation packet = Packet(now);
+  packet.mutable_scan()->set_stamp_ns((now + milliseconds(99)).count());
+  packet.mutable_odom()->set_stamp_ns((now + milliseconds(102)).count());
+  board_.Accept(packet, now);
+  EXPECT_THAT(Faults(now), ElementsAre("input:odom:ahead"));
+}
+
+TEST_F(InputsTest, ASendersClockThatDriftsIsFollowed) {
+  for (int i = 0; i < 20'000; ++i) {
+    const Nanos now = kStartOfTime + i * milliseconds(50);
+    const int64_t drift = now.count() / 2000 * (i % 2 ? 1 : 1);  // 500 ppm slow
+    v1::Observation packet = Packet(now - Nanos{drift});
+    board_.Accept(packet, now);
+  }
+  const Nanos now = kStartOfTime + 20'000 * milliseconds(50);
+  board_.Accept(Packet(now - Nanos{now.count() / 2000} + milliseconds(150)), now);
+  EXPECT_EQ(Faults(now).size(), 4U)
+      << "150 ms ahead of the estimate, however far the clock has drifted";
+}
+
+TEST_F(InputsTest, AStampThatStandsIsStuckAfterItsTime) {
+  board_.Accept(Packet(kStartOfTime), kStartOfTime);
+  for (int i = 1; i <= 10; ++i) {
+    const Nanos now = kStartOfTime + milliseconds(50 * i);
+    v1::Observation packet = Packet(now);
+    packet.mutable_scan()->set_stamp_ns(kStartOfTime.count());
+    board_.Accept(packet, now);
+    EXPECT_THAT(Faults(now), IsEmpty()) << i;
+  }
+  v1::Observation packet = Packet(kStartOfTime + milliseconds(501));
+  packet.mutable_scan()->set_stamp_ns(kStartOfTime.count());
+  board_.Accept(packet, kStartOfTime + milliseconds(501));
+  EXPECT_THAT(Faults(kStartOfTime + milliseconds(501)), ElementsAre("input:scan:stuck"));
+}
+
+TEST_F(InputsTest, AScanWithTooFewReturnsIsBlind) {
+  v1::Observation packet = Packet(kStartOfTime);
+  packet.mutable_scan()->clear_ranges_m();
+  for (int i = 0; i < 100; ++i) {
+    packet.mutable_scan()->add_ranges_m(i < 10 ? 1.0F : std::numeric_limits<float>::infinity());
+  }
+  board_.Accept(packet, kStartOfTime);
+  EXPECT_THAT(Faults(kStartOfTime), IsEmpty()) << "10 % is just enough";
+  packet = Packet(kStartOfTime + milliseconds(50));
+  packet.mutable_scan()->clear_ranges_m();
+  for (int i = 0; i < 100; ++i)
+    packet.mutable_scan()->add_ranges_m(i < 9 ? 1.0F : i % 2 ? 0.0F : -1.0F);
+  board_.Accept(packet, kStartOfTime + milliseconds(50));
+  EXPECT_THAT(Faults(kStartOfTime + milliseconds(50)), ElementsAre("input:scan:blind"));
+}
+
+TEST_F(InputsTest, AnInputThatIsNotRequiredIsJudgedOnceItHasCome) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  (*document.mutable_inputs())["imu"] = document.inputs().at("odom");
+  (*document.mutable_inputs())["imu"].set_required(false);
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
+  Freshness freshness(policy);
+  std::vector<std::string_view> reasons;
+  Feed(kStartOfTime);
+  freshness.Judge(board_, kStartOfTime, reasons);
+  EXPECT_THAT(reasons, IsEmpty());
+  v1::Observation packet = Packet(at_);
+  packet.mutable_imu()->set_gz_radps(0.1);
+  board_.Accept(packet, at_);
+  Feed(at_ + seconds(1));
+  freshness.Judge(board_, kStartOfTime + seconds(1), reasons);
+  EXPECT_THAT(reasons, ElementsAre("input:imu:old"));
+}
+
+// --- what the board refuses
+// --------------------------------------------------------------------------
+
+TEST_F(InputsTest, ValuesThatAreNotFiniteAreNotTaken) {
+  Feed(kStartOfTime);
+  v1::Observation packet = Packet(at_);
+  packet.mutable_odom()->set_yaw_rad(kNan);
+  packet.mutable_scan()->set_angle_increment_rad(kNan);
+  packet.mutable_imu()->set_ax_mps2(kNan);
+  packet.mutable_joints()->add_q_rad(kNan);
+  (*packet.mutable_signals())["goal_range_m"].set_value(kNan);
+  board_.Accept(packet, at_);
+  EXPECT_EQ(board_.odom().yaw_rad(), 0);
+  EXPECT_EQ(board_.Find("odom")->invalid, 1U);
+  EXPECT_EQ(board_.Find("scan")->invalid, 1U);
+  EXPECT_EQ(board_.Find("goal_range_m")->invalid, 1U);
+  EXPECT_EQ(board_.FindSignal("goal_range_m")->value, 3);
+  EXPECT_EQ(board_.Find("imu"), nullptr);
+  EXPECT_EQ(board_.Find("joints"), nullptr);
+}
+
+TEST_F(InputsTest, ImagesMustHaveTheSizeTheySay) {
+  v1::Observation packet = Packet(kStartOfTime);
+  v1::Image& image = *packet.mutable_image();
+  const auto taken = [&](uint32_t width, uint32_t height, const char* encoding, size_t bytes) {
+    InputBoard board;
+    image.set_width(width);
+    image.set_height(height);
+    image.set_encoding(encoding);
+    image.set_data(std::string(bytes, 'x'));
+    board.Accept(packet, kStartOfTime);
+    return board.Find("image") != nullptr;
+  };
+  EXPECT_TRUE(taken(4, 3, "mono8", 12));
+  EXPECT_TRUE(taken(4, 3, "rgb8", 36));
+  EXPECT_FALSE(taken(4, 3, "rgb8", 35));
+  EXPECT_FALSE(taken(4, 3, "mono8", 13));
+  EXPECT_FALSE(taken(0, 3, "mono8", 0));
+  EXPECT_FALSE(taken(4, 3, "bgr8", 36));
+  EXPECT_FALSE(taken(0xFFFFFFFF, 0xFFFFFFFF, "rgb8", 3)) << "the product must not wrap";
+}
+
+TEST_F(InputsTest, HostileStampsAreNotTaken) {
+  for (int64_t stamp :
+       {std::numeric_limits<int64_t>::min(), int64_t{-1}, std::numeric_limits<int64_t>::max()}) {
+    InputBoard board;
+    v1::Observation packet = Packet(kStartOfTime);
+    packet.mutable_odom()->set_stamp_ns(stamp);
+    board.Accept(packet, kStartOfTime);
+    EXPECT_EQ(board.Find("odom"), nullptr) << stamp;
+  }
+}
+
+TEST_F(InputsTest, AFloodOfSignalNamesIsCapped) {
+  v1::Observation packet;
+  for (size_t i = 0; i < 2 * kMaxSignals; ++i) {
+    (*packet.mutable_signals())["s" + std::to_string(i)].set_value(1);
+  }
+  board_.Accept(packet, kStartOfTime);
+  size_t kept = 0;
+  for (size_t i = 0; i < 2 * kMaxSignals; ++i) {
+    kept += board_.FindSignal("s" + std::to_string(i)) != nullptr ? 1 : 0;
+  }
+  EXPECT_EQ(kept, kMaxSignals);
+}
+
+TEST_F(InputsTest, AChannelsOwnStampWinsOverThePackets) {
+  v1::Observation packet = Packet(kStartOfTime);
+  packet.mutable_odom()->set_stamp_ns(42);
+  board_.Accept(packet, kStartOfTime);
+  EXPECT_EQ(board_.Find("odom")->stamp_ns, 42);
+  EXPECT_EQ(board_.Find("scan")->stamp_ns, kStartOfTime.count());
+}
+
+TEST_F(InputsTest, TheNetworkCountsAsUpBeforeAnythingWasHeard) {
+  EXPECT_TRUE(board_.network_up());
+  board_.Accept(v1::Observation(), kStartOfTime);
+  EXPECT_FALSE(board_.network_up());
+}
+
+TEST_F(InputsTest, TheMeasuredMotionIsThereWhileOdometryIsFresh) {
+  EXPECT_FALSE(MeasuredMotion(policy_, board_, kStartOfTime).has_value());
+  Feed(kStartOfTime);
+  const auto motion = MeasuredMotion(policy_, board_, kStartOfTime + milliseconds(250));
+  ASSERT_TRUE(motion.has_value());
+  EXPECT_EQ(motion->pose.x_m, 10);
+  EXPECT_EQ(motion->age, milliseconds(250));
+  EXPECT_FALSE(MeasuredMotion(policy_, board_, kStartOfTime + milliseconds(251)).has_value());
+}
+
+}  // namespace
+}  // namespace agent::runtime
