@@ -167,10 +167,19 @@ void ControlCore::OnChange(const UnitShelf::Change& change, Nanos now) {
   }
 }
 
+// Null as well when it has become unbelievable, or is lent to the shadow: a model serves one
+// thread.
+std::shared_ptr<const Crew> ControlCore::UsableLastGood() const {
+  const std::string& digest = pointer_.last_good_digest();
+  const bool lent =
+      candidate_.digest == digest && (candidate_.state == v1::CANDIDATE_SHADOWING || shadow_out_);
+  return lent || IsQuarantined(quarantine_, digest) ? nullptr : shelf_.crew(digest);
+}
+
 // The one place where the Controller learns who drives.
 void ControlCore::Install(Nanos now) {
   const std::shared_ptr<const Crew> committed = shelf_.crew(pointer_.committed_digest());
-  const std::shared_ptr<const Crew> last_good = shelf_.crew(pointer_.last_good_digest());
+  const std::shared_ptr<const Crew> last_good = UsableLastGood();
   std::shared_ptr<const Crew> active = committed;
   std::shared_ptr<const Crew> previous = last_good;
   if (on_trial()) {

@@ -98,6 +98,7 @@ class ControlCore {
   // --- units ---
   void OnChange(const UnitShelf::Change& change, base::Nanos now);
   void Install(base::Nanos now);
+  std::shared_ptr<const Crew> UsableLastGood() const;
   void WantPointerUnits(base::Nanos now);
   void KeepNeededUnits();
   bool NamedByPointer(const std::string& digest) const;

@@ -112,6 +112,11 @@ absl::Status ControlRecords::SaveQuarantine(const v1::QuarantineRecord& quaranti
   return absl::OkStatus();
 }
 
+bool IsQuarantined(const v1::QuarantineRecord& quarantine, const std::string& digest) {
+  return std::ranges::any_of(quarantine.units(),
+                             [&](const auto& unit) { return unit.digest() == digest; });
+}
+
 std::string QuarantineReason(const v1::QuarantineRecord& quarantine, const std::string& digest) {
   for (const v1::Quarantined& unit : quarantine.units()) {
     if (unit.digest() == digest) return unit.reason().empty() ? "quarantined" : unit.reason();
@@ -121,7 +126,7 @@ std::string QuarantineReason(const v1::QuarantineRecord& quarantine, const std::
 
 v1::QuarantineRecord WithQuarantined(v1::QuarantineRecord quarantine, const std::string& digest,
                                      const std::string& reason) {
-  if (!QuarantineReason(quarantine, digest).empty()) return quarantine;
+  if (IsQuarantined(quarantine, digest)) return quarantine;
   if (quarantine.units_size() >= kMaxQuarantined) quarantine.mutable_units()->DeleteSubrange(0, 1);
   v1::Quarantined& unit = *quarantine.add_units();
   unit.set_digest(digest);

@@ -52,6 +52,7 @@ class ControlRecords {
   bool start_writable_ = false;
 };
 
+bool IsQuarantined(const ::gatekeeper::v1::QuarantineRecord& quarantine, const std::string& digest);
 // The reason `digest` is refused for, empty if it is not.
 std::string QuarantineReason(const ::gatekeeper::v1::QuarantineRecord& quarantine,
                              const std::string& digest);

@@ -130,6 +130,31 @@ TEST_F(ControlOrdersTest, CountsInShadowWhatTheCandidateWouldHaveDone) {
   EXPECT_GT(Report().candidate().infer_p99_us(), 1000);
 }
 
+TEST_F(ControlOrdersTest, NeverAsksTheLastGoodUnitWhileTheShadowThreadHasIt) {
+  Commit(a_);
+  Commit(b_);
+  Order(v1::STAGE_SHADOW, a_);
+  Step();
+  core_->Tick(clock_.Now());
+  const auto frame = core_->TakeShadow();
+  ASSERT_TRUE(frame.has_value());
+  const int runs = source_->ScriptOf(a_)->runs;
+
+  source_->ScriptOf(b_)->vx_mps = std::nanf("");
+  Order(v1::STAGE_WARM, a_);  // the frame is still out
+  Steps(4);
+  EXPECT_NE(Report().fallback_state(), "PREVIOUS_MODEL");
+  EXPECT_EQ(source_->ScriptOf(a_)->runs, runs);
+
+  core_->AcceptShadow(agent::control::RunShadow(*frame), clock_.Now());
+  source_->ScriptOf(b_)->vx_mps = 0.2F;
+  Steps(60);
+  source_->ScriptOf(b_)->vx_mps = std::nanf("");
+  Steps(3);
+  EXPECT_EQ(Report().fallback_state(), "PREVIOUS_MODEL");
+  EXPECT_EQ(Step().unit_digest(), a_);
+}
+
 TEST_F(ControlOrdersTest, QuarantinesACandidateWhoseWorkerDiesWhileShadowing) {
   Commit(a_);
   Order(v1::STAGE_SHADOW, b_);

@@ -116,6 +116,8 @@ class ControlProcessTest : public testing::Test {
     const auto command = robot_->Exchange(std::move(seen), kAnswerWithin);
     answer_took_ = Now() - asked;
     EXPECT_OK(command);
+    slowest_answer_ = std::max(slowest_answer_, answer_took_);
+    if (command.ok() && command->state() != "NOMINAL") ++not_nominal_;
     return command.ok() ? *command : v1::Command();
   }
   // Lives until a command is as wanted.
@@ -181,6 +183,8 @@ class ControlProcessTest : public testing::Test {
   agent::base::UniqueFd agent_;
   Nanos next_step_{};
   Nanos answer_took_{};
+  Nanos slowest_answer_{};
+  int not_nominal_ = 0;
   uint64_t order_seq_ = 0;
 
  private:
@@ -243,6 +247,9 @@ TEST_F(ControlProcessTest, SwapsAndRollsBackWithoutMissingATick) {
   Stage(one);
   Stage(two);
   CommitUnit(one);
+  ASSERT_TRUE(LiveUntil([](const auto& command) { return command.state() == "NOMINAL"; }));
+  not_nominal_ = 0;
+  slowest_answer_ = Nanos{};
 
   Order(v1::STAGE_SHADOW, two.digest);
   ReportWith([](const auto& report) { return report.candidate().ticks() > 20; });
@@ -256,6 +263,8 @@ TEST_F(ControlProcessTest, SwapsAndRollsBackWithoutMissingATick) {
 
   EXPECT_EQ(report.pointer().last_good_digest(), two.digest);
   EXPECT_EQ(report.quarantine_size(), 0);
+  EXPECT_EQ(not_nominal_, 0);
+  RecordProperty("slowest_answer_us", std::to_string(slowest_answer_.count() / 1000));
 }
 
 TEST_F(ControlProcessTest, AnswersEveryTickWhileAKilledWorkerIsReplaced) {

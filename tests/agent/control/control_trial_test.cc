@@ -161,6 +161,35 @@ TEST_F(TrialTest, RefusesATrialThatCannotBeWrittenDownAndDrivesOn) {
   EXPECT_EQ(Order(v1::STAGE_TRIAL, b_).candidate_state(), v1::CANDIDATE_ON_TRIAL);
 }
 
+TEST_F(TrialTest, RefusesATrialOnADiskThatWasFullFromTheStart) {
+  CrashFiles full;
+  full.FillDisk();
+  ScriptedSource source;
+  agent::control::ControlCore core("state", full, clock_, source);
+
+  core.Apply(OrderFor(v1::STAGE_TRIAL, b_), clock_.Now());
+  core.Poll(clock_.Now());
+
+  const v1::ControlReport report = core.Report(clock_.Now());
+  EXPECT_EQ(report.candidate_state(), v1::CANDIDATE_READY);
+  EXPECT_THAT(report.candidate_reason(), HasSubstr("No space left"));
+}
+
+TEST_F(TrialTest, LetsNoQuarantinedUnitStandBy) {
+  Commit(b_);  // last-good is a
+  source_->ScriptOf(a_)->vx_mps = std::nanf("");
+  Order(v1::STAGE_TRIAL, a_);
+  Steps(3);
+  ASSERT_EQ(Report().quarantine_size(), 1);
+  const int runs = source_->ScriptOf(a_)->runs;
+
+  source_->ScriptOf(b_)->vx_mps = std::nanf("");
+  Steps(5);
+
+  EXPECT_EQ(source_->ScriptOf(a_)->runs, runs);
+  EXPECT_EQ(Report().fallback_state(), "SAFE_STOPPED");
+}
+
 TEST_F(TrialTest, CommitsAndRollsBackOnAFullDisk) {
   files_.FillDisk();
 
