@@ -49,22 +49,22 @@ Vec2 Errand::Goal(const Pose2& pose) {
   return route_[at_];
 }
 
-void AddCrowd(World& world, Random& random) {
-  constexpr int kPeople = 4;
-  for (int i = 0; i < kPeople; ++i) {
+void AddCrowd(World& world, Random& random, const Walkers& walkers) {
+  for (int i = 0; i < walkers.people; ++i) {
     const double x = random.Uniform(14.2, 17.5);
     const bool across = random.Uniform() < 0.5;
     const double y = random.Uniform() < 0.5 ? random.Uniform(0.8, 2.2) : random.Uniform(9.2, 11.2);
     const Vec2 from = across ? Vec2{x, 1.0} : Vec2{3.0, y};
     const Vec2 to = across ? Vec2{x, 11.0} : Vec2{17.0, y};
-    world.Add({from, to, random.Uniform(0.4, 0.9), random.Uniform(), 0.25});
+    world.Add({from, to, random.Uniform(walkers.slowest_mps, walkers.fastest_mps), random.Uniform(),
+               0.25});
   }
 }
 
 void RunEpisode(const EpisodeSpec& spec, const std::function<void(const EpisodeTick&)>& on_tick) {
   Random random(spec.seed * 4 + static_cast<uint64_t>(spec.condition));
   World world;
-  if (spec.condition == Condition::kCrowd) AddCrowd(world, random);
+  if (spec.condition == Condition::kCrowd) AddCrowd(world, random, {});
   const Dust dust = spec.condition == Condition::kDustyLidar ? kDusty : Dust{};
   const std::vector<Vec2>& route = RouteOf(spec.condition, random);
   const size_t first = random.Below(route.size());

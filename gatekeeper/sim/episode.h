@@ -43,7 +43,13 @@ class Errand {
   size_t at_;
 };
 
-// Adds people who walk across the hall.
-void AddCrowd(World& world, Random& random);
+struct Walkers {
+  int people = 4;
+  double slowest_mps = 0.4;
+  double fastest_mps = 0.9;
+};
+
+// Adds people who walk across the hall, and do not look out for robots.
+void AddCrowd(World& world, Random& random, const Walkers& walkers);
 
 }  // namespace gatekeeper::sim

@@ -19,14 +19,15 @@ using agent::client::RobotClient;
 
 constexpr auto kPeriod = std::chrono::milliseconds(50);
 constexpr auto kPatience = std::chrono::milliseconds(45);  // for an answer; then the robot brakes
-constexpr double kMoving = 0.05;                           // m/s
+constexpr Walkers kWalkers{.people = 2, .slowest_mps = 0.3, .fastest_mps = 0.6};
+constexpr double kMoving = 0.1;  // m/s
 
 class Life {
  public:
   explicit Life(const LiveSpec& spec)
       : spec_(spec), random_(spec.seed), errand_(HallRoute(), spec.seed), robot_(Start(spec.seed)) {
     report_.name = spec.name;
-    if (spec.crowd) AddCrowd(world_, random_);
+    AddCrowd(world_, random_, kWalkers);
   }
 
   void Tick(double seconds, Nanos now) {
@@ -83,10 +84,19 @@ class Life {
   void NoteMotion(double seconds) {
     const double speed = std::abs(robot_.velocity().vx_mps);
     report_.distance_m += speed * kPeriodS;
-    const bool touching =
-        world_.Clearance({robot_.pose().x, robot_.pose().y}, seconds) < kRadiusM && speed > kMoving;
-    if (touching && !touching_) ++report_.contacts;
-    touching_ = touching;
+    const bool bumping = speed > kMoving && NearestAhead(seconds) < kRadiusM;
+    if (bumping && !bumping_) ++report_.bumps;
+    bumping_ = bumping;
+  }
+
+  // Whoever walks into the robot's back or side is not the robot's doing.
+  double NearestAhead(double seconds) const {
+    double nearest = kRadiusM * 2;
+    for (double side = -1.0; side <= 1.01; side += 0.1) {
+      nearest = world_.Cast({robot_.pose().x, robot_.pose().y}, robot_.pose().yaw + side, nearest,
+                            seconds);
+    }
+    return nearest;
   }
 
   LiveSpec spec_;
@@ -97,7 +107,7 @@ class Life {
   v1::Observation observation_;
   std::optional<RobotClient> client_;
   std::optional<Nanos> answered_;
-  bool touching_ = false;
+  bool bumping_ = false;
   LiveReport report_;
 };
 
@@ -123,7 +133,7 @@ std::string ToJson(const LiveReport& report) {
                         {"ticks", report.ticks},
                         {"unanswered", report.unanswered},
                         {"longest_gap_s", report.longest_gap_s},
-                        {"contacts", report.contacts},
+                        {"bumps", report.bumps},
                         {"distance_m", report.distance_m},
                         {"last_state", report.last_state},
                         {"last_unit", report.last_unit}}

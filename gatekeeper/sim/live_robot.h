@@ -12,7 +12,6 @@ struct LiveSpec {
   std::string name;
   std::string socket;  // gatekeeper-control's robot socket; may appear later
   uint64_t seed = 1;
-  bool crowd = true;
 };
 
 // What a robot lived through, for whoever wants to check a story afterwards.
@@ -21,7 +20,7 @@ struct LiveReport {
   uint64_t ticks = 0;
   uint64_t unanswered = 0;   // ticks without a command in time: the robot stopped by itself
   double longest_gap_s = 0;  // between two answers, once there was a first
-  uint64_t contacts = 0;     // times it touched something while moving
+  uint64_t bumps = 0;        // times it drove against something ahead of it
   double distance_m = 0;
   std::string last_state;
   std::string last_unit;  // digest of whose command it followed last
