@@ -86,6 +86,8 @@ class FleetCore {
 
   // --- incidents
   absl::StatusOr<incident::Facts> IncidentFacts(const std::string& id) const;
+  // Without a copy, until the next call that changes anything; null once every robot has answered.
+  const incident::Facts* OpenIncident(const std::string& id) const;
   absl::StatusOr<v1::Incident> ShowIncident(const std::string& id, Moment now);
   absl::StatusOr<v1::IncidentList> ListIncidents();
 

@@ -147,9 +147,13 @@ absl::Status FleetCore::OpenEstopIncident(const store::StoredEvent& event, Momen
   return Commit(changes);
 }
 
-absl::StatusOr<incident::Facts> FleetCore::IncidentFacts(const std::string& id) const {
+const incident::Facts* FleetCore::OpenIncident(const std::string& id) const {
   const auto open = open_incidents_.find(id);
-  if (open != open_incidents_.end()) return open->second;
+  return open == open_incidents_.end() ? nullptr : &open->second;
+}
+
+absl::StatusOr<incident::Facts> FleetCore::IncidentFacts(const std::string& id) const {
+  if (const incident::Facts* open = OpenIncident(id)) return *open;
   ASSIGN_OR_RETURN(const store::StoredIncident stored, store_.FindIncident(id));
   return incident::FromJson(stored.facts_json);
 }

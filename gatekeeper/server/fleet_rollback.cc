@@ -68,7 +68,8 @@ incident::RobotReturn FleetCore::PlanReturn(const std::string& robot, const Susp
   plan.wanted_digest = to ? to->digest : pointer.committed_digest();
   if (!to && involved) {
     plan.wanted_digest = PreviousOf(suspect.rollout, robot);
-    if (plan.wanted_digest.empty() && pointer.committed_digest() == suspect.digest) {
+    const bool unknown = plan.wanted_digest.empty() || plan.wanted_digest == suspect.digest;
+    if (unknown && pointer.committed_digest() == suspect.digest) {
       plan.wanted_digest = pointer.last_good_digest();
     }
     if (plan.wanted_digest == suspect.digest) plan.wanted_digest = "";

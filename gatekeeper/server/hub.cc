@@ -17,13 +17,14 @@ void Hub::Deliver() {
     const auto stream = robots.find(outgoing.robot);
     if (stream != robots.end()) stream->second->Send(outgoing.message);
   }
-  for (ReceiptStream* rollback : rollbacks) rollback->SendReceipts();
 }
 
 absl::Status Hub::Poll() {
   const std::lock_guard lock(mutex);
   const absl::Status polled = core.Poll(Now());
   Deliver();
+  // Here and not at each report: a fleet that returns at once would be looked at once a robot.
+  for (ReceiptStream* rollback : rollbacks) rollback->SendReceipts();
   return polled;
 }
 

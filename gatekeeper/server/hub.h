@@ -27,10 +27,9 @@ class Hub {
       : core(core), enroller(enroller), store(store), blobs(blobs), trust(trust), clock(clock) {}
 
   Moment Now() const;
-  // Gives out what the core wants sent: to the robots' streams, and new receipts to rollback calls.
-  // Hold the lock.
+  // Gives out what the core wants sent to the robots' streams. Hold the lock.
   void Deliver();
-  // Moves time on and delivers. Takes the lock.
+  // Moves time on, delivers, and hands new receipts to rollback calls. Takes the lock.
   absl::Status Poll();
 
   std::mutex mutex;  // over everything below but blobs, trust and clock

@@ -22,16 +22,21 @@ v1::RollbackReceipt Receipt(const incident::Facts& facts, const incident::RobotR
 std::vector<v1::RollbackReceipt> ReceiptCursor::Take(const FleetCore& core, Moment now) {
   std::vector<v1::RollbackReceipt> receipts;
   if (done_) return receipts;
-  const absl::StatusOr<incident::Facts> facts = core.IncidentFacts(incident_);
-  if (!facts.ok()) return receipts;  // the store is away for a moment; the next call asks again
+  const incident::Facts* facts = core.OpenIncident(incident_);
+  absl::StatusOr<incident::Facts> closed;
+  if (facts == nullptr) {
+    closed = core.IncidentFacts(incident_);
+    if (!closed.ok()) return receipts;  // the store is away for a moment; the next call asks again
+    facts = &*closed;
+  }
   const bool late = now.ms >= deadline_ms_;
   size_t back = 0, answered = 0;
   for (const incident::RobotReturn& robot : facts->robots) {
-    incident::RobotReturn told = robot;
-    back += told.outcome == "running" || told.outcome == "already";
-    if (told.outcome.empty() && !late) continue;
+    back += robot.outcome == "running" || robot.outcome == "already";
+    if (robot.outcome.empty() && !late) continue;
     ++answered;
-    if (!given_.insert(told.robot).second) continue;
+    if (!given_.insert(robot.robot).second) continue;
+    incident::RobotReturn told = robot;
     if (told.outcome.empty()) {
       told.outcome = "unreachable";
       told.seconds = static_cast<double>(now.wall_ms - facts->opened_ms) / 1000;

@@ -170,6 +170,18 @@ TEST_F(FleetRollbackTest, GoesToANamedUnitWithEveryRobot) {
   EXPECT_THAT(world_.Rollback("nav@7.0.0"), StatusIs(StatusCode::kNotFound, testing::_));
 }
 
+TEST_F(FleetRollbackTest, ARobotThatHadTheSuspectBeforeTheRolloutGoesToItsLastGood) {
+  world_.Promote("1.1.0");
+  world_.AddUnit("1.2.0");
+  world_.Promote("1.2.0");
+  world_.Promote("1.2.0");  // once more: it finds every robot on it already
+
+  ASSERT_OK_AND_ASSIGN(const std::string incident, world_.Rollback());
+
+  EXPECT_EQ(OutcomesOf(incident, 10'000).at("summary"), "complete");
+  for (const auto& [name, robot] : world_.robots) EXPECT_EQ(world_.Running(name), v110_);
+}
+
 TEST_F(FleetRollbackTest, TheFirstUnitOfAFleetHasNothingBehindIt) {
   EXPECT_THAT(world_.Rollback(),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("had no unit before")));
