@@ -156,6 +156,7 @@ Event Agent::Admission() {
   if (report_) {
     const ControlSaid said = ReadReport(*report_, digest);
     if (said.settled()) return SlotHere{SlotHere::As::kRunning};
+    if (said.is_committed && said.on_trial) return SlotHere{SlotHere::As::kOtherOnTrial};
     if (said.is_committed) return SlotHere{SlotHere::As::kCommitted};
   }
   if (!lifecycle_.desired.release_quarantine()) {
@@ -222,7 +223,7 @@ std::optional<Task> Agent::TakeTask(Nanos now) {
   const std::optional<TaskKind> kind = TaskOf(lifecycle_.state);
   if (!kind || now < task_due_) return std::nullopt;
   task_out_ = true;
-  return Task{.kind = *kind, .desired = desired, .ticket = ticket_, .keep = {}};
+  return Task{.kind = *kind, .desired = desired, .ticket = ticket_};
 }
 
 bool Agent::Unwanted(const Task& task) const {

@@ -102,9 +102,9 @@ class Agent {
   std::string trouble_said_;
 
   bool link_open_ = false;
-  std::optional<Nanos> contact_;  // the gatekeeper's last word
-  uint64_t stale_noted_ = 0;      // generation of the last directive that was noted as stale
-  std::string shown_;             // what the last report said, without what always changes
+  std::optional<Nanos> contact_;         // the gatekeeper's last word
+  std::optional<uint64_t> stale_noted_;  // generation of the last directive noted as stale
+  std::string shown_;                    // what the last report said, without what always changes
   Nanos report_due_{};
 
   bool control_open_ = false;

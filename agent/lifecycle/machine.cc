@@ -40,6 +40,8 @@ Next On(const Offered&, const Want& want, const SlotHere& here) {
     case SlotHere::As::kRunning:
       return Stay(Committed{});
     case SlotHere::As::kCommitted:
+      return Stay(Returning{});
+    case SlotHere::As::kOtherOnTrial:
       return Go(Returning{}, "rolling_back", want.reason());
     case SlotHere::As::kSlot:
       break;
@@ -69,23 +71,29 @@ Next On(const S&, const Want&, const Rejected& rejected) {
 
 Next Commit(const Want& want) { return Go(Committed{}, "committed", UnitText(want)); }
 
-Next On(const Staged& s, const Want& want, const ControlSaid& said) {
+// The unit turns out to be the committed one already.
+Next WhenCommitted(const Want& want, const ControlSaid& said) {
   if (said.settled()) return Commit(want);
-  if (said.is_committed) return Go(Returning{}, "rolling_back", want.reason());
+  if (said.on_trial) return Go(Returning{}, "rolling_back", want.reason());
+  return Stay(Returning{});
+}
+
+Next On(const Staged& s, const Want& want, const ControlSaid& said) {
+  if (said.is_committed) return WhenCommitted(want, said);
   if (said.candidate == Candidate::kFailed) return Refuse(said.reason);
   if (said.candidate == Candidate::kNone || want.stage() < v1::STAGE_WARM) return Stay(s);
   return Stay(Preflight{});
 }
 
 Next On(const Preflight& s, const Want& want, const ControlSaid& said) {
-  if (said.settled()) return Commit(want);
+  if (said.is_committed) return WhenCommitted(want, said);
   if (said.candidate == Candidate::kFailed) return Refuse(said.reason);
   if (said.candidate < Candidate::kReady || want.stage() < v1::STAGE_SHADOW) return Stay(s);
   return Go(Shadowing{}, "shadow_started");
 }
 
 Next On(const Shadowing& s, const Want& want, const ControlSaid& said) {
-  if (said.settled()) return Commit(want);
+  if (said.is_committed) return WhenCommitted(want, said);
   if (said.candidate == Candidate::kFailed) return Refuse(said.reason);
   if (said.candidate < Candidate::kReady) return Stay(Preflight{});  // control was restarted
   if (said.candidate < Candidate::kShadowing || want.stage() < v1::STAGE_TRIAL) return Stay(s);
@@ -93,7 +101,7 @@ Next On(const Shadowing& s, const Want& want, const ControlSaid& said) {
 }
 
 Next On(const Armed& s, const Want& want, const ControlSaid& said) {
-  if (said.settled()) return Commit(want);
+  if (said.is_committed) return WhenCommitted(want, said);
   if (said.candidate == Candidate::kFailed) return RollBack(said);  // drove, if only for a moment
   if (said.candidate < Candidate::kReady) return Stay(Preflight{});
   if (said.candidate != Candidate::kOnTrial) return Stay(s);

@@ -21,7 +21,12 @@ namespace agent::lifecycle {
 // Answers to Offered.
 struct NotHere {};
 struct SlotHere {
-  enum class As { kSlot, kCommitted, kRunning };  // kRunning: committed and driving the robot
+  enum class As {
+    kSlot,          // control has nothing to do with it yet
+    kCommitted,     // the committed unit, though a stop holds the robot just now
+    kOtherOnTrial,  // the committed unit, while another one is on trial
+    kRunning,       // committed and driving the robot
+  };
   As as = As::kSlot;
 };
 // Ends of tasks.
@@ -41,7 +46,7 @@ struct ControlSaid {
   bool on_trial = false;                   // ... though one is on trial just now
   bool is_running = false;                 // it made the last command
   bool other_running = false;              // another unit did
-  std::string reason;                      // why the candidate is where it is
+  std::string reason = {};                 // why the candidate is where it is
 
   // The only proof of success.
   bool settled() const { return is_committed && !on_trial && is_running; }

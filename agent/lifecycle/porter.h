@@ -17,7 +17,7 @@ struct Task {
   TaskKind kind = TaskKind::kGetPapers;
   gatekeeper::v1::DesiredState desired;  // names the unit
   uint64_t ticket = 0;                   // tells an answer that nobody waits for any more
-  std::set<std::string> keep;            // kCollectGarbage: digests of units that must stay
+  std::set<std::string> keep = {};       // kCollectGarbage: digests of units that must stay
 };
 
 // Does the tasks: gets papers and files from the gatekeeper, builds slots. Blocks; one task at a
