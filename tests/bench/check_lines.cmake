@@ -1,0 +1,16 @@
+# cmake -DPROGRAM=x_bench -P check_lines.cmake: a smoke run, whose every line must be
+# AREA/NAME<TAB>NUMBER<TAB>UNIT<TAB>TARGET.
+execute_process(COMMAND ${PROGRAM} --smoke OUTPUT_VARIABLE output RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "${PROGRAM} --smoke ended with ${result}")
+endif()
+string(REGEX REPLACE "\n$" "" output "${output}")
+string(REPLACE "\n" ";" lines "${output}")
+if(NOT lines)
+  message(FATAL_ERROR "${PROGRAM} --smoke printed no figure")
+endif()
+foreach(line IN LISTS lines)
+  if(NOT line MATCHES "^[a-z]+/[-a-z0-9_/]+\t-?[0-9.]+(e[-+][0-9]+)?\t[a-zA-Z][a-zA-Z0-9/ ]*\t[^\t]+$")
+    message(FATAL_ERROR "not a line of figures: ${line}")
+  endif()
+endforeach()

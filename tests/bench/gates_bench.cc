@@ -1,0 +1,101 @@
+// What the gates' replay adds to reading a recording and running the model, and what a second
+// thread gains.
+
+#include "agent/inference/onnx_runtime.h"
+#include "agent/recording/observation_reader.h"
+#include "agent/runtime/binding.h"
+#include "gatekeeper/gates/evidence_maker.h"
+#include "gatekeeper/sim/scenario_library.h"
+#include "tests/bench/measure.h"
+#include "tests/support/nav_release.h"
+#include "tests/support/temp_folder.h"
+
+namespace {
+
+namespace gates = gatekeeper::gates;
+namespace v1 = gatekeeper::v1;
+using agent::inference::OnnxRuntime;
+using agent::recording::ObservationReader;
+using agent::recording::RecordedItem;
+using bench::Bench;
+using bench::Must;
+using bench::Timings;
+
+constexpr agent::base::Nanos kPatience = std::chrono::seconds(10);
+constexpr bench::Rounds kOneThread{.rounds = 7, .stopwatch = bench::Stopwatch::kThreadCpu};
+constexpr bench::Rounds kThreads{.rounds = 7, .stopwatch = bench::Stopwatch::kWall};
+
+// The demonstration's unit nav@1.1.0.
+struct Unit {
+  std::shared_ptr<const agent::runtime::UnitRules> rules = Must(
+      agent::runtime::LoadRules(tests::NavFile("card.yaml"), tests::NavFile("control_policy.yaml"),
+                                tests::NavFile("fallback_rules.yaml")));
+  std::string onnx = tests::NavFile("models/nav-1.1.0.onnx");
+
+  std::unique_ptr<agent::base::Model> Load(const OnnxRuntime& runtime) const {
+    return Must(runtime.Load(onnx, Must(agent::runtime::SignatureFor(rules->card, rules->policy))));
+  }
+  std::unique_ptr<gates::TestBench> MakeBench(const OnnxRuntime& runtime) const {
+    return Must(gates::TestBench::Create(std::string(64, 'a'), rules, Load(runtime)));
+  }
+};
+
+size_t ReadAndRun(const std::vector<gates::Scenario>& scenarios, agent::base::Model& model) {
+  size_t runs = 0;
+  for (const gates::Scenario& scenario : scenarios) {
+    const auto reader = Must(ObservationReader::Open(scenario.recording));
+    Must(reader.ForEach([&](const RecordedItem& item) {
+      if (!std::holds_alternative<v1::Observation>(item.content)) return absl::OkStatus();
+      bench::DoNotOptimize(model.Run(kPatience));
+      ++runs;
+      return absl::OkStatus();
+    }));
+  }
+  return runs;
+}
+
+size_t TicksOf(const std::vector<gates::Replay>& replays) {
+  size_t ticks = 0;
+  for (const gates::Replay& replay : replays) {
+    Must(replay.status);
+    ticks += replay.ticks.size();
+  }
+  return ticks;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Bench bench("gates", argc, argv);
+  const tests::TempFolder folder;
+  Must(gatekeeper::sim::RecordLibrary({.folder = folder / "scenarios",
+                                       .seed = 7,
+                                       .clips_per_segment = bench.Sized(12, 2),
+                                       .clip_seconds = bench.smoke() ? 2.0 : 8.0}));
+  const auto scenarios = Must(gates::LoadScenarios(folder / "scenarios"));
+  const auto runtime = Must(OnnxRuntime::Open(agent::inference::DefaultLibraryPath()));
+  const Unit unit;
+  const auto model = unit.Load(*runtime);
+  std::vector<std::unique_ptr<gates::TestBench>> benches;
+  for (int i = 0; i < 2; ++i) benches.push_back(unit.MakeBench(*runtime));
+  const std::vector<bool> intact(scenarios.size(), true);
+  gates::ReplayFarm farm(std::move(benches), scenarios, intact);
+
+  size_t runs = 0;
+  size_t ticks = 0;
+  const std::vector<Timings> single = bench.Interleave(
+      kOneThread,
+      {[&] { runs = ReadAndRun(scenarios, *model); }, [&] { ticks = TicksOf(farm.ReplayAll(1)); }});
+  const std::vector<Timings> threads =
+      bench.Interleave(kThreads, {[&] { bench::DoNotOptimize(TicksOf(farm.ReplayAll(1))); },
+                                  [&] { bench::DoNotOptimize(TicksOf(farm.ReplayAll(2))); }});
+
+  const double bare_per_s = static_cast<double>(runs) * 1e9 / single[0].p50_ns();
+  const double ticks_per_s = static_cast<double>(ticks) * 1e9 / single[1].p50_ns();
+  bench.Print("read_and_run/bare", bare_per_s, "packets/s");
+  bench.Print("replay", ticks_per_s / bare_per_s, "x rate of read and run");
+  bench.Print("replay/ticks", ticks_per_s, "ticks/s");
+  bench.Print("replay/two_threads", threads[0].p50_ns() / threads[1].p50_ns(),
+              "x rate of one thread");
+  return 0;
+}
