@@ -378,6 +378,7 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"outputs[0].index", [](C& c) { c.mutable_outputs(0)->set_index(65536); }},
         Defect{"outputs[0].field", [](C& c) { c.mutable_outputs(0)->set_field("vy_mps"); }},
         Defect{"outputs[1].field", [](C& c) { c.mutable_outputs(1)->set_field("vx_mps"); }},
+        Defect{"outputs[0].clip_max", [](C& c) { c.mutable_outputs(0)->set_clip_max(kNan); }},
         Defect{"outputs[0].scale", [](C& c) { c.mutable_outputs(0)->set_scale(kNan); }},
         Defect{"outputs", [](C& c) { c.mutable_outputs()->RemoveLast(); }}));
 

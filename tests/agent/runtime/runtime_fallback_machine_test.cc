@@ -151,8 +151,8 @@ TEST_F(FallbackMachineTest, DwellsInThePreviousUnitForItsBoundAndNotLonger) {
   EXPECT_EQ(state(), "CONTROLLED_STOP");
 }
 
-TEST_F(FallbackMachineTest, ThreeRisesAMinuteAreAllowedAndTheFourthRests) {
-  for (int i = 0; i < 3; ++i) {
+TEST_F(FallbackMachineTest, FiveRisesAMinuteAreAllowedAndTheSixthRests) {
+  for (int i = 0; i < 5; ++i) {
     Once(Mask("input_stale"));
     Live(0, seconds(5));
     EXPECT_EQ(state(), "NOMINAL");
@@ -203,7 +203,7 @@ TEST_F(FallbackMachineTest, RearmingIsRefusedWhenNothingWaits) {
 }
 
 TEST_F(FallbackMachineTest, FlappingIsClearedByAPersonWithoutStandstill) {
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 6; ++i) {
     Once(Mask("input_stale"));
     Live(0, seconds(1));
   }

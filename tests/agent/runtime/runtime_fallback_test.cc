@@ -88,6 +88,11 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"states.CONTROLLED_STOP.else",
                [](R& r) { State(r, "CONTROLLED_STOP").set_else_("CONTROLLED_STOP"); }},
         Defect{"states.PREVIOUS_MODEL.else",
+               [](R& r) {
+                 State(r, "PREVIOUS_MODEL").clear_else_();
+                 State(r, "PREVIOUS_MODEL").clear_max_dwell_s();
+               }},
+        Defect{"states.PREVIOUS_MODEL.else",
                [](R& r) { State(r, "PREVIOUS_MODEL").clear_else_(); }},
         Defect{"states.PREVIOUS_MODEL.max_dwell_s",
                [](R& r) { State(r, "PREVIOUS_MODEL").set_max_dwell_s(-1); }},

@@ -1,0 +1,169 @@
+#include "agent/runtime/controller.h"
+#include "gmock/gmock.h"
+#include "tests/agent/runtime/nav_world.h"
+#include "tests/support/status_matchers.h"
+
+// The same controller with an arm: commands are joint targets, and standing still is keeping one.
+
+namespace agent::runtime {
+namespace {
+
+using agent::base::RunOutcome;
+using std::chrono::milliseconds;
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::tests::StatusIs;
+namespace v1 = ::gatekeeper::v1;
+
+auto Near(double value) { return DoubleNear(value, 1e-6); }
+
+void MakeArm(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+  policy.set_robot_class("arm");
+  policy.mutable_command()->set_type("joints");
+  policy.mutable_command()->set_fields(0, "shoulder");
+  policy.mutable_command()->set_fields(1, "elbow");
+  const v1::InputRule rule = policy.inputs().at("odom");
+  policy.clear_inputs();
+  (*policy.mutable_inputs())["joints"] = rule;
+  policy.mutable_limits()->clear_nominal();
+  policy.mutable_limits()->clear_transition();
+  policy.mutable_limits()->clear_degraded();
+  policy.clear_envelope();
+  policy.clear_separation();
+  for (const char* name : {"shoulder", "elbow"}) {
+    v1::JointLimit& joint = (*policy.mutable_joints())[name];
+    joint.set_q_min_rad(-1);
+    joint.set_q_max_rad(1);
+    joint.set_qd_abs_max_radps(1);
+  }
+  for (int i = 0; i < rules.triggers_size(); ++i) {
+    // An arm has no envelope.
+    if (rules.triggers(i).id() == "envelope_breach") rules.mutable_triggers()->DeleteSubrange(i, 1);
+  }
+  card.clear_inputs();
+  v1::InputBinding& input = *card.add_inputs();
+  input.set_tensor("features");
+  input.set_channel("joints");
+  input.add_fields("q_rad");
+  input.add_fields("qd_radps");
+  card.mutable_outputs(0)->set_field("shoulder");
+  card.mutable_outputs(1)->set_field("elbow");
+}
+
+class ArmControllerTest : public testing::Test {
+ protected:
+  ArmControllerTest() { controller_.SwapTo(unit_.pilot.get(), nullptr, now_); }
+
+  const Tick& Ticks(int count) {
+    const Tick* tick = nullptr;
+    for (int i = 0; i < count; ++i) {
+      now_ += milliseconds(50);
+      v1::Observation packet;
+      packet.set_stamp_ns(now_.count());
+      packet.set_want_command(true);
+      packet.set_network_up(true);
+      packet.set_estop_pressed(estop_);
+      for (double q : measured_) {
+        packet.mutable_joints()->add_q_rad(q);
+        packet.mutable_joints()->add_qd_radps(moving_);
+      }
+      controller_.Observe(packet, now_);
+      tick = &controller_.Step(now_);
+    }
+    return *tick;
+  }
+
+  tests::Unit unit_{std::string(64, 'd'), MakeArm};
+  Controller controller_{LatchState{}};
+  Nanos now_ = tests::kStartOfTime;
+  std::vector<double> measured_ = {0.5, -0.5};
+  double moving_ = 0;
+  bool estop_ = false;
+};
+
+TEST_F(ArmControllerTest, SetsOutFromWhereTheArmIs) {
+  unit_.model->says = {0.6F, -0.5F};
+  EXPECT_THAT(Ticks(1).enforced, ElementsAre(Near(0.55), Near(-0.5))) << "1 rad/s";
+  EXPECT_THAT(Ticks(1).enforced, ElementsAre(Near(0.6), Near(-0.5)));
+}
+
+TEST_F(ArmControllerTest, GivesTheModelPositionsThenSpeeds) {
+  moving_ = 0.25;
+  Ticks(1);
+  EXPECT_THAT(std::vector<float>(unit_.model->input(0).begin(), unit_.model->input(0).end()),
+              ElementsAre(0.5F, -0.5F, 0.25F, 0.25F));
+}
+
+TEST_F(ArmControllerTest, HoldsItsTargetWithoutAnAnswerAndInAStop) {
+  unit_.model->says = {0.6F, -0.5F};
+  Ticks(2);
+  unit_.model->outcome = RunOutcome::kDeadlineMissed;
+  const Tick& missed = Ticks(1);
+  EXPECT_EQ(missed.state, "NOMINAL");
+  EXPECT_THAT(missed.enforced, ElementsAre(Near(0.6), Near(-0.5)));
+  const Tick& stopped = Ticks(5);
+  EXPECT_EQ(stopped.state, "SAFE_STOPPED");
+  EXPECT_TRUE(stopped.stop);
+  EXPECT_THAT(stopped.enforced, ElementsAre(Near(0.6), Near(-0.5)));
+}
+
+TEST_F(ArmControllerTest, CommandsNothingAndBrakesWhenNobodyKnowsWhereItIs) {
+  Controller blind{LatchState{}};
+  blind.SwapTo(unit_.pilot.get(), nullptr, now_);
+  const Tick& tick = blind.Step(now_);
+  EXPECT_THAT(tick.enforced, IsEmpty());
+  EXPECT_TRUE(tick.stop);
+}
+
+TEST_F(ArmControllerTest, AnArmWithTheWrongNumberOfJointsIsAFailedModel) {
+  measured_ = {0.5};
+  EXPECT_THAT(Ticks(1).triggers, ElementsAre("model_failed"));
+}
+
+TEST_F(ArmControllerTest, IsRearmedOnceItsJointsHaveStood) {
+  Ticks(20);
+  estop_ = true;
+  Ticks(2);
+  estop_ = false;
+  moving_ = 0.11;
+  Ticks(100);
+  EXPECT_THAT(controller_.Rearm(now_),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("stood")));
+  moving_ = 0.09;
+  Ticks(61);
+  EXPECT_OK(controller_.Rearm(now_));
+}
+
+TEST_F(ArmControllerTest, IsNotRearmedWhileNobodyKnowsHowItMoves) {
+  Ticks(20);
+  estop_ = true;
+  Ticks(2);
+  for (int i = 0; i < 200; ++i) controller_.Step(now_ += milliseconds(50));
+  controller_.Observe(v1::Observation(), now_);  // the button is released, the joints stay silent
+  controller_.Step(now_);
+  EXPECT_THAT(controller_.Rearm(now_),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("stood")));
+}
+
+TEST_F(ArmControllerTest, LosingItsUnitHoldsTheTarget) {
+  unit_.model->says = {0.6F, -0.5F};
+  Ticks(3);
+  controller_.SwapTo(nullptr, nullptr, now_);
+  const Tick& tick = Ticks(1);
+  EXPECT_EQ(tick.state, "SAFE");
+  EXPECT_TRUE(tick.stop);
+  EXPECT_THAT(tick.enforced, ElementsAre(Near(0.6), Near(-0.5)));
+}
+
+TEST_F(ArmControllerTest, ARobotOfAnotherKindStartsFromNothing) {
+  unit_.model->says = {0.6F, -0.5F};
+  Ticks(3);
+  tests::Unit wheels{std::string(64, 'e')};
+  controller_.SwapTo(wheels.pilot.get(), unit_.pilot.get(), now_);
+  EXPECT_THAT(Ticks(1).enforced, ElementsAre(0, 0)) << "joint targets are no speeds";
+}
+
+}  // namespace
+}  // namespace agent::runtime
