@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <regex>
 #include <set>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "agent/base/status_macros.h"
 #include "agent/base/strict_json.h"
 #include "agent/trust/json_fields.h"
+#include "agent/trust/semantic_version.h"
 
 namespace agent::trust {
 namespace {
@@ -26,7 +26,6 @@ constexpr char kSchema[] = "manifest/1";
 constexpr size_t kMaxPathBytes = 512;
 constexpr size_t kMaxPartBytes = 255;  // what file systems allow
 constexpr size_t kMaxNameBytes = 64;
-constexpr size_t kMaxVersionBytes = 64;
 constexpr int kMaxHardware = 64;
 constexpr size_t kCommitDigits = 40;
 constexpr std::array kWantedFiles = {kModelFile, kCardFile, kPolicyFile, kFallbackFile};
@@ -48,13 +47,6 @@ bool IsName(std::string_view name) {
   return !name.empty() && name.size() <= kMaxNameBytes &&
          absl::ascii_isalnum(static_cast<unsigned char>(name.front())) &&
          std::all_of(name.begin(), name.end(), IsPartCharacter);
-}
-
-// https://semver.org, numbers without leading zeros.
-bool IsSemanticVersion(const std::string& version) {
-  static const std::regex form(
-      R"((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?)");
-  return version.size() <= kMaxVersionBytes && std::regex_match(version, form);
 }
 
 bool IsCommit(std::string_view text) {

@@ -16,8 +16,8 @@ struct Finding {
 };
 
 // What takes both documents, or is not needed to drive, so that agent/runtime does not prove it:
-// S8 input ages and debounce fit into the hazard tolerance time; S11 the zones leave the robot ground.
-// Both documents must compile.
+// S8 input ages and debounce fit into the hazard tolerance time; S11 the zones leave the robot
+// ground. Both documents must compile.
 std::vector<Finding> CheckPolicy(const v1::ControlPolicy& policy, const v1::FallbackRules& rules);
 
 }  // namespace gatekeeper::bundle

@@ -1,7 +1,8 @@
 #include "gatekeeper/bundle/static_checks.h"
 
-#include <algorithm>
+#include <cstdio>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
@@ -17,15 +18,21 @@ namespace {
 
 using agent::base::SourceMap;
 
+// "policy.yaml:12:3..." -> 12 and 3, as ReadYaml and SourceMap write them.
+Diagnostic At(const std::string& located, const char* rule, const std::string& file,
+              std::string message) {
+  Diagnostic diagnostic{.rule = rule, .file = file, .message = std::move(message)};
+  if (located.compare(0, file.size(), file) == 0) {
+    std::sscanf(located.c_str() + file.size(), ":%d:%d", &diagnostic.line, &diagnostic.column);
+  }
+  return diagnostic;
+}
+
 // ReadYaml's own message already says file, line and column.
 Diagnostic Unreadable(const char* file, const absl::Status& status) {
   const std::string text(status.message());
-  int line = 0;
-  if (const size_t colon = text.find(':'); colon != std::string::npos) {
-    line = std::atoi(text.c_str() + colon + 1);
-  }
   const size_t space = text.find(' ');
-  return {"S1", file, line, space == std::string::npos ? text : text.substr(space + 1)};
+  return At(text, "S1", file, space == std::string::npos ? text : text.substr(space + 1));
 }
 
 template <class Document>
@@ -42,24 +49,24 @@ Diagnostic FromCompiler(const SourceMap& map, const absl::Status& status) {
   const std::string text(status.message());
   const size_t close = text.find("] ");
   if (text.empty() || text[0] != '[' || close == std::string::npos) {
-    return {"S1", map.file(), 0, text};
+    return {.rule = "S1", .file = map.file(), .message = text};
   }
   const std::string path = text.substr(1, close - 1);
-  return {"S1", map.file(), map.Line(path), path + " " + text.substr(close + 2)};
+  return At(map.Locate(path), "S1", map.file(), path + " " + text.substr(close + 2));
 }
 
 void Append(const SourceMap& map, const std::vector<Finding>& findings,
             std::vector<Diagnostic>& found) {
   for (const Finding& finding : findings) {
-    found.push_back(
-        {finding.rule, map.file(), map.Line(finding.path), finding.path + " " + finding.message});
+    found.push_back(At(map.Locate(finding.path), finding.rule.c_str(), map.file(),
+                       finding.path + " " + finding.message));
   }
 }
 
 }  // namespace
 
 std::string ToString(const Diagnostic& diagnostic) {
-  return absl::StrFormat("%s:%d: %s: %s", diagnostic.file, std::max(diagnostic.line, 1),
+  return absl::StrFormat("%s:%d:%d: %s: %s", diagnostic.file, diagnostic.line, diagnostic.column,
                          diagnostic.rule, diagnostic.message);
 }
 

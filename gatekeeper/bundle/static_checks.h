@@ -13,11 +13,12 @@ namespace gatekeeper::bundle {
 struct Diagnostic {
   std::string rule;  // S1: the document reads and compiles; S8, S11: see policy_checks.h
   std::string file;  // path inside the unit
-  int line = 0;      // 0: the whole file
+  int line = 1;
+  int column = 1;
   std::string message;
 };
 
-// "policy/control_policy.yaml:12: S9: ..."
+// "policy/control_policy.yaml:12:3: S9: ..."
 std::string ToString(const Diagnostic& diagnostic);
 
 // Proves what can be proved about model card, control policy and fallback rules without running

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <regex>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "agent/base/yaml_document.h"
 #include "agent/trust/hash.h"
 #include "agent/trust/manifest.h"
+#include "agent/trust/semantic_version.h"
 #include "gatekeeper/bundle/static_checks.h"
 
 namespace gatekeeper::bundle {
@@ -28,7 +28,8 @@ constexpr size_t kMaxModel = size_t{2} << 30;  // protobuf, hence ONNX, ends at 
 constexpr int kFileMode = 0644;
 
 struct Piece {
-  std::string path;  // in the unit
+  std::string path;    // in the unit
+  std::string source;  // in the repository
   std::string bytes;
 };
 
@@ -36,15 +37,18 @@ absl::Status Wrong(const SourceMap& map, const std::string& key, const std::stri
   return absl::InvalidArgumentError(absl::StrFormat("%s: %s %s", map.Locate(key), key, what));
 }
 
+// Narrower than what a manifest may hold: a name that is also a host name and a folder anywhere.
+bool IsUnitName(const std::string& name) {
+  constexpr size_t kMaxName = 63;
+  return !name.empty() && name.size() <= kMaxName && name.front() != '-' && name.back() != '-' &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+}
+
 absl::Status CheckSpec(const SourceMap& map, const v1::ReleaseSpec& spec) {
-  static const std::regex name("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
-  static const std::regex version(
-      "(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)"
-      "(-[0-9A-Za-z.-]+)?");
-  if (!std::regex_match(spec.name(), name)) {
+  if (!IsUnitName(spec.name())) {
     return Wrong(map, "name", "must be 1 to 63 of a-z, 0-9 and '-', is '" + spec.name() + "'");
   }
-  if (!std::regex_match(spec.version(), version)) {
+  if (!agent::trust::IsSemanticVersion(spec.version())) {
     return Wrong(map, "version",
                  "must be a semantic version such as 1.4.0, is '" + spec.version() + "'");
   }
@@ -101,7 +105,7 @@ absl::StatusOr<std::vector<Piece>> ReadPieces(const source::Repository& reposito
                           absl::StrFormat("%s: %s: %s", map.Locate(want.key), want.key,
                                           std::string(file.status().message())));
     }
-    pieces.push_back({want.unit_path, std::move(file->bytes)});
+    pieces.push_back({want.unit_path, path, std::move(file->bytes)});
   }
   return pieces;
 }
@@ -150,11 +154,15 @@ absl::Status Publish(const std::string& out_folder, const std::vector<Piece>& pi
 }
 
 absl::Status CheckPieces(const std::vector<Piece>& pieces) {
-  const std::vector<Diagnostic> found =
-      CheckRules(pieces[0].bytes, pieces[2].bytes, pieces[3].bytes);
+  std::vector<Diagnostic> found = CheckRules(pieces[0].bytes, pieces[2].bytes, pieces[3].bytes);
   if (found.empty()) return absl::OkStatus();
   std::string text;
-  for (const Diagnostic& diagnostic : found) text += "\n  " + ToString(diagnostic);
+  for (Diagnostic& diagnostic : found) {
+    for (const Piece& piece : pieces) {  // named as the person who has to mend it knows it
+      if (diagnostic.file == piece.path) diagnostic.file = piece.source;
+    }
+    text += "\n  " + ToString(diagnostic);
+  }
   return absl::InvalidArgumentError(
       absl::StrFormat("the unit's rules do not hold together (%d finding%s):%s", found.size(),
                       found.size() == 1 ? "" : "s", text));

@@ -1,23 +1,14 @@
 #include <cstdio>
-#include <ctime>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
 #include "gatekeeper/cli/exit_code.h"
 #include "gatekeeper/cli/table.h"
+#include "gatekeeper/cli/utc_time.h"
 #include "gatekeeper/cli/verbs.h"
 
 namespace gatekeeper::cli {
 namespace {
-
-std::string UtcTime(int64_t wall_ms) {
-  const std::time_t seconds = wall_ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &parts);
-  return text;
-}
 
 absl::Status ListIncidents(const Session& session) {
   ASSIGN_OR_RETURN(const auto stub, Connect(session));
@@ -52,13 +43,24 @@ absl::Status ShowIncident(const std::string& id, const Session& session) {
   return absl::OkStatus();
 }
 
-absl::Status ListAudit(uint64_t after, const Session& session) {
+// The server checks the whole chain before it answers, a page at a time.
+absl::StatusOr<v1::AuditList> ReadAudit(uint64_t after, const Session& session) {
   ASSIGN_OR_RETURN(const auto stub, Connect(session));
-  grpc::ClientContext context;
-  v1::ReadAuditRequest request;
-  request.set_after_seq(after);
-  v1::AuditList list;
-  RETURN_IF_ERROR(FromRemote(stub->ReadAudit(&context, request, &list), session));
+  v1::AuditList all;
+  while (true) {
+    grpc::ClientContext context;
+    v1::ReadAuditRequest request;
+    request.set_after_seq(after);
+    v1::AuditList page;
+    RETURN_IF_ERROR(FromRemote(stub->ReadAudit(&context, request, &page), session));
+    if (page.entries().empty()) return all;
+    after = page.entries(page.entries_size() - 1).seq();
+    all.mutable_entries()->MergeFrom(page.entries());
+  }
+}
+
+absl::Status ListAudit(uint64_t after, const Session& session) {
+  ASSIGN_OR_RETURN(const v1::AuditList list, ReadAudit(after, session));
   if (session.json()) {
     PrintJson(list);
     return absl::OkStatus();

@@ -1,7 +1,6 @@
 #include "gatekeeper/cli/session.h"
 
 #include <cstdio>
-#include <ctime>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -10,6 +9,7 @@
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
 #include "agent/trust/certificate.h"
+#include "gatekeeper/cli/utc_time.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace gatekeeper::cli {
@@ -43,22 +43,13 @@ absl::StatusOr<std::string> OnlyOperator(const std::string& home) {
       absl::StrJoin(found, ", ")));
 }
 
-std::string DateOf(int64_t wall_ms) {
-  const std::time_t seconds = wall_ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M UTC", &parts);
-  return text;
-}
-
 absl::Status RequireValid(const std::string& certificate, const std::string& name) {
   ASSIGN_OR_RETURN(const int64_t until, agent::trust::NotAfterMs(certificate));
   if (agent::base::SystemClock().WallMs() <= until) return absl::OkStatus();
   return absl::PermissionDeniedError(absl::StrFormat(
-      "the certificate of operator %s ran out on %s; issue a new one with: gatekeeper operator "
+      "the certificate of operator %s ran out on %s UTC; issue a new one with: gatekeeper operator "
       "create %s",
-      name, DateOf(until), name));
+      name, UtcTime(until), name));
 }
 
 }  // namespace
