@@ -1,5 +1,6 @@
 #include "agent/control/flight_recorder.h"
 
+#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ FlightRecorder::FlightRecorder(recording::RingOptions options)
 FlightRecorder::~FlightRecorder() {
   {
     const std::lock_guard lock(mutex_);
+    HandOver();
     stop_ = true;
   }
   items_changed_.notify_one();
@@ -33,20 +35,23 @@ FlightRecorder::~FlightRecorder() {
 void FlightRecorder::Add(Content content, base::Nanos at) {
   const size_t bytes =
       std::visit([](const auto& message) { return message.ByteSizeLong(); }, content);
-  const std::unique_lock lock(mutex_, std::try_to_lock);
+  own_.push_back({std::move(content), at, bytes});
   // The other side holds the lock for moments only; even those are not waited for.
-  if (!lock || items_.size() >= kMaxItems || bytes_ + bytes > kMaxBytes) {
-    ++dropped_;
-    return;
-  }
-  items_.push_back({std::move(content), at, bytes});
-  bytes_ += bytes;
-  items_changed_.notify_one();
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock) HandOver();
 }
 
-std::string FlightRecorder::trouble() const {
-  const std::lock_guard lock(mutex_);
-  return trouble_;
+void FlightRecorder::HandOver() {
+  for (Item& item : own_) {
+    if (items_.size() >= kMaxItems || bytes_ + item.bytes > kMaxBytes) {
+      ++dropped_;
+      continue;
+    }
+    bytes_ += item.bytes;
+    items_.push_back(std::move(item));
+  }
+  own_.clear();
+  items_changed_.notify_one();
 }
 
 absl::Status FlightRecorder::Write(const Item& item) {
@@ -61,6 +66,7 @@ void FlightRecorder::Loop() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kRecorderNice);
   std::deque<Item> taken;
   bool running = true;
+  bool working = true;
   while (running) {
     {
       std::unique_lock lock(mutex_);
@@ -78,8 +84,10 @@ void FlightRecorder::Loop() {
     // Nothing came for a second: what waits in the open chunk goes out.
     if (taken.empty() && ring_) status.Update(ring_->Flush());
     taken.clear();
-    const std::lock_guard lock(mutex_);
-    trouble_ = std::string(status.message());
+    if (!status.ok() && working) {
+      spdlog::error("flight recorder: {}", std::string(status.message()));
+    }
+    working = status.ok();
   }
   if (ring_) (void)ring_->Rotate();
 }

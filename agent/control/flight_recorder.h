@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 #include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/base/clock.h"
@@ -31,8 +32,6 @@ class FlightRecorder {
   void Add(Content content, base::Nanos at);
 
   uint64_t dropped() const { return dropped_; }  // queue full, or not written
-  // Why the last write failed; empty while it works.
-  std::string trouble() const;
 
  private:
   struct Item {
@@ -40,18 +39,19 @@ class FlightRecorder {
     base::Nanos at;
     size_t bytes = 0;
   };
+  void HandOver();  // the lock is held
   void Loop();
   absl::Status Write(const Item& item);
 
   const recording::RingOptions options_;
   std::optional<recording::RecorderRing> ring_;  // the thread's
   std::atomic<uint64_t> dropped_ = 0;
+  std::vector<Item> own_;  // the caller's: what it could not hand over without waiting
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable items_changed_;
   std::deque<Item> items_;
   size_t bytes_ = 0;
-  std::string trouble_;
   bool stop_ = false;
   std::thread thread_;
 };
