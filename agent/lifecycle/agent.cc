@@ -168,8 +168,24 @@ Event Agent::Admission() {
                       "; release it by name to try it again"};
     }
   }
-  if (around_.store.Holds(digest).slot) return SlotHere{};
-  return NotHere{};
+  if (!around_.store.Holds(digest).slot) return NotHere{};
+  if (lifecycle_.desired.rollback()) {
+    if (absl::Status served = CheckServed(digest); !served.ok()) {
+      return Rejected{std::string(served.message())};
+    }
+  }
+  return SlotHere{};
+}
+
+// A rollback passes by shadow and trial: only for a unit that has been through them here.
+absl::Status Agent::CheckServed(const std::string& digest) {
+  if (report_ && report_->pointer().last_good_digest() == digest) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool served, around_.journal.WasCommitted(digest));
+  if (served) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "the directive rolls back to %s, which was never in service on this robot; roll "
+      "it out instead",
+      UnitText(lifecycle_.desired)));
 }
 
 void Agent::OnControl(const v1::ControlReport& report, Nanos now) {

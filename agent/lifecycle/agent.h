@@ -76,6 +76,7 @@ class Agent {
   absl::Status Enter(Lifecycle next, const std::vector<Note>& notes, Nanos now);
   // Answers the question that the state Offered asks.
   Event Admission();
+  absl::Status CheckServed(const std::string& digest);
   void KeepQuarantine(const gatekeeper::v1::ControlReport& report);
   void NoteNow(const Note& note, const std::string& unit_digest);
 

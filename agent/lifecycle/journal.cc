@@ -26,6 +26,7 @@ constexpr const char* kSchema[] = {
     // A number alone would not do: control's count begins again when its folder is wiped.
     "CREATE TABLE IF NOT EXISTS control_event (seq INTEGER, wall_ms INTEGER,"
     " PRIMARY KEY (seq, wall_ms))",
+    "CREATE TABLE IF NOT EXISTS served (digest TEXT PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS quarantine (digest TEXT PRIMARY KEY, reason TEXT NOT NULL)",
 };
 
@@ -130,11 +131,21 @@ absl::Status Journal::Save(const Lifecycle& lifecycle, std::span<const Note> not
                         .Bind(ReasonOf(lifecycle.state))
                         .Bind(wall_ms)
                         .Run());
+    if (std::holds_alternative<Committed>(lifecycle.state)) {
+      RETURN_IF_ERROR(database_.Prepare("INSERT OR IGNORE INTO served (digest) VALUES (?)")
+                          .Bind(lifecycle.desired.unit_digest())
+                          .Run());
+    }
     for (const Note& note : notes) {
       RETURN_IF_ERROR(Emit(database_, note, lifecycle.desired.unit_digest(), wall_ms));
     }
     return absl::OkStatus();
   });
+}
+
+absl::StatusOr<bool> Journal::WasCommitted(const std::string& digest) {
+  Statement read = database_.Prepare("SELECT 1 FROM served WHERE digest = ?");
+  return read.Bind(digest).Step();
 }
 
 absl::Status Journal::Add(const Note& note, const std::string& unit_digest, int64_t wall_ms) {

@@ -33,6 +33,9 @@ class Journal {
   // The new state and what there is to say about it: both or neither.
   absl::Status Save(const Lifecycle& lifecycle, std::span<const Note> notes, int64_t wall_ms);
 
+  // Was the unit ever saved as Committed? Only such a one may be rolled back to.
+  absl::StatusOr<bool> WasCommitted(const std::string& digest);
+
   // An event that changes no state.
   absl::Status Add(const Note& note, const std::string& unit_digest, int64_t wall_ms);
   // Takes over those that are not known yet; each goes into the outbox once, however often it

@@ -118,6 +118,20 @@ TEST_F(AgentTest, RefusesToRollBackToAUnitThatIsNotHere) {
   EXPECT_EQ(robot_.control.pointer().committed_digest(), Unit("1.0.0").digest);
 }
 
+TEST_F(AgentTest, RefusesToRollBackToAUnitThatIsStagedButNeverWasInService) {
+  robot_.Runs(Unit("1.0.0"));
+  robot_.gatekeeper.Publish(Unit("1.1.0"));
+  robot_.gatekeeper.Want(Unit("1.1.0"), v1::STAGE_SHADOW);
+  ASSERT_TRUE(robot_.Reaches("Shadowing"));
+
+  robot_.gatekeeper.Want(Unit("1.1.0"), v1::STAGE_COMMIT,
+                         [](v1::DesiredState& d) { d.set_rollback(true); });
+  ASSERT_TRUE(robot_.Reaches("Refused"));
+
+  EXPECT_THAT(robot_.agent->Observed().reason(), HasSubstr("never in service on this robot"));
+  EXPECT_EQ(robot_.control.pointer().committed_digest(), Unit("1.0.0").digest);
+}
+
 TEST_F(AgentTest, EndsATrialWhenTheCommittedUnitIsWantedAgain) {
   robot_.Runs(Unit("1.0.0"));
   robot_.gatekeeper.Publish(Unit("1.1.0"));

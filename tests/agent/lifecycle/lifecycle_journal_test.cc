@@ -82,6 +82,17 @@ TEST_F(JournalTest, RemembersStateReasonAndNotesOverAReopening) {
   EXPECT_THAT(Kinds(*again), testing::ElementsAre("rolling_back", "rolled_back"));
 }
 
+TEST_F(JournalTest, RemembersWhichUnitsWereInService) {
+  ASSERT_OK(Open()->Save(At(1, agent::lifecycle::Committed{}), {}, kNow));
+  ASSERT_OK(Open()->Save(At(2, agent::lifecycle::Offered{}), {}, kNow));
+
+  const auto journal = Open();
+
+  EXPECT_THAT(journal->WasCommitted(std::string(64, 'a')), testing::Eq(absl::StatusOr<bool>(true)));
+  EXPECT_THAT(journal->WasCommitted(std::string(64, 'b')),
+              testing::Eq(absl::StatusOr<bool>(false)));
+}
+
 TEST_F(JournalTest, CountsItsLives) {
   EXPECT_EQ(Open()->life(), 1u);
   EXPECT_EQ(Open()->life(), 2u);
