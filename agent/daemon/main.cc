@@ -87,7 +87,13 @@ absl::Status BeEnrolled(const Arguments& arguments, agent::base::Files& files,
   const absl::Status holds = store.Load(clock.WallMs()).status();
   if (holds.ok()) return absl::OkStatus();
   if (arguments.enrol.address.empty()) {
-    if (store.IsEnrolled()) return holds;
+    if (absl::IsPermissionDenied(holds)) return holds;  // expired: says itself what to do
+    if (store.IsEnrolled()) {
+      return absl::PermissionDeniedError(
+          "this robot's identity in " + arguments.daemon.state + "/agent is damaged (" +
+          std::string(holds.message()) +
+          "): enrol it again with a new token (gatekeeper robot create, then --enrol and --token)");
+    }
     return absl::NotFoundError(
         arguments.daemon.state +
         " holds no certificate of this robot yet: make a token (gatekeeper robot create) and start "
