@@ -108,7 +108,8 @@ absl::StatusOr<Evidence> Gather(const bundle::UngatedUnit& unit, const Suite& su
     auto diagnostics = bundle::CheckRules(unit);
     if (diagnostics.ok()) evidence.diagnostics = *std::move(diagnostics);
     if (evidence.diagnostics.empty()) {
-      evidence.diagnostics.push_back({"S1", agent::trust::kPolicyFile, 0, evidence.not_replayed});
+      evidence.diagnostics.push_back(
+          {.rule = "S1", .file = agent::trust::kPolicyFile, .message = evidence.not_replayed});
     }
     return evidence;
   }

@@ -133,7 +133,7 @@ TEST_F(BuildTest, RefusesRulesThatDoNotHoldTogetherWithFileAndLine) {
   Recommit("nav/control_policy.yaml",
            Edit(NavFile("control_policy.yaml"), "trigger: envelope_breach\n  # Stairs",
                 "trigger: fell_over\n  # Stairs"));
-  EXPECT_THAT(Build(), RefusedWith("policy/fallback_rules.yaml:"));
+  EXPECT_THAT(Build(), RefusedWith("nav/fallback_rules.yaml:"));
 }
 
 TEST_F(BuildTest, FollowsAGitLfsPointer) {

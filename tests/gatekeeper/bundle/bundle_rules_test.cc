@@ -34,7 +34,7 @@ TEST(StaticChecksTest, FindNothingInTheShippedPolicy) {
 
 TEST(StaticChecksTest, NameFileAndLineOfAnUnreadableDocument) {
   EXPECT_THAT(Check(Edit(Policy(), "id: nav-indoor", "idd: nav-indoor"), Fallback()),
-              ElementsAre(testing::AllOf(HasSubstr("policy/control_policy.yaml:5: S1: "),
+              ElementsAre(testing::AllOf(HasSubstr("policy/control_policy.yaml:5:1: S1: "),
                                          HasSubstr("did you mean 'id'?"))));
 }
 

@@ -145,7 +145,7 @@ TEST_F(JudgesTest, IntegrityAndStaticPolicyFailOnTheFirstFinding) {
   EXPECT_EQ(JudgeIntegrity(evidence_).outcome(), v1::PASS);
   EXPECT_EQ(JudgeStaticPolicy(evidence_).outcome(), v1::PASS);
   evidence_.broken.emplace_back().set_message("bytes differ");
-  evidence_.diagnostics.push_back({"S4", "policy/fallback_rules.yaml", 7, "ranks must rise"});
+  evidence_.diagnostics.push_back({"S4", "policy/fallback_rules.yaml", 7, 1, "ranks must rise"});
   EXPECT_EQ(JudgeIntegrity(evidence_).outcome(), v1::FAIL);
   const v1::GateResult result = JudgeStaticPolicy(evidence_);
   EXPECT_EQ(result.outcome(), v1::FAIL);
