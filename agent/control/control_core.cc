@@ -25,6 +25,15 @@ std::string Short(const std::string& digest) {
   return digest.empty() ? "rules only" : digest.substr(0, 12);
 }
 
+using Drives = std::optional<runtime::Driver>;
+
+// Which model a tick asks follows from the state before it, what is driven from the one after it.
+Part PartOf(const Drives& before, const Drives& after) {
+  if (!before || before == runtime::Driver::kPreviousUnit) return Part::kNone;
+  if (after == runtime::Driver::kModel) return Part::kDrove;
+  return before == runtime::Driver::kModel ? Part::kGaveUp : Part::kAsked;
+}
+
 }  // namespace
 
 ControlCore::ControlCore(const std::string& state_folder, base::Files& files,
@@ -61,15 +70,11 @@ const runtime::Tick& ControlCore::Tick(Nanos now) {
   CheckLease(now);
   Install(now);
   if (last_tick_ != nullptr) driven_ = last_tick_->enforced;
-  const bool asks_active = AsksActive();
+  const Drives before = DriverNow();
   const runtime::Tick& tick = controller_.Step(now);
   last_tick_ = &tick;
   ++ticks_;
-  if (asks_active) {
-    active_counters_.Count(tick);
-  } else {
-    active_counters_.CountUnasked(tick);
-  }
+  active_counters_.Count(tick, PartOf(before, DriverNow()));
   if (controller_.latch() != saved_latch_) SaveLatch();
   NoteTick(tick);
   if (on_trial() && tick.model_fault) {
@@ -85,11 +90,10 @@ const runtime::Tick& ControlCore::Tick(Nanos now) {
   return tick;
 }
 
-// Which model the next Step asks follows from the state before it.
-bool ControlCore::AsksActive() const {
-  if (!active_) return false;
-  const runtime::Fallback& rules = active_->pilot.rules->fallback;
-  return rules.states()[controller_.fallback().state].driver != runtime::Driver::kPreviousUnit;
+// Who drives in the present state; nobody without a unit.
+std::optional<runtime::Driver> ControlCore::DriverNow() const {
+  if (!active_) return std::nullopt;
+  return active_->pilot.rules->fallback.states()[controller_.fallback().state].driver;
 }
 
 v1::Command ControlCore::CommandFor(uint64_t seq) const {
@@ -185,14 +189,17 @@ void ControlCore::Install(Nanos now) {
   if (on_trial()) {
     active = shelf_.crew(candidate_.digest);
     previous = committed;
-  } else if (!committed && shelf_.state(pointer_.committed_digest()) == UnitShelf::State::kFailed) {
+  } else if (shelf_.state(pointer_.committed_digest()) == UnitShelf::State::kFailed && last_good &&
+             shelf_.state(pointer_.last_good_digest()) != UnitShelf::State::kFailed) {
     active = last_good;
     previous = nullptr;
   }
+  if (previous && previous->pilot.model == nullptr) previous = nullptr;
   if (active == active_ && previous == previous_) return;
   const std::string before = active_ ? active_->pilot.digest : "";
   const std::string after = active ? active->pilot.digest : "";
   controller_.SwapTo(active ? &active->pilot : nullptr, previous ? &previous->pilot : nullptr, now);
+  if (active != active_) active_counters_.EndRow();
   active_ = std::move(active);  // the crews used until here may go now
   previous_ = std::move(previous);
   if (before == after) return;

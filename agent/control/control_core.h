@@ -104,7 +104,7 @@ class ControlCore {
   bool NamedByPointer(const std::string& digest) const;
   bool on_trial() const { return candidate_.state == ::gatekeeper::v1::CANDIDATE_ON_TRIAL; }
   void CheckLease(base::Nanos now);
-  bool AsksActive() const;
+  std::optional<runtime::Driver> DriverNow() const;
 
   // --- memory ---
   void SaveLatch();

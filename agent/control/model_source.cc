@@ -16,4 +16,10 @@ absl::StatusOr<std::shared_ptr<const Crew>> MakeCrew(
       .pilot = {digest, std::move(rules), std::move(binding), address}, .model = std::move(model)});
 }
 
+std::shared_ptr<const Crew> WithoutModel(const Crew& crew) {
+  runtime::Pilot pilot = crew.pilot;
+  pilot.model = nullptr;
+  return std::make_shared<const Crew>(Crew{.pilot = std::move(pilot), .model = nullptr});
+}
+
 }  // namespace agent::control

@@ -15,13 +15,15 @@ namespace agent::control {
 // Controllers and ShadowRuns keep the pilot's address.
 struct Crew {
   runtime::Pilot pilot;
-  std::unique_ptr<base::Model> model;  // pilot.model
+  std::unique_ptr<base::Model> model;  // pilot.model; null when it was lost
 };
 
 // Binds `model` to `rules`; the errors are Binding::Compile's.
 absl::StatusOr<std::shared_ptr<const Crew>> MakeCrew(
     const std::string& digest, std::shared_ptr<const runtime::UnitRules> rules,
     std::unique_ptr<base::Model> model);
+// The same unit after its model is gone.
+std::shared_ptr<const Crew> WithoutModel(const Crew& crew);
 
 // What became of one request. The first news of a ticket is its crew or why there is none; an error
 // after the crew says that its model is gone for good (its worker died).

@@ -7,7 +7,6 @@ namespace agent::control {
 
 void UnitCounters::CountRun(const RunSeen& run, base::Nanos now) {
   if (run.missed) {
-    totals_.set_deadline_misses(totals_.deadline_misses() + 1);
     if (misses_in_a_row_++ == 0) first_miss_ = now;
   } else if (run.answered) {
     misses_in_a_row_ = 0;
@@ -15,24 +14,29 @@ void UnitCounters::CountRun(const RunSeen& run, base::Nanos now) {
   if (run.took.count() > 0) latency_.Add(run.took);
 }
 
-void UnitCounters::CountUnasked(const runtime::Tick& tick) {
-  totals_.set_ticks(totals_.ticks() + 1);
+void UnitCounters::Count(const runtime::Tick& tick, Part part) {
   if (tick.model_fault && !faulty_) {
     totals_.set_fallback_episodes(totals_.fallback_episodes() + 1);
   }
   faulty_ = tick.model_fault;
-}
-
-void UnitCounters::Count(const runtime::Tick& tick) {
-  CountUnasked(tick);
-  CountRun({tick.deadline_missed, !tick.raw.empty(), tick.infer}, tick.now);
-  if (tick.clamped) totals_.set_clamped(totals_.clamped() + 1);
+  if (part == Part::kNone) return;
+  const bool answered = !tick.raw.empty();
+  CountRun({tick.deadline_missed, answered, tick.infer}, tick.now);
   if (tick.nonfinite) totals_.set_nonfinite(totals_.nonfinite() + 1);
+  if (part == Part::kAsked) return;
+  // A miss may be what took the wheel away; while the robot stands it would be held against the few
+  // ticks that were driven.
+  if (tick.deadline_missed) totals_.set_deadline_misses(totals_.deadline_misses() + 1);
+  const bool ran = answered || tick.deadline_missed || tick.nonfinite;
+  if (part == Part::kDrove && ran) totals_.set_ticks(totals_.ticks() + 1);
+  if (tick.clamped) totals_.set_clamped(totals_.clamped() + 1);
 }
 
 void UnitCounters::CountShadow(const runtime::ShadowTick& tick, bool disagrees, base::Nanos now) {
+  if (!tick.ran) return;
   totals_.set_ticks(totals_.ticks() + 1);
   CountRun({tick.deadline_missed, !tick.raw.empty(), tick.infer}, now);
+  if (tick.deadline_missed) totals_.set_deadline_misses(totals_.deadline_misses() + 1);
   if (tick.clamped) totals_.set_clamped(totals_.clamped() + 1);
   if (tick.nonfinite) totals_.set_nonfinite(totals_.nonfinite() + 1);
   if (disagrees) totals_.set_disagreements(totals_.disagreements() + 1);

@@ -9,13 +9,19 @@
 
 namespace agent::control {
 
-// What a unit did since it entered its present stage.
+// What the active unit's model had to do with a tick.
+enum class Part {
+  kNone,    // not asked: there is none, or the previous unit's drove in its place
+  kAsked,   // asked, while the robot stopped or stood
+  kGaveUp,  // lost the wheel in this tick
+  kDrove,   // at the wheel
+};
+
+// What a unit did since it entered its present stage. Evidence is what it drove, or would have
+// driven in the shadow: a robot that stands shows nothing, so its ticks do not count.
 class UnitCounters {
  public:
-  // A tick of the active unit: one in which its model was asked, and one in which the previous
-  // unit's was asked in its place.
-  void Count(const runtime::Tick& tick);
-  void CountUnasked(const runtime::Tick& tick);
+  void Count(const runtime::Tick& tick, Part part);
   // A tick of a candidate that did not drive; `disagrees`: see Disagree.
   void CountShadow(const runtime::ShadowTick& tick, bool disagrees, base::Nanos now);
   ::gatekeeper::v1::UnitHealth Health() const;
@@ -25,6 +31,8 @@ class UnitCounters {
   bool Hangs(base::Nanos now, base::Nanos patience) const {
     return misses_in_a_row_ > 1 && now - first_miss_ >= patience;
   }
+  // Another worker has taken the model's place: the misses before it are not its own.
+  void EndRow() { misses_in_a_row_ = 0; }
 
  private:
   struct RunSeen {

@@ -84,9 +84,11 @@ UnitShelf::Change UnitShelf::TakeIn(const std::string& digest, Unit& unit, Sourc
     unit.reason = absl::OkStatus();
     return {digest, State::kReady, {}};
   }
-  if (unit.state == State::kReady && now - unit.ready_at >= kRanWell) unit.failures = 0;
+  const bool ran = unit.state == State::kReady;
+  if (ran && now - unit.ready_at >= kRanWell) unit.failures = 0;
   ++unit.failures;
-  unit.state = unit.crew ? State::kLost : State::kFailed;
+  if (ran) unit.crew = WithoutModel(*unit.crew);
+  unit.state = ran ? State::kLost : State::kFailed;
   unit.reason = std::move(news.reason);
   unit.ticket = 0;
   unit.retry_at = now + BackOff(unit.failures);

@@ -25,6 +25,8 @@ class UnitShelf {
     kNever,      // a candidate: its failure is an answer
     kUntilGone,  // what the pointer names: there is nothing better to wait for
   };
+  // Lost: its worker ended, and what becomes of the next one is not known yet. Failed: the last
+  // attempt to load it did, whether it ran before or not.
   enum class State { kAbsent, kLoading, kReady, kLost, kFailed };
 
   // Starts loading unless it is here or on its way.
@@ -36,8 +38,8 @@ class UnitShelf {
 
   State state(const std::string& digest) const;
   absl::Status reason(const std::string& digest) const;  // why kLost or kFailed
-  // Null until it is loaded. A lost unit keeps its crew, whose model fails every run, until the
-  // next one is there.
+  // Null until it is loaded. A unit that was lost keeps its rules in a crew without a model, so
+  // that they rule its fallback until the next crew is there.
   std::shared_ptr<const Crew> crew(const std::string& digest) const;
 
   // Something that happened to one unit.

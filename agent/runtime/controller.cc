@@ -172,6 +172,8 @@ TriggerMask Controller::Conditions() {
   if (!link_up_ || !board_.network_up()) raised |= MaskOf(fallback.network_down());
   if (start_ != Start::kNotAwaited) raised |= MaskOf(fallback.awaiting_start());
   if (latch_.latched && !LatchHolds()) raised |= MaskOf(fallback.latched());
+  // Known without asking, which nobody does while the previous unit drives.
+  if (active_->model == nullptr) raised |= MaskOf(fallback.model_failed());
   tick_.clearance_m = std::numeric_limits<double>::quiet_NaN();
   if (const std::optional<Motion> motion = MeasuredMotion(policy, board_, tick_.now)) {
     tick_.clearance_m = ClearanceM(policy, motion->pose);

@@ -30,7 +30,7 @@ struct Pilot {
   std::string digest;  // 64 hex digits
   std::shared_ptr<const UnitRules> rules;
   Binding binding;
-  base::Model* model = nullptr;
+  base::Model* model = nullptr;  // null while it is lost: `model_failed` holds until there is one
 };
 
 }  // namespace agent::runtime

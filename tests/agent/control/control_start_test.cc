@@ -79,6 +79,52 @@ TEST_F(StartTest, RestartsALostWorkerWithoutForgettingTheUnit) {
   EXPECT_EQ(source_->requests[b_], 2);
 }
 
+TEST_F(StartTest, LetsThePreviousUnitDriveUntilTheLostWorkerIsReplaced) {
+  source_->slow[b_] = 1;
+  source_->Lose(b_, "killed by signal 9");
+  Steps(2);
+  for (int i = 0; i < 100; ++i) {
+    Step();
+    ASSERT_EQ(Report().fallback_state(), "PREVIOUS_MODEL") << i;
+    ASSERT_EQ(Report().running_digest(), a_) << i;
+  }
+
+  source_->ScriptOf(b_)->outcome = RunOutcome::kDone;
+  source_->slow.clear();
+  Steps(15);
+
+  EXPECT_EQ(Report().fallback_state(), "NOMINAL");
+  EXPECT_EQ(Report().running_digest(), b_);
+}
+
+TEST_F(StartTest, LetsLastGoodTakeOverFromALostUnitThatCannotBeLoadedAgain) {
+  source_->Lose(b_, "killed by signal 9");
+  source_->broken[b_] = "card.yaml does not match its digest";
+  Steps(40);
+  EXPECT_EQ(Report().running_digest(), a_);
+  EXPECT_EQ(Report().pointer().committed_digest(), b_);
+  for (int i = 0; i < 1000; ++i) {
+    Step();
+    ASSERT_EQ(Report().fallback_state(), "NOMINAL") << i;
+  }
+  EXPECT_EQ(std::ranges::count(Kinds(), "load_failed"), 1);
+
+  source_->ScriptOf(b_)->outcome = RunOutcome::kDone;
+  source_->broken.clear();
+
+  EXPECT_EQ(Steps(250).unit_digest(), b_);
+}
+
+TEST_F(StartTest, StopsByTheRulesOfALostUnitWhenLastGoodIsLostToo) {
+  source_->Lose(b_, "killed by signal 9");
+  source_->Lose(a_, "killed by signal 9");
+  source_->broken[b_] = source_->broken[a_] = "the disk is gone";
+
+  EXPECT_TRUE(Steps(100).stop());
+
+  EXPECT_EQ(Report().fallback_state(), "SAFE_STOPPED");
+}
+
 TEST_F(StartTest, KillsAndRestartsAWorkerThatGivesNoAnswerForTwentyPeriods) {
   source_->ScriptOf(b_)->outcome = RunOutcome::kDeadlineMissed;
   Steps(20);

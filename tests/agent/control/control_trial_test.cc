@@ -83,6 +83,38 @@ TEST_F(TrialTest, RevertsAndQuarantinesByItselfWhenTheModelIsAtFault) {
   EXPECT_EQ(report.fallback_state(), "NOMINAL");
 }
 
+TEST_F(TrialTest, CountsOnlyWhatTheCandidateDrove) {
+  const v1::ControlOrder order = OrderFor(v1::STAGE_TRIAL, b_);
+  Apply(order);
+  Steps(10);
+  ASSERT_EQ(Report().candidate().ticks(), 10);
+
+  estop_pressed_ = true;
+  Steps(9);
+  Apply(order);
+  Steps(15);
+
+  EXPECT_EQ(Report().candidate_state(), v1::CANDIDATE_ON_TRIAL);
+  EXPECT_EQ(Report().candidate().ticks(), 10);
+}
+
+TEST_F(TrialTest, HoldsNoMissAgainstAUnitThatStands) {
+  const uint64_t driven = Report().active().ticks();
+  source_->ScriptOf(a_)->outcome = RunOutcome::kDeadlineMissed;
+  Step();
+  EXPECT_EQ(Report().active().ticks(), driven + 1);
+  EXPECT_EQ(Report().active().deadline_misses(), 1);
+  source_->ScriptOf(a_)->outcome = RunOutcome::kDone;
+  Step();
+  estop_pressed_ = true;
+  Steps(10);
+
+  source_->ScriptOf(a_)->outcome = RunOutcome::kDeadlineMissed;
+  Step();
+
+  EXPECT_EQ(Report().active().deadline_misses(), 1);
+}
+
 TEST_F(TrialTest, RevertsWhenTheWorkerOfTheCandidateIsLost) {
   Order(v1::STAGE_TRIAL, b_);
   Steps(3);

@@ -347,6 +347,22 @@ TEST(ControllerTest, ToleratesAMissedDeadlineOfThePreviousUnit) {
   EXPECT_TRUE(robot.Tick().deadline_missed);
 }
 
+TEST(ControllerTest, DoesNotReturnToAModelThatIsStillLost) {
+  DrivenRobot robot;
+  robot.GivePrevious();
+  robot.DriveAtEight();
+  robot.previous.model->says = {0.3F, 0.0F};
+  Pilot lost = *robot.unit.pilot;
+  lost.model = nullptr;
+  robot.controller.SwapTo(&lost, robot.previous.pilot.get(), robot.now);
+  for (int i = 0; i < 300; ++i) ASSERT_EQ(robot.Tick().state, "PREVIOUS_MODEL") << i;
+
+  robot.GivePrevious();  // the unit with its model again
+
+  EXPECT_EQ(robot.Ticks(99).state, "PREVIOUS_MODEL");
+  EXPECT_EQ(robot.Tick().state, "NOMINAL");
+}
+
 TEST(ControllerTest, ReturnsToTheModelAfterTheQuietTime) {
   DrivenRobot robot;
   robot.GivePrevious();
