@@ -32,32 +32,42 @@ std::string Short(const std::string& digest) {
   return digest.empty() ? "no unit (rules only)" : digest.substr(0, 12);
 }
 
-// Has the robot itself turned the unit down, or gone back from it?
-std::optional<std::string> TurnedDown(const v1::RolloutState& state, const std::string& robot,
-                                      const RobotFacts& facts) {
-  const v1::ObservedState& seen = facts.observed;
-  const bool speaks_of_unit = seen.candidate_digest() == state.unit_digest();
-  if (speaks_of_unit && seen.lifecycle() == v1::REFUSED) {
-    return absl::StrFormat("%s refused the unit: %s", robot, seen.reason());
-  }
-  if (speaks_of_unit &&
-      (seen.lifecycle() == v1::ROLLING_BACK || seen.lifecycle() == v1::ROLLED_BACK ||
-       seen.lifecycle() == v1::SAFE_FALLBACK)) {
-    return absl::StrFormat("%s went back from the unit by itself: %s", robot, seen.reason());
-  }
-  // A released unit's old quarantine stands until control has forgotten it; the agent's own word
-  // (above) already speaks of this attempt.
-  if (facts.desired.release_quarantine() && state.phase() == v1::SHADOW) return std::nullopt;
-  const v1::ControlReport& control = seen.control();
-  if (control.candidate_digest() == state.unit_digest() &&
-      control.candidate_state() == v1::CANDIDATE_FAILED) {
+// What control holds against the unit: it failed under the present order, or is in quarantine.
+std::optional<std::string> FaultOf(const v1::RolloutState& state, const std::string& robot,
+                                   const RobotFacts& facts) {
+  const v1::ControlReport& control = facts.observed.control();
+  const bool fails = control.candidate_digest() == state.unit_digest() &&
+                     control.candidate_state() == v1::CANDIDATE_FAILED;
+  if (fails || facts.failed_digest == state.unit_digest()) {
     return absl::StrFormat("%s reports the unit failed: %s", robot, control.candidate_reason());
   }
+  // A released unit's old quarantine stands until control has forgotten it.
+  if (facts.desired.release_quarantine() && state.phase() == v1::SHADOW) return std::nullopt;
   for (const v1::Quarantined& entry : control.quarantine()) {
     if (entry.digest() == state.unit_digest()) {
       return absl::StrFormat("%s has quarantined the unit: %s", robot, entry.reason());
     }
   }
+  return std::nullopt;
+}
+
+// Has the robot itself turned the unit down, or gone back from it?
+std::optional<Judgement> TurnedDown(const v1::RolloutState& state, const std::string& robot,
+                                    const RobotFacts& facts) {
+  const v1::ObservedState& seen = facts.observed;
+  const bool speaks_of_unit = seen.candidate_digest() == state.unit_digest();
+  const std::optional<std::string> fault = FaultOf(state, robot, facts);
+  if (speaks_of_unit && seen.lifecycle() == v1::REFUSED) {
+    return Judgement{Health::kBad, fault.has_value(),
+                     absl::StrFormat("%s refused the unit: %s", robot, seen.reason())};
+  }
+  if (speaks_of_unit &&
+      (seen.lifecycle() == v1::ROLLING_BACK || seen.lifecycle() == v1::ROLLED_BACK ||
+       seen.lifecycle() == v1::SAFE_FALLBACK)) {
+    return UnitFault(
+        absl::StrFormat("%s went back from the unit by itself: %s", robot, seen.reason()));
+  }
+  if (fault) return UnitFault(*fault);
   return std::nullopt;
 }
 
@@ -149,7 +159,7 @@ std::optional<Judgement> Unready(const v1::RolloutState& state, const std::strin
   if (facts.observed.generation() < facts.desired.generation()) {
     return Waiting(absl::StrFormat("%s has not taken in its order yet", robot));
   }
-  if (auto turned_down = TurnedDown(state, robot, facts)) return UnitFault(*turned_down);
+  if (auto turned_down = TurnedDown(state, robot, facts)) return turned_down;
   if (!facts.observed.has_control() || facts.report_ms < 0) {
     return Waiting(absl::StrFormat("%s: gatekeeper-control does not answer", robot));
   }

@@ -18,6 +18,9 @@ struct RobotFacts {
   int64_t tick_ms = -1;  // newest report in which control's tick count had risen
   v1::DesiredState desired;
   v1::ObservedState observed;
+  // The unit that control reported as failed under the order taken in last; empty: none. Control
+  // lets go of it soon, and says so no more.
+  std::string failed_digest;
 };
 using FleetSnapshot = std::map<std::string, RobotFacts>;
 
@@ -29,8 +32,10 @@ enum class Health {
 
 struct Judgement {
   Health health = Health::kWaiting;
-  bool unit_fault = false;  // kBad: the unit did it, not the link or the robot's program
-  std::string why;          // one sentence; empty when healthy
+  // kBad: the unit did it on the robot, not the link, the robot's program, or a transfer that went
+  // wrong. A unit that never got as far as control has shown nothing about itself.
+  bool unit_fault = false;
+  std::string why;  // one sentence; empty when healthy
 };
 
 // How does this robot fare in the present phase? `robot` belongs to the present wave or an earlier

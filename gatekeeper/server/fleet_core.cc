@@ -35,7 +35,11 @@ absl::Status FleetCore::Load(Moment now) {
   ASSIGN_OR_RETURN(const auto desired, store_.Desired());
   for (const auto& [robot, state] : desired) facts_[robot].desired = state;
   ASSIGN_OR_RETURN(const auto observed, store_.Observed());
-  for (const auto& [robot, state] : observed) facts_[robot].observed = state;
+  ASSIGN_OR_RETURN(served_, store_.Served());
+  for (const auto& [robot, state] : observed) {
+    facts_[robot].observed = state;
+    NoteService(robot);
+  }
   for (const std::string& fleet : fleets_) {
     ASSIGN_OR_RETURN(const std::vector<v1::RolloutState> rollouts, store_.Rollouts(fleet));
     for (const v1::RolloutState& state : rollouts) {
@@ -85,10 +89,26 @@ void FleetCore::OnObserved(const std::string& robot, const v1::ObservedState& ob
     facts.report_ms = now.ms;
     if (ticked) facts.tick_ms = now.ms;
   }
+  if (observed.generation() != facts.observed.generation()) facts.failed_digest.clear();
+  if (observed.control().candidate_state() == v1::CANDIDATE_FAILED) {
+    facts.failed_digest = observed.control().candidate_digest();
+  }
   facts.observed = observed;
   unsaved_observed_.insert(robot);
   outgoing_.emplace_back(Outgoing{robot, {}}).message.mutable_heartbeat();
+  NoteService(robot);
   NoteReturns(robot, now);
+}
+
+void FleetCore::NoteService(const std::string& robot) {
+  const v1::ControlReport& control = facts_[robot].observed.control();
+  const v1::Pointer& pointer = control.pointer();
+  const auto note = [&](const std::string& digest) {
+    if (digest.empty() || !served_[robot].insert(digest).second) return;
+    unsaved_served_.emplace(robot, digest);
+  };
+  if (control.running_digest() == pointer.committed_digest()) note(pointer.committed_digest());
+  note(pointer.last_good_digest());
 }
 
 void FleetCore::OnEvent(const std::string& robot, const v1::RobotEvent& event, Moment now) {
@@ -139,14 +159,18 @@ absl::Status FleetCore::FlushEvents(Moment now) {
 
 absl::Status FleetCore::FlushObserved(Moment now) {
   observed_saved_ms_ = now.ms;
-  if (unsaved_observed_.empty()) return absl::OkStatus();
+  if (unsaved_observed_.empty() && unsaved_served_.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(store_.Atomically([&]() -> absl::Status {
     for (const std::string& robot : unsaved_observed_) {
       RETURN_IF_ERROR(store_.PutObserved(robot, facts_[robot].observed));
     }
+    for (const auto& [robot, digest] : unsaved_served_) {
+      RETURN_IF_ERROR(store_.AddServed(robot, digest));
+    }
     return absl::OkStatus();
   }));
   unsaved_observed_.clear();
+  unsaved_served_.clear();
   return absl::OkStatus();
 }
 
@@ -276,9 +300,11 @@ absl::Status FleetCore::RearmRobot(const v1::RearmRobotRequest& request, const s
     return absl::UnavailableError(
         absl::StrFormat("%s is not connected; a re-arm is never kept for later", request.robot()));
   }
-  if (!found->second.observed.control().latched()) {
+  const v1::ControlReport& control = found->second.observed.control();
+  if (!control.latched() && control.triggers().empty()) {
     return absl::FailedPreconditionError(
-        absl::StrFormat("%s does not report a latched emergency stop", request.robot()));
+        absl::StrFormat("%s reports no latched stop and no other trigger: nothing waits for re-arm",
+                        request.robot()));
   }
   RETURN_IF_ERROR(Record(actor, "robot.rearm", request.robot(), request.reason(), now));
   v1::Rearm& rearm = *outgoing_.emplace_back(Outgoing{request.robot(), {}}).message.mutable_rearm();

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -74,13 +75,16 @@ class FleetCore {
   // --- the way back. Works in every state: takes over a rollout, tells every robot that runs or
   // tries the suspect unit to return (or all of them to go to `to_unit`), holds the suspect and
   // opens an incident, whose id is returned. Asking again while robots are still returning gives
-  // the same incident. kFailedPrecondition: nothing to go back to.
+  // the same incident. A robot goes only where it was in service before; one that cannot go there
+  // is refused, but its trial of the suspect ends all the same: staying with the committed unit is
+  // no installation, even of a held one. kFailedPrecondition: nothing to go back to.
   absl::StatusOr<std::string> Rollback(const v1::RollbackRequest& request, const std::string& actor,
                                        Moment now);
   // One sentence on a robot that has not answered: not connected, or what it runs instead.
   std::string WhereIs(const std::string& robot) const;
-  // Permits a latched robot to be started again. kUnavailable: not connected; kFailedPrecondition:
-  // it does not report a latched stop.
+  // Clears what only a person may clear: a latched stop, flapping, a trigger whose rule says
+  // `operator`. Which of its triggers those are, the robot knows. kUnavailable: not connected;
+  // kFailedPrecondition: it reports no latch and no trigger.
   absl::Status RearmRobot(const v1::RearmRobotRequest& request, const std::string& actor,
                           Moment now);
 
@@ -106,6 +110,11 @@ class FleetCore {
     std::string title;
     v1::RolloutState rollout;  // the one that brought it
   };
+  // Where a rollback wants robots: each one back from the suspect, or all of them at `to`.
+  struct WayBack {
+    Suspect suspect;
+    std::optional<store::Unit> to;
+  };
 
   explicit FleetCore(store::Store& store) : store_(store) {}
   absl::Status Load(Moment now);
@@ -127,11 +136,22 @@ class FleetCore {
   std::vector<incident::RobotMetrics> MetricsOf(const std::vector<std::string>& robots) const;
 
   absl::StatusOr<Suspect> FindSuspect(const std::string& fleet, const std::string& to_digest);
+  absl::Status CheckReturnTo(const store::Unit& to, const std::string& fleet) const;
+  const v1::Pointer& PointerOf(const std::string& robot) const;
+  bool WasInService(const std::string& robot, const std::string& digest) const;
   bool Involved(const std::string& robot, const std::string& digest) const;
-  incident::RobotReturn PlanReturn(const std::string& robot, const Suspect& suspect,
-                                   const std::optional<store::Unit>& to, Changes& changes) const;
+  std::string GoalOf(const std::string& robot, const WayBack& way) const;
+  std::string ObstacleOf(const std::string& robot, const WayBack& way,
+                         const std::string& goal) const;
+  incident::RobotReturn PlanReturn(const std::string& robot, const WayBack& way,
+                                   Changes& changes) const;
+  void TellToReturn(const std::string& robot, const std::string& digest, Changes& changes) const;
+  incident::Facts RollbackFacts(const v1::RollbackRequest& request, const WayBack& way,
+                                const std::string& actor, Moment now) const;
+  absl::Status NothingToUndo(const incident::Facts& facts) const;
   std::string OpenRollbackOf(const std::string& fleet) const;
   void NoteReturns(const std::string& robot, Moment now);
+  void NoteService(const std::string& robot);
   absl::Status FlushEvents(Moment now);
   absl::Status FlushObserved(Moment now);
   absl::Status FlushIncidents();
@@ -142,12 +162,15 @@ class FleetCore {
   std::set<std::string> fleets_;
   std::map<std::string, store::Robot> robots_;
   rollout::FleetSnapshot facts_;
+  // robot -> digests it reported committed and running, or as its last-good
+  std::map<std::string, std::set<std::string>> served_;
   std::map<std::string, uint64_t> connections_;     // robot -> number of its live connection
   std::map<std::string, int64_t> contact_ms_;       // robot -> last message of any kind
   std::map<std::string, v1::RolloutState> active_;  // fleet -> rollout under way
   std::map<std::string, incident::Facts> open_incidents_;
   mutable std::map<std::string, store::Unit> units_;  // looked up before; dropped when they change
   std::set<std::string> unsaved_observed_;
+  std::set<std::pair<std::string, std::string>> unsaved_served_;
   std::set<std::string> unsaved_incidents_;
   std::vector<store::StoredEvent> unsaved_events_;
   std::vector<Outgoing> outgoing_;

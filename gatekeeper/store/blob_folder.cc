@@ -21,7 +21,7 @@ absl::Status FromErrno(const std::string& what, const std::string& path) {
   const int error = errno;
   const std::string text = absl::StrFormat("%s %s: %s", what, path, strerror(error));
   if (error == ENOENT) return absl::NotFoundError(text);
-  if (error == ENOSPC || error == EDQUOT) {
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
     return absl::ResourceExhaustedError(text + "; make room on the gatekeeper's disk");
   }
   return absl::UnavailableError(text);

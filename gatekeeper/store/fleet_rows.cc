@@ -160,4 +160,29 @@ absl::StatusOr<std::map<std::string, v1::ObservedState>> Store::Observed() {
   return states;
 }
 
+absl::Status Store::AddServed(const std::string& robot, const std::string& digest) {
+  return Atomically([&] {
+    soci::session& sql = connection_->sql;
+    int known = 0;
+    sql << "SELECT count(*) FROM served WHERE robot = :robot AND digest = :digest", use(robot),
+        use(digest), into(known);
+    if (known > 0) return absl::OkStatus();
+    sql << "INSERT INTO served (robot, digest) VALUES (:robot, :digest)", use(robot), use(digest);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::map<std::string, std::set<std::string>>> Store::Served() {
+  std::map<std::string, std::set<std::string>> served;
+  RETURN_IF_ERROR(Guarded("read units in service", [&] {
+    const soci::rowset<soci::row> rows =
+        (connection_->sql.prepare << "SELECT robot, digest FROM served");
+    for (const soci::row& row : rows) {
+      served[row.get<std::string>(0)].insert(row.get<std::string>(1));
+    }
+    return absl::OkStatus();
+  }));
+  return served;
+}
+
 }  // namespace gatekeeper::store

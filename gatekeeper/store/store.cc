@@ -12,6 +12,11 @@ namespace {
 
 constexpr int kSchema = 1;
 
+// Came later. A gatekeeper that does not know it can use the file all the same: no other schema.
+constexpr char kServedTable[] =
+    "CREATE TABLE IF NOT EXISTS served (robot TEXT NOT NULL, digest TEXT NOT NULL, "
+    "PRIMARY KEY (robot, digest))";
+
 // Text and BIGINT only. What is looked up stands in columns; the rest stays in one message a row.
 constexpr const char* kTables[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -52,6 +57,7 @@ absl::Status FromException(const char* what, const soci::soci_error& error) {
 
 absl::Status MakeSchema(soci::session& sql) {
   for (const char* statement : kTables) sql << statement;
+  sql << kServedTable;
   const std::string version = std::to_string(kSchema);
   sql << "INSERT INTO meta (name, value) VALUES ('schema', :version)", soci::use(version);
   return absl::OkStatus();
@@ -66,7 +72,10 @@ absl::Status CheckSchema(soci::session& sql, const std::string& path) {
   if (meta > 0) {
     sql << "SELECT value FROM meta WHERE name = 'schema'", soci::into(version);
   }
-  if (version == std::to_string(kSchema)) return absl::OkStatus();
+  if (version == std::to_string(kSchema)) {
+    sql << kServedTable;
+    return absl::OkStatus();
+  }
   if (version.empty()) {
     return absl::DataLossError(absl::StrFormat("%s is not a gatekeeper's database", path));
   }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,6 +94,9 @@ class Store {
   absl::StatusOr<std::map<std::string, v1::DesiredState>> Desired();
   absl::Status PutObserved(const std::string& robot, const v1::ObservedState& observed);
   absl::StatusOr<std::map<std::string, v1::ObservedState>> Observed();
+  // Digests that each robot has had in service, ever. A repeat is fine.
+  absl::Status AddServed(const std::string& robot, const std::string& digest);
+  absl::StatusOr<std::map<std::string, std::set<std::string>>> Served();
 
   // --- rollouts
   absl::Status PutRollout(const v1::RolloutState& state);

@@ -169,9 +169,24 @@ INSTANTIATE_TEST_SUITE_P(
                  w.fleet["r0"].observed.set_reason("lease ran out");
                },
                true, "went back from the unit by itself: lease ran out"},
-        BadRow{"Refused",
-               [](RolloutWorld& w) { w.fleet["r0"].observed.set_lifecycle(v1::REFUSED); }, true,
-               "refused the unit"},
+        BadRow{"RefusedBeforeItWasLoaded",
+               [](RolloutWorld& w) {
+                 w.fleet["r0"].observed.set_lifecycle(v1::REFUSED);
+                 w.fleet["r0"].observed.set_reason("the bytes that came hash to 12");
+               },
+               false, "refused the unit: the bytes that came hash to 12"},
+        BadRow{"RefusedBecauseItFailed",
+               [](RolloutWorld& w) {
+                 w.fleet["r0"].observed.set_lifecycle(v1::REFUSED);
+                 w.fleet["r0"].failed_digest = kNew;
+               },
+               true, "refused the unit"},
+        BadRow{"RefusedInQuarantine",
+               [](RolloutWorld& w) {
+                 w.fleet["r0"].observed.set_lifecycle(v1::REFUSED);
+                 w.Control("r0").add_quarantine()->set_digest(kNew);
+               },
+               true, "refused the unit"},
         BadRow{"Silent", [](RolloutWorld& w) { w.now_ms += 5'001; }, false,
                "silent for 5.0 s (limit 5.0 s)"}),
     [](const auto& row) { return row.param.name; });

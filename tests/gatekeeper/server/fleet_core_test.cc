@@ -83,6 +83,7 @@ TEST_F(FleetCoreTest, AUnitThatFailedIsHeldUntilItIsReleasedByName) {
     if (seen.candidate_digest().empty()) return;
     seen.set_lifecycle(v1::REFUSED);
     seen.set_reason("does not load");
+    seen.mutable_control()->set_candidate_state(v1::CANDIDATE_FAILED);
   };
   ASSERT_OK(world_.Start("nav@1.0.0"));
   ASSERT_TRUE(world_.TickUntilPhase(v1::ABORTED));
@@ -101,6 +102,41 @@ TEST_F(FleetCoreTest, AUnitThatFailedIsHeldUntilItIsReleasedByName) {
 
   EXPECT_TRUE(world_.robots["north-0"].desired.release_quarantine());
   EXPECT_TRUE(world_.TickUntilPhase(v1::DONE));
+}
+
+TEST_F(FleetCoreTest, AUnitWhoseBytesDidNotArriveIsNotHeld) {
+  world_.robots["north-0"].spoil = [&](v1::ObservedState& seen) {
+    if (seen.candidate_digest() != v100_) return;
+    seen.mutable_control()->clear_candidate_state();  // control never heard of it
+    seen.mutable_control()->clear_candidate_digest();
+    seen.set_lifecycle(v1::REFUSED);
+    seen.set_reason("model/model.onnx: the bytes that came hash to 12");
+  };
+  ASSERT_OK(world_.Start("nav@1.0.0"));
+  ASSERT_TRUE(world_.TickUntilPhase(v1::ABORTED));
+  world_.robots["north-0"].spoil = nullptr;
+
+  EXPECT_THAT(world_.Newest().reason(), HasSubstr("the bytes that came hash to 12"));
+  EXPECT_EQ(world_.store->FindUnit(v100_)->held_reason, "");
+  EXPECT_OK(world_.Start("nav@1.0.0"));
+  EXPECT_TRUE(world_.TickUntilPhase(v1::DONE));
+}
+
+TEST_F(FleetCoreTest, AFailureThatControlReportedInPassingStillHoldsTheUnit) {
+  ASSERT_OK(world_.Start("nav@1.0.0"));
+  ASSERT_TRUE(world_.TickUntil(
+      [&] { return world_.robots["north-0"].observed.candidate_digest() == v100_; }));
+  v1::ObservedState seen = world_.robots["north-0"].observed;
+  seen.set_lifecycle(v1::REFUSED);
+  seen.mutable_control()->set_candidate_state(v1::CANDIDATE_FAILED);
+  world_.core->OnObserved("north-0", seen, world_.now);
+  seen.mutable_control()->set_candidate_state(v1::CANDIDATE_NONE);  // told to let go of it
+  seen.mutable_control()->clear_candidate_digest();
+  world_.core->OnObserved("north-0", seen, world_.now);
+  ASSERT_OK(world_.core->Poll(world_.now));
+
+  EXPECT_EQ(world_.Newest().phase(), v1::ABORTING);
+  EXPECT_THAT(world_.store->FindUnit(v100_)->held_reason, HasSubstr("refused the unit"));
 }
 
 TEST_F(FleetCoreTest, RefusesRolloutsThatCannotBe) {
@@ -226,7 +262,7 @@ TEST_F(FleetCoreTest, AnEmergencyStopOpensOneIncidentHoweverOftenItIsReported) {
               HasSubstr("north-1 latched an emergency stop: bumper"));
 }
 
-TEST_F(FleetCoreTest, ReArmsOnlyARobotThatIsThereAndLatched) {
+TEST_F(FleetCoreTest, ReArmsOnlyARobotThatIsThereAndHasSomethingToClear) {
   v1::RearmRobotRequest request;
   request.set_robot("north-1");
   request.set_reason("looked at it");
@@ -245,11 +281,20 @@ TEST_F(FleetCoreTest, ReArmsOnlyARobotThatIsThereAndLatched) {
   EXPECT_OK(rearm());
   EXPECT_EQ(world_.robots["north-1"].rearms, 1);
 
+  world_.robots["north-1"].spoil = [](v1::ObservedState& seen) {
+    seen.mutable_control()->set_latched(false);
+    seen.mutable_control()->clear_triggers();
+    seen.mutable_control()->add_triggers("flapping");
+  };
+  world_.Tick();
+  EXPECT_OK(rearm());
+  EXPECT_EQ(world_.robots["north-1"].rearms, 2);
+
   world_.Disconnect("north-1");
   EXPECT_THAT(rearm(), StatusIs(StatusCode::kUnavailable, HasSubstr("not connected")));
   world_.Connect("north-1");
   world_.HandOut();
-  EXPECT_EQ(world_.robots["north-1"].rearms, 1) << "a re-arm is never kept";
+  EXPECT_EQ(world_.robots["north-1"].rearms, 2) << "a re-arm is never kept";
 }
 
 TEST_F(FleetCoreTest, ANewerConnectionTakesThePlaceOfAnOlderOne) {

@@ -150,7 +150,12 @@ TEST_F(FleetRollbackTest, PressedTwiceItIsStillOneRollbackAndNeverFlipsBack) {
   world_.Tick();
 
   EXPECT_THAT(world_.Rollback(),
-              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("nothing to roll back to")));
+              StatusIs(StatusCode::kFailedPrecondition,
+                       "nothing to undo on fleet north; nav@1.0.0 runs on north-0, north-1, "
+                       "north-2, north-3; no way back for north-0, north-1, north-2, north-3: "
+                       "nav@1.1.0 is held (rolled back by operator/mara: it spins); to run it all "
+                       "the same: gatekeeper unit release nav@1.1.0 --reason ..., then gatekeeper "
+                       "rollout start nav@1.1.0 --fleet north --plan ..."));
   world_.Tick();
   for (const auto& [name, robot] : world_.robots) EXPECT_EQ(world_.Running(name), v100_);
 }
@@ -183,9 +188,59 @@ TEST_F(FleetRollbackTest, ARobotThatHadTheSuspectBeforeTheRolloutGoesToItsLastGo
 }
 
 TEST_F(FleetRollbackTest, TheFirstUnitOfAFleetHasNothingBehindIt) {
-  EXPECT_THAT(world_.Rollback(),
-              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("had no unit before")));
+  EXPECT_THAT(world_.Rollback(), StatusIs(StatusCode::kFailedPrecondition,
+                                          HasSubstr("there was no unit before nav@1.0.0")));
   for (const auto& [name, robot] : world_.robots) EXPECT_EQ(robot.desired.unit_digest(), v100_);
+}
+
+TEST_F(FleetRollbackTest, EndsATrialThoughTheCommittedUnitIsHeld) {
+  ASSERT_OK(world_.store->HoldUnit(v100_, "hums"));
+  world_.Restart();  // drops what is known of units
+  ASSERT_OK(world_.Start("nav@1.1.0"));
+  ASSERT_TRUE(world_.TickUntilPhase(v1::TRIAL));
+
+  ASSERT_OK_AND_ASSIGN(const std::string incident, world_.Rollback());
+
+  EXPECT_EQ(OutcomesOf(incident, 10'000).at("summary"), "complete");
+  EXPECT_EQ(world_.Running("north-0"), v100_);
+}
+
+TEST_F(FleetRollbackTest, ToNamesOnlyAUnitThatWasInServiceThere) {
+  EXPECT_THAT(world_.Rollback("nav@1.1.0"),
+              StatusIs(StatusCode::kFailedPrecondition,
+                       "nav@1.1.0 was never in service on fleet north; roll it out instead"));
+
+  ASSERT_OK(world_.Start("nav@1.1.0"));
+  ASSERT_TRUE(world_.TickUntilPhase(v1::TRIAL));
+  EXPECT_THAT(world_.Rollback("nav@1.1.0"),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("never in service")))
+      << "a trial is no service";
+}
+
+TEST_F(FleetRollbackTest, ARobotThatCannotGoToTheNamedUnitIsTakenOffItsTrialAllTheSame) {
+  world_.Promote("1.1.0");
+  v1::CreateRobotRequest newcomer;
+  newcomer.set_fleet("north");
+  newcomer.set_robot("east-0");  // the first by name: the canary
+  newcomer.set_hardware("amr-v2");
+  ASSERT_OK(world_.core->CreateRobot(newcomer, CoreWorld::kMara, world_.now));
+  world_.Connect("east-0");
+  world_.Promote("1.1.0");
+  const std::string v120 = world_.AddUnit("1.2.0");
+  ASSERT_OK(world_.Start("nav@1.2.0"));
+  ASSERT_TRUE(world_.TickUntilPhase(v1::TRIAL));
+  world_.Restart();  // what was in service is remembered
+  world_.TickUntilPhase(v1::TRIAL);
+
+  ASSERT_OK_AND_ASSIGN(const std::string incident, world_.Rollback("nav@1.0.0"));
+
+  const Outcomes outcomes = OutcomesOf(incident, 10'000);
+  EXPECT_EQ(outcomes.at("east-0"), "refused");
+  EXPECT_EQ(outcomes.at("north-0"), "running");
+  EXPECT_EQ(world_.Running("east-0"), v110_) << "committed before, and now again";
+  EXPECT_EQ(world_.Running("north-0"), v100_);
+  EXPECT_THAT(world_.core->ShowIncident(incident, world_.now)->report_markdown(),
+              HasSubstr("nav@1.0.0 was never in service on it; roll it out instead"));
 }
 
 TEST_F(FleetRollbackTest, ARestartInItsMidstKeepsCollectingReceipts) {

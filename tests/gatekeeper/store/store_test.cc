@@ -66,6 +66,23 @@ Unit Nav(const std::string& version, char digit) {
   return unit;
 }
 
+TEST_F(StoreTest, RemembersWhatEachRobotHadInService) {
+  for (const char* digest : {"aa", "bb", "aa"}) ASSERT_OK(store_->AddServed("r1", digest));
+  Reopen();
+
+  EXPECT_THAT(*store_->Served(),
+              testing::ElementsAre(testing::Pair("r1", testing::ElementsAre("aa", "bb"))));
+}
+
+TEST_F(StoreTest, ContinuesAFileFromBeforeServiceWasRemembered) {
+  store_.reset();
+  Tamper("DROP TABLE served");
+  Reopen();
+
+  EXPECT_THAT(*store_->Served(), testing::IsEmpty());
+  EXPECT_OK(store_->AddServed("r1", "aa"));
+}
+
 TEST_F(StoreTest, RemembersFleetsAndRobotsOverARestart) {
   ASSERT_OK(store_->AddFleet("north", 1));
   ASSERT_OK(store_->AddRobot({"r1", "north", "dd-1"}, 2));
