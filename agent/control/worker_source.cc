@@ -23,7 +23,9 @@ using base::Nanos;
 constexpr Nanos kLoadWithin = std::chrono::seconds(60);  // a 2 GiB model from an SD card
 constexpr int kLoadPollMs = 5;                           // how soon a worker's readiness is seen
 constexpr size_t kTrustCap = 64 * 1024;
-constexpr int kLoaderNice = 10;  // hashing and compiling must not disturb the control thread
+// Hashing and compiling must not disturb the control thread. No worker may be started from there:
+// it would inherit this, and serve with it for ever.
+constexpr int kLoaderNice = 10;
 
 void Signal(const base::UniqueFd& event) {
   const uint64_t one = 1;

@@ -3,10 +3,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <optional>
@@ -36,6 +38,7 @@ using agent::client::RobotClient;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::HasSubstr;
 
 constexpr Nanos kPeriod = milliseconds(50);
@@ -177,6 +180,17 @@ class ControlProcessTest : public testing::Test {
     return workers;
   }
 
+  // How far each thread of a process stands back from the processor.
+  static std::vector<int> NicenessOf(pid_t pid) {
+    std::vector<int> niceness;
+    const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+      niceness.push_back(
+          getpriority(PRIO_PROCESS, static_cast<id_t>(std::stoi(task.path().filename().string()))));
+    }
+    return niceness;
+  }
+
   TempFolder folder_;
   pid_t pid_ = -1;
   std::optional<RobotClient> robot_;
@@ -223,6 +237,17 @@ TEST_F(ControlProcessTest, RunsASealedUnitAndRefusesOneOfAStranger) {
 
   EXPECT_EQ(report.running_digest(), good.digest);
   EXPECT_THAT(report.candidate_reason(), HasSubstr("unit.sigstore.json"));
+}
+
+TEST_F(ControlProcessTest, LetsAWorkerServeAtThePriorityOfControlThoughLoadingStandsBack) {
+  const SealedUnit unit = Cruise("1.0.0", 0.4F);
+  Trust();
+  Stage(unit);
+  CommitUnit(unit);
+
+  const std::vector<pid_t> workers = Workers();
+  ASSERT_EQ(workers.size(), 1);
+  EXPECT_THAT(NicenessOf(workers[0]), Each(getpriority(PRIO_PROCESS, static_cast<id_t>(pid_))));
 }
 
 TEST_F(ControlProcessTest, PicksUpATrustPolicyThatAppearsLater) {
