@@ -26,6 +26,7 @@ absl::Status Errno(const char* doing, const std::string& path, int error) {
       return absl::NotFoundError(text);
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:  // of a limit set for the process (LimitFSIZE=)
       return absl::ResourceExhaustedError(text + "; free some space and try again");
     case EACCES:
     case EPERM:

@@ -53,7 +53,12 @@ absl::StatusOr<v1::PushUnitReply> PushUnit(const std::string& folder, const Sess
     }
   }
   stream->WritesDone();
-  RETURN_IF_ERROR(FromRemote(stream->Finish(), session));
+  const grpc::Status pushed = stream->Finish();
+  if (pushed.error_code() == grpc::StatusCode::PERMISSION_DENIED) {
+    // An operator may push; what was refused here are the unit's papers.
+    return absl::PermissionDeniedError(pushed.error_message());
+  }
+  RETURN_IF_ERROR(FromRemote(pushed, session));
   return reply;
 }
 
