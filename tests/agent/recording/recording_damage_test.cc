@@ -24,6 +24,10 @@ std::atomic<size_t> largest_allocation{0};
   if (void* p = std::malloc(size)) return p;
   throw std::bad_alloc();
 }
+[[gnu::noinline]] void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  if (size > largest_allocation) largest_allocation = size;
+  return std::malloc(size);
+}
 [[gnu::noinline]] void* operator new[](size_t size) { return operator new(size); }
 [[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
 [[gnu::noinline]] void operator delete[](void* p) noexcept { std::free(p); }

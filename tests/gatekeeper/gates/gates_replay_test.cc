@@ -78,7 +78,8 @@ TEST_F(ReplayTest, NamesBackwardStampsWithChannelAndTime) {
 }
 
 TEST_F(ReplayTest, NamesASilenceLongerThanThePolicyAllows) {
-  RecordingWatch watch(tests::MakeBench(tests::GoodDriver)->rules().policy);
+  const auto bench = tests::MakeBench(tests::GoodDriver);
+  RecordingWatch watch(bench->rules().policy);
   v1::Observation observation;
   observation.mutable_scan()->set_stamp_ns(1);
   watch.See(observation, 0);
