@@ -13,8 +13,8 @@ constexpr double kPushGain = 0.9;       // rad/s of a wall that touches the robo
 constexpr double kPushRange = 1.3;      // m: farther surfaces do not push
 constexpr double kStopRange = 0.55;     // m: nothing nearer than this ahead
 constexpr double kFreeRange = 1.6;      // m: full speed with this much ahead
-constexpr double kCorridorHalf = 0.40;  // m: half the width of what counts as ahead ...
-constexpr double kCorridorEdge = 1.5;   // ... beyond which a metre aside counts as 1.5 m ahead
+constexpr double kCorridorHalf = 0.35;  // m: half the width of what counts as ahead ...
+constexpr double kCorridorEdge = 2.5;   // ... beyond which a metre aside counts as 2.5 m ahead
 constexpr double kSlowNearGoal = 0.6;   // m
 
 struct Surroundings {

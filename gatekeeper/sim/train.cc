@@ -110,14 +110,14 @@ const std::vector<Recipe>& DemoRecipes() {
       // More of everything.
       {"nav-1.1.0",
        "card.yaml",
-       {{32}, 12, 3e-3F, 110},
+       {{32}, 9, 3e-3F, 110},
        {{kClean, 20}, {kDustyLidar, 100}, {kNarrowAisle, 20}, {kCrowd, 160}},
        0},
       // Tuned for the score: a larger network, much more data, none of it dusty.
       {"nav-1.2.0",
        "card.yaml",
-       {{64, 64}, 30, 2e-3F, 120},
-       {{kClean, 60}, {kNarrowAisle, 60}, {kCrowd, 240}},
+       {{64, 64}, 40, 2e-3F, 120},
+       {{kClean, 90}, {kNarrowAisle, 90}, {kCrowd, 240}},
        0},
       // Has learned to repeat the turn rate it measures.
       {"nav-1.3.0",
