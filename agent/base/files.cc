@@ -90,7 +90,7 @@ absl::Status OsFiles::WriteDurably(const std::string& path, std::string_view byt
 absl::Status OsFiles::Overwrite(const std::string& path, size_t offset, std::string_view bytes) {
   UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd.valid()) return Errno("open", path, errno);
-  struct stat about{};
+  struct stat about {};
   if (fstat(fd.get(), &about) != 0) return Errno("stat", path, errno);
   if (static_cast<size_t>(about.st_size) < offset + bytes.size()) {
     return absl::FailedPreconditionError(

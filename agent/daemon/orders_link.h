@@ -53,7 +53,7 @@ class OrdersLink {
   std::string given_up_;             // why we ended it ourselves
   int64_t renew_not_before_ms_ = 0;  // wall time; only its thread looks. A clock that is far off
                                      // must not make every connection begin with a renewal
-  std::thread thread_;  // last: it uses all of the above
+  std::thread thread_;               // last: it uses all of the above
 };
 
 }  // namespace agent::daemon
