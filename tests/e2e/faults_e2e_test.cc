@@ -20,50 +20,47 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-class FaultsTest : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    stage_ = new Stage;
-    stage_->Serve();
-    stage_->SealedUnit("1.0.0");
-  }
-  static void TearDownTestSuite() { delete stage_; }
-
-  // A copy of the sealed unit, to be spoilt.
-  static std::string Copy(const std::string& name) {
-    const std::string copy = stage_->path(name);
-    fs::remove_all(copy);
-    fs::copy(stage_->SealedUnit("1.0.0"), copy, fs::copy_options::recursive);
-    return copy;
-  }
-  static Finished Verify(const std::string& unit) { return stage_->Cli({"unit", "verify", unit}); }
-  static Finished Push(const std::string& unit) { return stage_->Cli({"unit", "push", unit}); }
-  static void ExpectNothingPushed() {
-    EXPECT_THAT(stage_->Cli({"unit", "list"}).out, Not(HasSubstr("nav@")));
-    const std::string blobs = stage_->home() + "/blobs";
-    EXPECT_TRUE(!fs::exists(blobs) || fs::is_empty(blobs));
-  }
-  static Finished Build(const std::string& spec, const std::string& out) {
-    return stage_->Cli({"unit", "build", "--repo", stage_->repository().path(), "--spec", spec,
-                        "--out", stage_->path(out)});
-  }
-  // Nothing of that name, and no temporary neighbour.
-  static void ExpectNotBuilt(const std::string& out) {
-    for (const auto& entry : fs::directory_iterator(stage_->path(""))) {
-      EXPECT_THAT(entry.path().filename().string(), Not(testing::StartsWith(out)));
-    }
-  }
-  static Finished Gate(const std::string& unit, const std::string& suite,
-                       const std::string& scenarios, const std::string& clips) {
-    return stage_->Cli({"gate", "run", unit, "--suite", suite, "--scenarios", scenarios, "--sign",
-                        "--clips", clips});
-  }
-
-  static Stage* stage_;
+// A gatekeeper without a robot: nothing here may come as far as one.
+class Office : public Stage {
+ public:
+  Office() { Serve(); }
 };
-Stage* FaultsTest::stage_ = nullptr;
+Stage& TheStage() {
+  static Office office;
+  return office;
+}
 
-TEST_F(FaultsTest, OneFlippedBitAnywhereInAUnitIsFound) {
+// A copy of the sealed unit, to be spoilt.
+std::string Copy(const std::string& name) {
+  std::string copy = TheStage().path(name);
+  fs::remove_all(copy);
+  fs::copy(TheStage().SealedUnit("1.0.0"), copy, fs::copy_options::recursive);
+  return copy;
+}
+Finished Verify(const std::string& unit) { return TheStage().Cli({"unit", "verify", unit}); }
+Finished Push(const std::string& unit) { return TheStage().Cli({"unit", "push", unit}); }
+void ExpectNothingPushed() {
+  EXPECT_THAT(TheStage().Cli({"unit", "list"}).out, Not(HasSubstr("nav@")));
+  const std::string blobs = TheStage().home() + "/blobs";
+  EXPECT_TRUE(!fs::exists(blobs) || fs::is_empty(blobs));
+}
+Finished Build(const std::string& spec, const std::string& out) {
+  return TheStage().Cli({"unit", "build", "--repo", TheStage().repository().path(), "--spec", spec,
+                         "--out", TheStage().path(out)});
+}
+// Nothing of that name, and no temporary neighbour.
+void ExpectNotBuilt(const std::string& out) {
+  for (const auto& entry : fs::directory_iterator(TheStage().path(""))) {
+    EXPECT_THAT(entry.path().filename().string(), Not(testing::StartsWith(out)));
+  }
+}
+Finished Gate(const std::string& unit, const std::string& suite, const std::string& scenarios,
+              const std::string& clips) {
+  return TheStage().Cli({"gate", "run", unit, "--suite", suite, "--scenarios", scenarios, "--sign",
+                         "--clips", clips});
+}
+
+TEST(FaultsTest, OneFlippedBitAnywhereInAUnitIsFound) {
   const std::string sound = Copy("sound");
   ASSERT_EQ(Verify(sound).code, 0) << Verify(sound).err;
   std::vector<std::string> files;
@@ -87,7 +84,7 @@ TEST_F(FaultsTest, OneFlippedBitAnywhereInAUnitIsFound) {
   ExpectNothingPushed();
 }
 
-TEST_F(FaultsTest, AManifestEditedAfterSealingIsRefused) {
+TEST(FaultsTest, AManifestEditedAfterSealingIsRefused) {
   const std::string unit = Copy("edited");
   WriteWhole(unit + "/manifest.json", Edit(ReadWhole(unit + "/manifest.json"),
                                            "\"version\":\"1.0.0\"", "\"version\":\"1.0.1\""));
@@ -98,7 +95,7 @@ TEST_F(FaultsTest, AManifestEditedAfterSealingIsRefused) {
   ExpectNothingPushed();
 }
 
-TEST_F(FaultsTest, AMissingFileAndAnExtraOneAreNamed) {
+TEST(FaultsTest, AMissingFileAndAnExtraOneAreNamed) {
   const std::string unit = Copy("incomplete");
   fs::remove(unit + "/model/card.yaml");
   for (const Finished& refused : {Verify(unit), Push(unit)}) {
@@ -112,19 +109,19 @@ TEST_F(FaultsTest, AMissingFileAndAnExtraOneAreNamed) {
   ExpectNothingPushed();
 }
 
-TEST_F(FaultsTest, AnotherGatekeepersKeysAreNotTrusted) {
-  const std::string other = stage_->path("other");
+TEST(FaultsTest, AnotherGatekeepersKeysAreNotTrusted) {
+  const std::string other = TheStage().path("other");
   ASSERT_EQ(RunProgram({GATEKEEPER, "init", other}).code, 0);
-  const Finished refused = stage_->Cli(
-      {"unit", "verify", stage_->SealedUnit("1.0.0"), "--trust", other + "/trust.json"});
+  const Finished refused = TheStage().Cli(
+      {"unit", "verify", TheStage().SealedUnit("1.0.0"), "--trust", other + "/trust.json"});
   EXPECT_EQ(refused.code, 9);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("signed by key"), HasSubstr("not among")));
 
   // The same to a server: sealed with keys that it does not know.
-  const std::string unit = stage_->path("foreign");
-  fs::copy(stage_->BuiltUnit("1.0.0"), unit, fs::copy_options::recursive);
+  const std::string unit = TheStage().path("foreign");
+  fs::copy(TheStage().BuiltUnit("1.0.0"), unit, fs::copy_options::recursive);
   ASSERT_EQ(RunProgram({GATEKEEPER, "--home", other, "gate", "run", unit, "--suite",
-                        stage_->suite(), "--scenarios", stage_->scenarios(), "--sign"})
+                        TheStage().suite(), "--scenarios", TheStage().scenarios(), "--sign"})
                 .code,
             0);
   const Finished pushed = Push(unit);
@@ -133,38 +130,38 @@ TEST_F(FaultsTest, AnotherGatekeepersKeysAreNotTrusted) {
   ExpectNothingPushed();
 }
 
-TEST_F(FaultsTest, AnUnsealedUnitIsNotPushed) {
-  const Finished pushed = Push(stage_->BuiltUnit("1.0.0"));
+TEST(FaultsTest, AnUnsealedUnitIsNotPushed) {
+  const Finished pushed = Push(TheStage().BuiltUnit("1.0.0"));
   EXPECT_EQ(pushed.code, 6) << pushed.err;
   EXPECT_THAT(pushed.err, AllOf(HasSubstr("not sealed"), HasSubstr("gate run")));
-  const Finished verified = Verify(stage_->BuiltUnit("1.0.0"));
+  const Finished verified = Verify(TheStage().BuiltUnit("1.0.0"));
   EXPECT_EQ(verified.code, 9);
   EXPECT_THAT(verified.err, HasSubstr("not sealed"));
   ExpectNothingPushed();
 }
 
-TEST_F(FaultsTest, AFailedGateAndMissingEvidenceSealNothing) {
-  const std::string unit = stage_->path("ungated");
-  fs::copy(stage_->BuiltUnit("1.0.0"), unit, fs::copy_options::recursive);
-  const std::string strict = stage_->path("strict.yaml");
-  WriteWhole(strict, Edit(ReadWhole(stage_->suite()), "max_clamp_fraction: 0.9",
+TEST(FaultsTest, AFailedGateAndMissingEvidenceSealNothing) {
+  const std::string unit = TheStage().path("ungated");
+  fs::copy(TheStage().BuiltUnit("1.0.0"), unit, fs::copy_options::recursive);
+  const std::string strict = TheStage().path("strict.yaml");
+  WriteWhole(strict, Edit(ReadWhole(TheStage().suite()), "max_clamp_fraction: 0.9",
                           "max_clamp_fraction: 0.0"));
-  const std::string clips = stage_->path("clips");
-  const Finished failed = Gate(unit, strict, stage_->scenarios(), clips);
+  const std::string clips = TheStage().path("clips");
+  const Finished failed = Gate(unit, strict, TheStage().scenarios(), clips);
   EXPECT_EQ(failed.code, 3) << failed.out << failed.err;
   EXPECT_THAT(failed.out, testing::ContainsRegex("raw_vs_enforced +FAIL"));
   EXPECT_FALSE(fs::is_empty(clips)) << "no counterexample";
 
-  fs::create_directory(stage_->path("empty"));
-  const Finished nothing = Gate(unit, stage_->suite(), stage_->path("empty"), clips);
+  fs::create_directory(TheStage().path("empty"));
+  const Finished nothing = Gate(unit, TheStage().suite(), TheStage().path("empty"), clips);
   EXPECT_EQ(nothing.code, 10) << nothing.out << nothing.err;
   EXPECT_THAT(nothing.out, HasSubstr("INSUFFICIENT"));
 
   EXPECT_FALSE(fs::exists(unit + "/seal"));
 }
 
-TEST_F(FaultsTest, ADirtyTreeIsNotBuilt) {
-  const GitFolder& repository = stage_->repository();
+TEST(FaultsTest, ADirtyTreeIsNotBuilt) {
+  const GitFolder& repository = TheStage().repository();
   repository.Write("card.yaml", NavFile("card.yaml") + "# tried something\n");
   repository.Write("notes.txt", "not in git");
   const Finished refused = Build("release-1.0.0.yaml", "dirty");
@@ -175,8 +172,8 @@ TEST_F(FaultsTest, ADirtyTreeIsNotBuilt) {
   repository.Git("clean -fdq");
 }
 
-TEST_F(FaultsTest, AWrongKeyIsNamedWithFileLineColumnAndItsNeighbour) {
-  const GitFolder& repository = stage_->repository();
+TEST(FaultsTest, AWrongKeyIsNamedWithFileLineColumnAndItsNeighbour) {
+  const GitFolder& repository = TheStage().repository();
   repository.Write("control_policy.yaml",
                    Edit(ReadWhole(repository.path() + "/control_policy.yaml"), "\nid: nav-indoor",
                         "\nidd: nav-indoor"));
@@ -188,62 +185,62 @@ TEST_F(FaultsTest, AWrongKeyIsNamedWithFileLineColumnAndItsNeighbour) {
   ExpectNotBuilt("misspelt");
   repository.Git("revert --no-edit HEAD");
 
-  const std::string plan = stage_->path("bad-plan.yaml");
-  WriteWhole(plan, Edit(ReadWhole(stage_->at_once()), "trial_s", "trail_s"));
+  const std::string plan = TheStage().path("bad-plan.yaml");
+  WriteWhole(plan, Edit(ReadWhole(TheStage().at_once()), "trial_s", "trail_s"));
   const Finished started =
-      stage_->Cli({"rollout", "start", "nav@1.0.0", "--fleet", "north", "--plan", plan});
+      TheStage().Cli({"rollout", "start", "nav@1.0.0", "--fleet", "north", "--plan", plan});
   EXPECT_EQ(started.code, 2);
   EXPECT_THAT(started.err, AllOf(HasSubstr("bad-plan.yaml:4:"), HasSubstr("'trail_s'"),
                                  HasSubstr("did you mean 'trial_s'?")));
 
-  const std::string suite = stage_->path("bad-suite.yaml");
-  WriteWhole(suite, Edit(ReadWhole(stage_->suite()), "alpha: 0.05", "alpha: five"));
+  const std::string suite = TheStage().path("bad-suite.yaml");
+  WriteWhole(suite, Edit(ReadWhole(TheStage().suite()), "alpha: 0.05", "alpha: five"));
   const Finished gated =
-      Gate(stage_->BuiltUnit("1.0.0"), suite, stage_->scenarios(), stage_->path("clips"));
+      Gate(TheStage().BuiltUnit("1.0.0"), suite, TheStage().scenarios(), TheStage().path("clips"));
   EXPECT_EQ(gated.code, 2);
   EXPECT_THAT(gated.err, AllOf(HasSubstr("bad-suite.yaml:3:"), HasSubstr("alpha")));
 }
 
-TEST_F(FaultsTest, WhatACommitDoesNotHoldIsNamed) {
+TEST(FaultsTest, WhatACommitDoesNotHoldIsNamed) {
   const Finished spec = Build("release-9.yaml", "absent");
   EXPECT_EQ(spec.code, 5);
   EXPECT_THAT(spec.err, HasSubstr("release-9.yaml"));
-  const Finished repository = stage_->Cli(
-      {"unit", "build", "--repo", stage_->path("nowhere"), "--out", stage_->path("absent")});
+  const Finished repository = TheStage().Cli(
+      {"unit", "build", "--repo", TheStage().path("nowhere"), "--out", TheStage().path("absent")});
   EXPECT_EQ(repository.code, 5);
   EXPECT_THAT(repository.err, HasSubstr("git repository"));
   ExpectNotBuilt("absent");
 }
 
-TEST_F(FaultsTest, ADamagedRecordingIsNoEvidence) {
-  const std::string scenarios = stage_->path("damaged");
-  fs::copy(stage_->scenarios(), scenarios);
+TEST(FaultsTest, ADamagedRecordingIsNoEvidence) {
+  const std::string scenarios = TheStage().path("damaged");
+  fs::copy(TheStage().scenarios(), scenarios);
   const std::string recording = scenarios + "/clean-000.mcap";
   std::string bytes = ReadWhole(recording);
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
   WriteWhole(recording, bytes);
   const Finished judged =
-      Gate(stage_->BuiltUnit("1.0.0"), stage_->suite(), scenarios, stage_->path("clips"));
+      Gate(TheStage().BuiltUnit("1.0.0"), TheStage().suite(), scenarios, TheStage().path("clips"));
   EXPECT_EQ(judged.code, 3) << judged.out << judged.err;
   EXPECT_THAT(judged.out, HasSubstr("clean-000"));
 }
 
-TEST_F(FaultsTest, APortInUseAndASecondServerAreRefused) {
-  const std::string other = stage_->path("second");
+TEST(FaultsTest, APortInUseAndASecondServerAreRefused) {
+  const std::string other = TheStage().path("second");
   ASSERT_EQ(RunProgram({GATEKEEPER, "init", other}).code, 0);
   const Finished port = RunProgram({GATEKEEPER, "--home", other, "serve", "--listen",
-                                    stage_->address(), "--enrol-listen", "127.0.0.1:0"});
+                                    TheStage().address(), "--enrol-listen", "127.0.0.1:0"});
   EXPECT_EQ(port.code, 6) << port.err;
-  EXPECT_THAT(port.err, AllOf(HasSubstr(stage_->address()), HasSubstr("in use")));
+  EXPECT_THAT(port.err, AllOf(HasSubstr(TheStage().address()), HasSubstr("in use")));
 
-  const Finished home = RunProgram({GATEKEEPER, "--home", stage_->home(), "serve", "--listen",
+  const Finished home = RunProgram({GATEKEEPER, "--home", TheStage().home(), "serve", "--listen",
                                     "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0"});
   EXPECT_EQ(home.code, 6) << home.err;
   EXPECT_THAT(home.err, HasSubstr("another gatekeeper serves"));
 
-  const Finished empty = RunProgram({GATEKEEPER, "--home", stage_->path("nobody"), "serve"});
+  const Finished empty = RunProgram({GATEKEEPER, "--home", TheStage().path("nobody"), "serve"});
   EXPECT_EQ(empty.code, 5) << empty.err;
-  EXPECT_EQ(stage_->Cli({"unit", "list"}).code, 0) << "the first one serves on";
+  EXPECT_EQ(TheStage().Cli({"unit", "list"}).code, 0) << "the first one serves on";
 }
 
 }  // namespace

@@ -50,43 +50,37 @@ bool Ended(v1::RolloutPhase phase) {
 }
 
 // Four robots, each a fleet of its own, so that four dramas play at once.
-class KillTest : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    stage_ = new Stage;
-    stage_->Serve();
-    const std::string digest = stage_->PushedUnit(stage_->NewVersion());
+class Cast {
+ public:
+  Cast() {
+    stage.Serve();
+    const std::string digest = stage.PushedUnit(stage.NewVersion());
     for (const Victim victim : kVictims) {
       const std::string name = Word(victim);
-      ASSERT_EQ(stage_->Cli({"fleet", "create", name}).code, 0);
-      robots_.push_back(std::make_unique<RobotSite>(*stage_, name, name + "1"));
+      EXPECT_EQ(stage.Cli({"fleet", "create", name}).code, 0);
+      robots.push_back(std::make_unique<RobotSite>(stage, name, name + "1"));
       StartRollout(name, digest);
     }
-    for (const auto& robot : robots_) {
-      ASSERT_TRUE(Eventually([&] { return Phase(*robot) == v1::DONE; })) << robot->Describe();
-      ASSERT_TRUE(robot->SettlesOn(digest)) << robot->Describe();
-    }
-  }
-  static void TearDownTestSuite() {
-    robots_.clear();
-    delete stage_;
+    for (const auto& robot : robots) EXPECT_TRUE(robot->SettlesOn(digest)) << robot->Describe();
+    for (const auto& robot : robots) EXPECT_TRUE(Eventually([&] { return IsDone(*robot); }));
   }
 
-  static void StartRollout(const std::string& fleet, const std::string& digest) {
+  void StartRollout(const std::string& fleet, const std::string& digest) {
     const Finished started =
-        stage_->Cli({"rollout", "start", digest, "--fleet", fleet, "--plan", stage_->at_once()});
-    ASSERT_EQ(started.code, 0) << started.err;
+        stage.Cli({"rollout", "start", digest, "--fleet", fleet, "--plan", stage.at_once()});
+    EXPECT_EQ(started.code, 0) << started.err;
   }
-  static v1::RolloutPhase Phase(const RobotSite& robot) {
-    return stage_->Rollout(robot.fleet()).state().phase();
+  bool IsDone(const RobotSite& robot) const {
+    return stage.Rollout(robot.fleet()).state().phase() == v1::DONE;
   }
 
-  static Stage* stage_;
-  static std::vector<std::unique_ptr<RobotSite>> robots_;
+  Stage stage;
+  std::vector<std::unique_ptr<RobotSite>> robots;
 };
-
-Stage* KillTest::stage_ = nullptr;
-std::vector<std::unique_ptr<RobotSite>> KillTest::robots_;
+Cast& TheCast() {
+  static Cast cast;
+  return cast;
+}
 
 // One rollout to one robot, during which something is killed.
 class Drama {
@@ -111,7 +105,6 @@ class Drama {
   }
 
   void Kill(Victim victim) {
-    victim_ = victim;
     robot_.Forget();
     killed_at_ = Now();
     switch (victim) {
@@ -158,12 +151,12 @@ class Drama {
     const std::string& right = seen_.state().phase() == v1::DONE ? new_unit_ : old_unit_;
     EXPECT_TRUE(robot_.SettlesOn(right)) << story << robot_.Describe();
     EXPECT_THAT(robot_.pointer().complaint(), IsEmpty());
+    EXPECT_GE(robot_.pointer().verified(), 2U);
     const Finished verified = stage_.Cli({"unit", "verify", robot_.state() + "/slots/" + right,
                                           "--trust", robot_.state() + "/trust.json"});
     EXPECT_EQ(verified.code, 0) << verified.err;
   }
 
-  RobotSite& robot() { return robot_; }
   int shots() const { return shots_; }
 
  private:
@@ -182,30 +175,20 @@ class Drama {
   std::string new_unit_;
   std::set<std::string> units_;  // whose commands may come
   std::set<pid_t> workers_before_;
-  Victim victim_ = Victim::kAgent;
   Nanos killed_at_{};
   int shots_ = 0;
   v1::RolloutView seen_;
 };
 
-class KillInPhaseTest : public KillTest, public testing::WithParamInterface<v1::RolloutPhase> {};
+using Dramas = std::vector<std::unique_ptr<Drama>>;
 
-TEST_P(KillInPhaseTest, TheRobotHearsCommandsAndTheRightUnitRunsAfterwards) {
-  // A unit whose worker dies is to blame, as far as anybody can tell: it gets a digest of its own.
-  const std::string good = stage_->PushedUnit(stage_->NewVersion());
-  const std::string blamed = stage_->PushedUnit(stage_->NewVersion());
-  std::vector<std::unique_ptr<Drama>> dramas;
-  for (size_t i = 0; i < robots_.size(); ++i) {
-    const std::string& digest = kVictims[i] == Victim::kNewWorker ? blamed : good;
-    dramas.push_back(std::make_unique<Drama>(*stage_, *robots_[i], digest));
-    StartRollout(robots_[i]->fleet(), digest);
-  }
-
+// Kills each drama's victim as soon as it is in `phase`, until all have ended. Who was killed.
+std::vector<bool> PlayWithAKillIn(v1::RolloutPhase phase, const Dramas& dramas) {
   std::vector<bool> killed(dramas.size());
   EXPECT_TRUE(Eventually([&] {
     bool all_ended = true;
     for (size_t i = 0; i < dramas.size(); ++i) {
-      if (!killed[i] && dramas[i]->IsIn(GetParam())) {
+      if (!killed[i] && dramas[i]->IsIn(phase)) {
         dramas[i]->Kill(kVictims[i]);
         killed[i] = true;
       }
@@ -214,6 +197,24 @@ TEST_P(KillInPhaseTest, TheRobotHearsCommandsAndTheRightUnitRunsAfterwards) {
     }
     return all_ended;
   }));
+  return killed;
+}
+
+class KillInPhaseTest : public testing::TestWithParam<v1::RolloutPhase> {};
+
+TEST_P(KillInPhaseTest, TheRobotHearsCommandsAndTheRightUnitRunsAfterwards) {
+  Cast& cast = TheCast();
+  // A unit whose worker dies is to blame, as far as anybody can tell: it gets a digest of its own.
+  const std::string good = cast.stage.PushedUnit(cast.stage.NewVersion());
+  const std::string blamed = cast.stage.PushedUnit(cast.stage.NewVersion());
+  Dramas dramas;
+  for (size_t i = 0; i < kVictims.size(); ++i) {
+    const std::string& digest = kVictims[i] == Victim::kNewWorker ? blamed : good;
+    dramas.push_back(std::make_unique<Drama>(cast.stage, *cast.robots[i], digest));
+    cast.StartRollout(cast.robots[i]->fleet(), digest);
+  }
+
+  const std::vector<bool> killed = PlayWithAKillIn(GetParam(), dramas);
 
   for (size_t i = 0; i < dramas.size(); ++i) {
     SCOPED_TRACE(Word(kVictims[i]));
@@ -229,20 +230,22 @@ TEST_P(KillInPhaseTest, TheRobotHearsCommandsAndTheRightUnitRunsAfterwards) {
 INSTANTIATE_TEST_SUITE_P(Phases, KillInPhaseTest, testing::Values(v1::SHADOW, v1::TRIAL, v1::SOAK),
                          [](const auto& phase) { return v1::RolloutPhase_Name(phase.param); });
 
-TEST_F(KillTest, TheServerIsKilledInEveryPhaseAndNobodyNotices) {
-  const std::string digest = stage_->PushedUnit(stage_->NewVersion());
-  std::vector<std::unique_ptr<Drama>> dramas;
-  for (const auto& robot : robots_) {
-    dramas.push_back(std::make_unique<Drama>(*stage_, *robot, digest));
-    StartRollout(robot->fleet(), digest);
+TEST(KillTest, TheServerIsKilledInEveryPhaseAndNobodyNotices) {
+  Cast& cast = TheCast();
+  const std::string digest = cast.stage.PushedUnit(cast.stage.NewVersion());
+  Dramas dramas;
+  for (const auto& robot : cast.robots) {
+    dramas.push_back(std::make_unique<Drama>(cast.stage, *robot, digest));
+    cast.StartRollout(robot->fleet(), digest);
   }
 
   for (const v1::RolloutPhase phase : {v1::SHADOW, v1::TRIAL, v1::SOAK}) {
-    EXPECT_TRUE(Eventually([&] { return dramas[0]->IsIn(phase); }))
-        << dramas[0]->robot().Describe();
-    stage_->server().Kill9();
-    for (const auto& robot : robots_) EXPECT_TRUE(robot->program().LiveThrough(kAnswersWhileAway));
-    stage_->Serve();
+    EXPECT_TRUE(Eventually([&] { return dramas[0]->IsIn(phase); })) << cast.robots[0]->Describe();
+    cast.stage.server().Kill9();
+    for (const auto& robot : cast.robots) {
+      EXPECT_TRUE(robot->program().LiveThrough(kAnswersWhileAway));
+    }
+    cast.stage.Serve();
   }
   EXPECT_TRUE(Eventually([&] {
     return std::ranges::all_of(dramas, [](const auto& drama) { return drama->HasEnded(); });
@@ -251,21 +254,23 @@ TEST_F(KillTest, TheServerIsKilledInEveryPhaseAndNobodyNotices) {
   for (const auto& drama : dramas) drama->Check(v1::DONE, kGap);
 }
 
-TEST_F(KillTest, AgentControlAndServerAreKilledAtOnceInTheTrial) {
-  const std::string digest = stage_->PushedUnit(stage_->NewVersion());
-  Drama drama(*stage_, *robots_[0], digest);
-  StartRollout(robots_[0]->fleet(), digest);
-  EXPECT_TRUE(Eventually([&] { return drama.IsIn(v1::TRIAL); })) << robots_[0]->Describe();
+TEST(KillTest, AgentControlAndServerAreKilledAtOnceInTheTrial) {
+  Cast& cast = TheCast();
+  RobotSite& robot = *cast.robots[0];
+  const std::string digest = cast.stage.PushedUnit(cast.stage.NewVersion());
+  Drama drama(cast.stage, robot, digest);
+  cast.StartRollout(robot.fleet(), digest);
+  EXPECT_TRUE(Eventually([&] { return drama.IsIn(v1::TRIAL); })) << robot.Describe();
 
-  stage_->server().Kill9();
+  cast.stage.server().Kill9();
   drama.Kill(Victim::kAgent);
   drama.Kill(Victim::kControl);
   EXPECT_TRUE(Eventually([&] {
     drama.Supervise();
-    return robots_[0]->agent().running();
+    return robot.agent().running();
   }));
-  stage_->Serve();
-  EXPECT_TRUE(Eventually([&] { return drama.HasEnded(); })) << robots_[0]->Describe();
+  cast.stage.Serve();
+  EXPECT_TRUE(Eventually([&] { return drama.HasEnded(); })) << robot.Describe();
 
   drama.Check(v1::DONE, kGapOfControl);
 }

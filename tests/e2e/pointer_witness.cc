@@ -16,7 +16,7 @@ namespace v1 = ::gatekeeper::v1;
 using agent::base::Nanos;
 
 constexpr auto kLook = std::chrono::milliseconds(10);
-constexpr size_t kMaxTrust = 64 * 1024;
+constexpr size_t kMaxTrust = 1 << 16;
 
 std::set<std::string> NamedBy(const v1::Pointer& pointer) {
   std::set<std::string> names = {pointer.committed_digest(), pointer.last_good_digest()};
@@ -65,13 +65,20 @@ void PointerWitness::Watch(const std::stop_token& stop) {
 
 void PointerWitness::Look() {
   for (const std::string& digest : NamedBy(Now())) {
-    if (!verified_.insert(digest).second) continue;
+    if (verified_.contains(digest)) continue;  // only this thread changes it
     const absl::Status sound = VerifySlot(state_, digest);
     // Between the two looks the pointer may have moved on, and the slot may be gone for good.
-    if (sound.ok() || !NamedBy(Now()).contains(digest)) continue;
+    if (!sound.ok() && !NamedBy(Now()).contains(digest)) continue;
     const std::lock_guard lock(mutex_);
-    complaint_ += "the pointer names " + digest + ": " + std::string(sound.message()) + "\n";
+    verified_.insert(digest);
+    if (!sound.ok())
+      complaint_ += "the pointer names " + digest + ": " + std::string(sound.message()) + "\n";
   }
+}
+
+size_t PointerWitness::verified() const {
+  const std::lock_guard lock(mutex_);
+  return verified_.size();
 }
 
 std::string PointerWitness::complaint() const {

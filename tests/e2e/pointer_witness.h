@@ -19,6 +19,7 @@ class PointerWitness {
   gatekeeper::v1::Pointer Now() const;  // as it stands on disk
   // What was wrong; empty when the pointer never named an unverified unit.
   std::string complaint() const;
+  size_t verified() const;  // units that it ever named
 
   // How late this thread woke up at worst since the last Forget(): what the machine does to any
   // thread just now, whatever the programs under test do.
@@ -30,8 +31,8 @@ class PointerWitness {
   void Look();
 
   const std::string state_;
-  std::set<std::string> verified_;
   mutable std::mutex mutex_;
+  std::set<std::string> verified_;
   std::string complaint_;
   agent::base::Nanos worst_delay_{};
   std::jthread thread_;  // last: it uses the others

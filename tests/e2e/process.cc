@@ -56,6 +56,14 @@ pid_t Spawn(const Launch& launch, int out, int err) {
 
 int CodeOf(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
+// Appends what is there; false at the end.
+bool ReadSome(int fd, std::string& text) {
+  std::array<char, 65536> buffer;
+  const ssize_t n = read(fd, buffer.data(), buffer.size());
+  if (n > 0) text.append(buffer.data(), static_cast<size_t>(n));
+  return n > 0;
+}
+
 // Reads until both ends are closed; false when that takes too long.
 bool ReadBoth(const std::array<UniqueFd, 2>& fds, std::array<std::string, 2>& texts) {
   const Nanos until = Now() + kPatience;
@@ -64,11 +72,8 @@ bool ReadBoth(const std::array<UniqueFd, 2>& fds, std::array<std::string, 2>& te
     if (Now() > until) return false;
     poll(waits.data(), waits.size(), 100);
     for (size_t i = 0; i < waits.size(); ++i) {
-      if (waits[i].fd < 0 || waits[i].revents == 0) continue;
-      std::array<char, 65536> buffer;
-      const ssize_t n = read(waits[i].fd, buffer.data(), buffer.size());
-      if (n > 0) texts[i].append(buffer.data(), static_cast<size_t>(n));
-      if (n <= 0) waits[i].fd = -1;
+      const bool told = waits[i].fd >= 0 && waits[i].revents != 0;
+      if (told && !ReadSome(waits[i].fd, texts[i])) waits[i].fd = -1;
     }
   }
   return true;

@@ -35,7 +35,7 @@ class PromoteTest : public testing::Test {
                        "--watch", "--timeout", "300"});
   }
 
-  // What `fleet show` says runs on each robot.
+  // What `fleet show` says runs on each robot, in the order of their names.
   std::vector<std::string> Running() {
     std::vector<std::string> digests;
     const nlohmann::json fleet = Json(stage_.Cli({"fleet", "show", "north", "-o", "json"}));
@@ -45,6 +45,31 @@ class PromoteTest : public testing::Test {
     return digests;
   }
 
+  void ExpectEverybodyRuns(const std::string& digest) {
+    EXPECT_THAT(Running(), testing::ElementsAre(digest, digest));
+    for (RobotSite* robot : {first_.get(), second_.get()}) {
+      EXPECT_TRUE(robot->SettlesOn(digest)) << robot->Describe();
+      EXPECT_GT(robot->program().Lived().fastest_mps, 0) << "it stands";
+      EXPECT_THAT(robot->program().Lived().nonsense, IsEmpty());
+      EXPECT_THAT(robot->pointer().complaint(), IsEmpty());
+    }
+  }
+  void ExpectOneIncidentThatSays(const testing::Matcher<std::string>& what) {
+    const auto incidents = Json(stage_.Cli({"incident", "list", "-o", "json"}))["incidents"];
+    ASSERT_EQ(incidents.size(), 1U) << incidents;
+    EXPECT_EQ(incidents[0]["kind"], "rollback");
+    const Finished report = stage_.Cli({"incident", "show", incidents[0]["id"]});
+    EXPECT_EQ(report.code, 0);
+    EXPECT_THAT(report.out, what);
+  }
+  // Asked to, every process ends by itself.
+  void ExpectACleanEnd() {
+    for (RobotSite* robot : {first_.get(), second_.get()}) {
+      EXPECT_EQ(robot->agent().Terminate(), 0) << robot->agent().Log();
+      EXPECT_EQ(robot->control().Terminate(), 0) << robot->control().Log();
+    }
+    EXPECT_EQ(stage_.server().Terminate(), 0);
+  }
   std::string Describe() { return first_->Describe() + second_->Describe(); }
 
   Stage stage_;
@@ -57,48 +82,28 @@ TEST_F(PromoteTest, AUnitReachesEveryRobotAndAPersonTakesItBack) {
   const Finished commissioned = Promote("1.0.0", stage_.at_once());
   ASSERT_EQ(commissioned.code, 0) << commissioned.out << commissioned.err << Describe();
   const std::string old_unit = digest_;
-  EXPECT_THAT(Running(), testing::ElementsAre(old_unit, old_unit));
+  ExpectEverybodyRuns(old_unit);
 
   const Finished promoted = Promote("1.0.1", stage_.in_two_waves());
   ASSERT_EQ(promoted.code, 0) << promoted.out << promoted.err << Describe();
   EXPECT_THAT(promoted.out, AllOf(HasSubstr("wave 1 of 2 (canary)  shadow"),
                                   HasSubstr("wave 2 of 2 (all)  trial"), HasSubstr("done")));
-  EXPECT_THAT(Running(), testing::ElementsAre(digest_, digest_));
   EXPECT_NE(digest_, old_unit);
-  for (RobotSite* robot : {first_.get(), second_.get()}) {
-    EXPECT_TRUE(robot->SettlesOn(digest_)) << robot->Describe();
-    EXPECT_EQ(robot->pointer().Now().last_good_digest(), old_unit);
-    EXPECT_GT(robot->program().Lived().fastest_mps, 0) << "it stands";
-  }
+  ExpectEverybodyRuns(digest_);
+  EXPECT_EQ(second_->pointer().Now().last_good_digest(), old_unit);
 
   const Finished back = stage_.Cli({"rollback", "north", "--reason", "wheel slip"});
   EXPECT_EQ(back.code, 0) << back.out << back.err << Describe();
   EXPECT_THAT(back.out, AllOf(HasSubstr("r1"), HasSubstr("r2"), HasSubstr("nav@1.0.0"),
                               HasSubstr(old_unit.substr(0, 12)), HasSubstr("incident ")));
-  EXPECT_THAT(Running(), testing::ElementsAre(old_unit, old_unit));
-  EXPECT_TRUE(first_->SettlesOn(old_unit)) << first_->Describe();
-  EXPECT_TRUE(second_->SettlesOn(old_unit)) << second_->Describe();
+  ExpectEverybodyRuns(old_unit);
 
-  const auto incidents = Json(stage_.Cli({"incident", "list", "-o", "json"}))["incidents"];
-  ASSERT_EQ(incidents.size(), 1U) << incidents;
-  EXPECT_EQ(incidents[0]["kind"], "rollback");
-  const Finished report = stage_.Cli({"incident", "show", incidents[0]["id"]});
-  EXPECT_EQ(report.code, 0);
-  EXPECT_THAT(report.out, AllOf(HasSubstr("wheel slip"), HasSubstr("nav@1.0.1"), HasSubstr("r2")));
-
-  const Finished audit = stage_.Cli({"audit", "list"});
-  EXPECT_EQ(audit.code, 0);
-  EXPECT_THAT(audit.out,
+  ExpectOneIncidentThatSays(
+      AllOf(HasSubstr("wheel slip"), HasSubstr("nav@1.0.1"), HasSubstr("r2")));
+  EXPECT_THAT(stage_.Cli({"audit", "list"}).out,
               AllOf(HasSubstr("operator/admin"), HasSubstr("robot.enrol"), HasSubstr("unit.push"),
                     HasSubstr("rollout.start"), HasSubstr("wheel slip")));
-
-  for (RobotSite* robot : {first_.get(), second_.get()}) {
-    EXPECT_THAT(robot->pointer().complaint(), IsEmpty());
-    EXPECT_THAT(robot->program().Lived().nonsense, IsEmpty());
-    EXPECT_EQ(robot->agent().Terminate(), 0) << robot->agent().Log();
-    EXPECT_EQ(robot->control().Terminate(), 0) << robot->control().Log();
-  }
-  EXPECT_EQ(stage_.server().Terminate(), 0);
+  ExpectACleanEnd();
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 namespace v1 = ::gatekeeper::v1;
 
 std::string MakeState(const Stage& stage, const std::string& name) {
-  const std::string state = stage.path(name);
+  std::string state = stage.path(name);
   std::filesystem::create_directories(state);
   return state;
 }

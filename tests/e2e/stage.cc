@@ -192,12 +192,12 @@ void Stage::Serve() {
   server_->launch().words = {GATEKEEPER, "--home", home(),           "serve",
                              "--listen", address_, "--enrol-listen", enrol_address_};
   server_->Start();
-  static const std::regex kPorts("port ([0-9]+) \\(robots.*, port ([0-9]+) \\(enrolment");
+  static const std::regex ports("port ([0-9]+) \\(robots.*, port ([0-9]+) \\(enrolment");
   std::smatch found;
   std::string text;
   const bool serves = Eventually([&] {
     text = ReadWhole(log).substr(before);
-    return std::regex_search(text, found, kPorts) || !server_->running();
+    return std::regex_search(text, found, ports) || !server_->running();
   });
   if (!serves || found.empty()) {
     std::fprintf(stderr, "the server does not serve:\n%s", text.c_str());
