@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/base/status_macros.h"
 #include "agent/runtime/policy_compiler.h"
+#include "agent/runtime/rule_id.h"
 
 namespace agent::runtime {
 namespace {
@@ -28,12 +29,14 @@ bool IsOneOf(const std::string& value, std::initializer_list<const char*> words)
 
 absl::Status CheckPositive(const std::string& path, double value, const std::string& why) {
   if (std::isfinite(value) && value > 0) return absl::OkStatus();
-  return Wrong(path, "must be above 0, is %g: %s", value, why);
+  return Under("S14", Wrong(path, "must be above 0, is %g: %s", value, why));
 }
 
 absl::StatusOr<Nanos> PositiveMs(const std::string& path, double ms, const std::string& why) {
   RETURN_IF_ERROR(CheckPositive(path, ms, why));
-  if (ms > kMsADay) return Wrong(path, "must be at most a day (%g ms), is %g", kMsADay, ms);
+  if (ms > kMsADay) {
+    return Under("S14", Wrong(path, "must be at most a day (%g ms), is %g", kMsADay, ms));
+  }
   return Nanos{std::llround(ms * 1e6)};
 }
 
@@ -51,19 +54,19 @@ absl::StatusOr<Policy> PolicyCompiler::Compile() {
   RETURN_IF_ERROR(Header());
   RETURN_IF_ERROR(Command());
   RETURN_IF_ERROR(Inputs());
-  RETURN_IF_ERROR(Deadline());
+  RETURN_IF_ERROR(Under("S14", Deadline()));
   RETURN_IF_ERROR(Output());
-  RETURN_IF_ERROR(twist() ? TwistLimitsPart() : Joints());
-  RETURN_IF_ERROR(ClampBudgetPart());
-  RETURN_IF_ERROR(Envelope());
-  RETURN_IF_ERROR(Separation());
+  RETURN_IF_ERROR(Under("S9", twist() ? TwistLimitsPart() : Joints()));
+  RETURN_IF_ERROR(Under("S14", ClampBudgetPart()));
+  RETURN_IF_ERROR(Under("S11", Envelope()));
+  RETURN_IF_ERROR(Under("S11", Separation()));
   return std::move(policy_);
 }
 
 absl::StatusOr<TriggerIndex> PolicyCompiler::Trigger(const std::string& path,
                                                      const std::string& name) {
   if (name.empty())
-    return Wrong(path, "must name a trigger: a check that tells nobody is no check");
+    return Under("S2", Wrong(path, "must name a trigger: a check that tells nobody is no check"));
   std::vector<std::string>& triggers = policy_.triggers_;
   const auto found = std::find(triggers.begin(), triggers.end(), name);
   if (found != triggers.end()) return static_cast<TriggerIndex>(found - triggers.begin());
@@ -165,8 +168,9 @@ absl::Status PolicyCompiler::Inputs() {
     policy_.inputs_.push_back(std::move(input));
   }
   if (!any_required) {
-    return Wrong("inputs",
-                 "must have one that is required: a robot that senses nothing may not move");
+    return Under("S14",
+                 Wrong("inputs",
+                       "must have one that is required: a robot that senses nothing may not move"));
   }
   if (!twist() && !IsRequiredInput("joints")) {
     return Wrong("inputs",
@@ -181,8 +185,9 @@ absl::Status PolicyCompiler::Deadline() {
   ASSIGN_OR_RETURN(limits.hard,
                    PositiveMs("deadline.hard_ms", rule.hard_ms(), "the loop must always answer"));
   if (limits.hard >= policy_.command_.period) {
-    return Wrong("deadline.hard_ms", "must be below the command period of %g ms, is %g",
-                 1000 / policy_.command_.rate_hz, rule.hard_ms());
+    return Under("S15",
+                 Wrong("deadline.hard_ms", "must be below the command period of %g ms, is %g",
+                       1000 / policy_.command_.rate_hz, rule.hard_ms()));
   }
   limits.max_consecutive = rule.max_consecutive();
   if (limits.max_consecutive == 0) {
@@ -205,7 +210,8 @@ absl::Status PolicyCompiler::Deadline() {
 absl::Status PolicyCompiler::Output() {
   const v1::OutputRule& rule = document_.output();
   if (rule.nonfinite() != "reject") {
-    return Wrong("output.nonfinite", "must be reject, the only value, is '%s'", rule.nonfinite());
+    return Under("S13", Wrong("output.nonfinite", "must be reject, the only value, is '%s'",
+                              rule.nonfinite()));
   }
   ASSIGN_OR_RETURN(policy_.nonfinite_trigger_, Trigger("output.trigger", rule.trigger()));
   if (!rule.has_confidence()) return absl::OkStatus();
@@ -216,8 +222,9 @@ absl::Status PolicyCompiler::Output() {
   RETURN_IF_ERROR(CheckPositive("output.confidence.enter_below", written.enter_below(),
                                 "at 0 it would never act"));
   if (!(std::isfinite(limits.leave_above) && limits.leave_above > limits.enter_below)) {
-    return Wrong("output.confidence.leave_above", "must be above enter_below (%g), is %g",
-                 limits.enter_below, limits.leave_above);
+    return Under("S7",
+                 Wrong("output.confidence.leave_above", "must be above enter_below (%g), is %g",
+                       limits.enter_below, limits.leave_above));
   }
   ASSIGN_OR_RETURN(limits.leave_hold,
                    PositiveMs("output.confidence.leave_hold_ms", written.leave_hold_ms(),

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/base/status_macros.h"
 #include "agent/runtime/policy_compiler.h"
+#include "agent/runtime/rule_id.h"
 
 // The `envelope` and `separation` parts of a control policy.
 
@@ -158,9 +159,9 @@ absl::Status PolicyCompiler::BodyZone(const v1::BodyZone& zone, const std::strin
                     .reason = absl::StrCat(stop ? "stop_zone:" : "slow_zone:", zone.id())};
   if (zone.min_points() == 0 || zone.trigger_consecutive() == 0 ||
       zone.release_consecutive() == 0) {
-    return Wrong(path,
-                 "must have min_points, trigger_consecutive and release_consecutive of at "
-                 "least 1");
+    return Under("S14", Wrong(path,
+                              "must have min_points, trigger_consecutive and release_consecutive "
+                              "of at least 1"));
   }
   if (stop == zone.has_vx_max_mps()) {
     return Wrong(path + ".vx_max_mps", "must be given for action limit and for no other");

@@ -10,6 +10,7 @@
 #include "agent/runtime/binding.h"
 #include "agent/runtime/fallback.h"
 #include "agent/runtime/policy.h"
+#include "agent/runtime/rule_id.h"
 #include "agent/trust/manifest.h"
 #include "gatekeeper/bundle/policy_checks.h"
 
@@ -47,12 +48,13 @@ std::optional<SourceMap> Read(const char* file, std::string_view text, const cha
 // "[limits.nominal.vx_max_mps] must be ..." -> the line of that key.
 Diagnostic FromCompiler(const SourceMap& map, const absl::Status& status) {
   const std::string text(status.message());
+  const std::string rule = agent::runtime::RuleOf(status);
   const size_t close = text.find("] ");
   if (text.empty() || text[0] != '[' || close == std::string::npos) {
-    return {.rule = "S1", .file = map.file(), .message = text};
+    return {.rule = rule, .file = map.file(), .message = text};
   }
   const std::string path = text.substr(1, close - 1);
-  return At(map.Locate(path), "S1", map.file(), path + " " + text.substr(close + 2));
+  return At(map.Locate(path), rule.c_str(), map.file(), path + " " + text.substr(close + 2));
 }
 
 void Append(const SourceMap& map, const std::vector<Finding>& findings,

@@ -120,10 +120,10 @@ TEST_F(DiffTest, CommentsAndOrderAreNoDifference) {
 TEST_F(DiffTest, AHigherSpeedIsLooserAndALowerOneTighter) {
   EXPECT_THAT(Diff(Edit(Edit(Policy(), "    vx_max_mps: 0.4            # stops",
                              "    vx_max_mps: 0.5 # stops"),
-                        "    acc_max_mps2: 0.6          # half", "    acc_max_mps2: 0.5 # half"),
+                        "    acc_max_mps2: [0.6]          # half", "    acc_max_mps2: [0.5] # half"),
                    Fallback()),
               ElementsAre("LOOSER limits.transition.vx_max_mps 0.4 -> 0.5",
-                          "tighter limits.transition.acc_max_mps2 0.6 -> 0.5"));
+                          "tighter limits.transition.acc_max_mps2[0] 0.6 -> 0.5"));
 }
 
 TEST_F(DiffTest, AMissingZoneIsLooser) {
