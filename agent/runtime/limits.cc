@@ -17,6 +17,10 @@ double Allowance(double value) { return std::isfinite(value) ? std::max(0.0, val
 
 }  // namespace
 
+bool AllFinite(std::span<const double> values) {
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
 double ClampInto(double wanted, double low, double high) {
   if (!std::isfinite(wanted)) return 0;
   return PositiveZero(wanted >= 0 ? std::min(wanted, Allowance(high))

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <vector>
 
 namespace agent::runtime {
@@ -29,5 +30,10 @@ struct SpeedCurve {
   double At(double speed_mps) const;
   double Least() const;
 };
+
+// A model is not held to more than float32 can say.
+inline constexpr double kNoise = 1e-6;
+
+bool AllFinite(std::span<const double> values);
 
 }  // namespace agent::runtime
