@@ -91,13 +91,16 @@ absl::Status PolicyCompiler::NominalCurves() {
 }
 
 absl::Status PolicyCompiler::Transition() {
-  const v1::TransitionLimits& written = document_.limits().transition();
+  const v1::LimitSet& written = document_.limits().transition();
   const std::string path = "limits.transition";
   TransitionCaps& caps = policy_.transition_;
   ASSIGN_OR_RETURN(caps.duration,
                    PositiveMs(path + ".for_ms", written.for_ms(), "a swapped model starts gently"));
   caps.vx_max_mps = written.vx_max_mps();
-  caps.acc_max_mps2 = written.acc_max_mps2();
+  if (written.acc_max_mps2_size() != 1) {
+    return Wrong(path + ".acc_max_mps2", "must be one value, has %d", written.acc_max_mps2_size());
+  }
+  caps.acc_max_mps2 = written.acc_max_mps2(0);
   RETURN_IF_ERROR(CheckPositive(path + ".vx_max_mps", caps.vx_max_mps, "to hold, use a fallback"));
   RETURN_IF_ERROR(CheckPositive(path + ".acc_max_mps2", caps.acc_max_mps2, "as for vx_max_mps"));
   if (caps.vx_max_mps > policy_.nominal_.vx_max_mps) {

@@ -3,6 +3,24 @@
 #include <string>
 
 namespace agent::runtime {
+namespace {
+
+namespace v1 = ::gatekeeper::v1;
+
+const char* NameOf(RequirementVerdict verdict) {
+  if (verdict == RequirementVerdict::kHolds) return "holds";
+  return verdict == RequirementVerdict::kViolated ? "violated" : "unknown";
+}
+
+void Write(const LatencySplit& latency, v1::LatencySplit& record) {
+  record.set_wait_ns(latency.wait.count());
+  record.set_copy_ns(latency.copy.count());
+  record.set_run_ns(latency.run.count());
+  record.set_check_ns(latency.check.count());
+  record.set_publish_ns(latency.publish.count());
+}
+
+}  // namespace
 
 gatekeeper::v1::TickRecord ToRecord(const Tick& tick) {
   gatekeeper::v1::TickRecord record;
@@ -18,6 +36,16 @@ gatekeeper::v1::TickRecord ToRecord(const Tick& tick) {
   record.set_deadline_missed(tick.deadline_missed);
   record.set_clamped(tick.clamped);
   record.set_unit_digest(tick.digest);
+  record.set_uncertainty(tick.uncertainty);
+  record.set_nearest_m(tick.nearest_m);
+  record.set_derate(tick.derate);
+  Write(tick.latency, *record.mutable_latency());
+  for (const RequirementState& state : tick.requirements) {
+    v1::RequirementState& written = *record.add_requirements();
+    written.set_id(std::string(state.id));
+    written.set_verdict(NameOf(state.verdict));
+    written.set_robustness(state.robustness);
+  }
   return record;
 }
 

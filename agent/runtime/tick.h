@@ -13,6 +13,25 @@ namespace agent::runtime {
 
 using base::Nanos;
 
+// Where a tick's time went, as far as somebody measured it; zero elsewhere. The controller reads no
+// clock: whoever drives it on a robot fills this in.
+struct LatencySplit {
+  Nanos wait{};     // from the robot's packet to the start of the tick
+  Nanos copy{};     // inputs into the model's tensors
+  Nanos run{};      // the model, as control waited for it
+  Nanos check{};    // policy and fallback
+  Nanos publish{};  // until the answer was handed to the socket
+};
+
+enum class RequirementVerdict { kUnknown, kHolds, kViolated };
+
+// What the monitor of one of the policy's requirements says now.
+struct RequirementState {
+  std::string_view id;
+  RequirementVerdict verdict = RequirementVerdict::kUnknown;
+  double robustness = std::numeric_limits<double>::quiet_NaN();  // the margin; NaN while unknown
+};
+
 // One control tick: the command, the verdict and why. Views point into the rules of the tick, which
 // the Controller keeps until its next Step.
 struct Tick {
@@ -31,11 +50,17 @@ struct Tick {
   bool nonfinite = false;
   bool model_fault = false;  // a trigger of layer model holds a state other than the nominal one
   double confidence = 1;
+  double uncertainty = 0;
   double clearance_m =
       std::numeric_limits<double>::quiet_NaN();  // of the centre, to the nearest edge
+  double nearest_m =
+      std::numeric_limits<double>::quiet_NaN();  // footprint to the nearest valid return
+  double derate = 1;   // what the derating rules left of the largest speed
   Nanos infer{};       // as Model::took() tells; zero where nobody measures
   std::string digest;  // of the unit whose rules (and model, in model states) made the command; may
                        // be empty
+  LatencySplit latency;
+  std::vector<RequirementState> requirements;  // in the order of the policy
 };
 
 gatekeeper::v1::TickRecord ToRecord(const Tick& tick);
