@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -37,6 +38,12 @@ class Controller {
   explicit Controller(LatchState initial);
 
   void Observe(const gatekeeper::v1::Observation& observation, Nanos received);
+
+  // A signal that control measured itself; see InputBoard::SetSignal. It is no sign of life of the
+  // robot's program: emergency stop, network and start are not touched.
+  void SetSignal(std::string_view name, double value, Nanos now) {
+    board_.SetSignal(name, value, now);
+  }
 
   // Which unit drives from the next Step on, and which one stands by for `unit:previous`. Without
   // an active pilot the built-in rules stop the robot and hold it. Pilots are not owned and outlive

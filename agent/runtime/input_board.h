@@ -43,6 +43,7 @@ struct SignalEntry {
   std::string name;
   ChannelRecord record;
   double value = 0;
+  bool own = false;  // measured by control itself: the robot's program cannot speak for it
 };
 
 // The newest value of every channel and when it came. Values that are not finite are not taken (a
@@ -51,6 +52,10 @@ struct SignalEntry {
 class InputBoard {
  public:
   void Accept(const gatekeeper::v1::Observation& observation, Nanos received);
+
+  // A signal that control measures itself (heat, supply, latency), stamped by our clock. Touches
+  // nothing else. From then on the robot's messages under that name are passed over.
+  void SetSignal(std::string_view name, double value, Nanos now);
 
   // Null when no message of this channel ever came. `channel`: scan, odom, image, imu, joints or a
   // signal.
@@ -70,7 +75,7 @@ class InputBoard {
   template <class Message>
   static void Take(const Message& message, int64_t packet_stamp, Nanos received,
                    ChannelRecord& record, Message& value);
-  SignalEntry* EntryFor(const std::string& name);  // null: too many names
+  SignalEntry* EntryFor(std::string_view name, size_t most);  // null: `most` names already
 
   ChannelRecord scan_record_, odom_record_, image_record_, imu_record_, joints_record_;
   gatekeeper::v1::LaserScan scan_;

@@ -225,6 +225,51 @@ TEST_F(InputsTest, AFloodOfSignalNamesIsCapped) {
   EXPECT_EQ(kept, kMaxSignals);
 }
 
+TEST_F(InputsTest, ASignalOfControlsOwnIsStampedByItsClockAndTouchesNothingElse) {
+  v1::Observation packet;
+  packet.set_stamp_ns(1);
+  packet.set_estop_pressed(true);
+  packet.set_network_up(false);
+  board_.Accept(packet, kStartOfTime);
+  board_.SetSignal("soc_temp_degC", 71.5, kStartOfTime + seconds(1));
+  EXPECT_EQ(board_.FindSignal("soc_temp_degC")->value, 71.5);
+  const ChannelRecord* record = board_.Find("soc_temp_degC");
+  EXPECT_EQ(record->received, kStartOfTime + seconds(1));
+  EXPECT_EQ(record->stamp_ns, (kStartOfTime + seconds(1)).count());
+  EXPECT_TRUE(board_.estop_pressed());
+  EXPECT_FALSE(board_.network_up());
+}
+
+TEST_F(InputsTest, TheRobotCannotSpeakForASignalThatControlMeasures) {
+  v1::Observation packet;
+  (*packet.mutable_signals())["soc_temp_degC"].set_value(20);
+  packet.set_stamp_ns(std::chrono::nanoseconds(std::chrono::hours(400'000)).count());
+  board_.Accept(packet, kStartOfTime);
+  EXPECT_EQ(board_.FindSignal("soc_temp_degC")->value, 20);
+  board_.SetSignal("soc_temp_degC", 90, kStartOfTime + milliseconds(1));
+  board_.Accept(packet, kStartOfTime + milliseconds(2));
+  EXPECT_EQ(board_.FindSignal("soc_temp_degC")->value, 90);
+  EXPECT_EQ(board_.Find("soc_temp_degC")->messages, 2U);
+  EXPECT_EQ(board_.Find("soc_temp_degC")->backward, 0U);
+}
+
+TEST_F(InputsTest, ASignalOfControlsOwnThatIsNotFiniteGrowsOld) {
+  board_.SetSignal("supply_V", 24, kStartOfTime);
+  board_.SetSignal("supply_V", kNan, kStartOfTime + seconds(1));
+  EXPECT_EQ(board_.FindSignal("supply_V")->value, 24);
+  EXPECT_EQ(board_.Find("supply_V")->received, kStartOfTime);
+}
+
+TEST_F(InputsTest, AFloodOfTheRobotsNamesKeepsNoSignalOfControlsOut) {
+  v1::Observation packet;
+  for (size_t i = 0; i < 2 * kMaxSignals; ++i) {
+    (*packet.mutable_signals())["s" + std::to_string(i)].set_value(1);
+  }
+  board_.Accept(packet, kStartOfTime);
+  board_.SetSignal("throttled", 1, kStartOfTime);
+  EXPECT_EQ(board_.FindSignal("throttled")->value, 1);
+}
+
 TEST_F(InputsTest, AChannelsOwnStampWinsOverThePackets) {
   v1::Observation packet = Packet(kStartOfTime);
   packet.mutable_odom()->set_stamp_ns(42);
