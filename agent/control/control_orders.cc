@@ -42,7 +42,8 @@ void ControlCore::TakeRelease(const v1::ControlOrder& order) {
 }
 
 void ControlCore::TakeRearm(const v1::ControlOrder& order, Nanos now) {
-  if (!order.rearm() || order.seq() == latch_.rearm_seq() || order.seq() == refused_rearm_seq_) {
+  if (!order.acknowledge() || order.seq() == latch_.acknowledged_seq() ||
+      order.seq() == refused_rearm_seq_) {
     return;
   }
   const absl::Status rearmed = controller_.Rearm(now);
@@ -52,7 +53,7 @@ void ControlCore::TakeRearm(const v1::ControlOrder& order, Nanos now) {
     Tell("rearm_refused", "", std::string(rearmed.message()));
     return;
   }
-  latch_.set_rearm_seq(order.seq());
+  latch_.set_acknowledged_seq(order.seq());
   SaveLatch();
   Tell("rearmed", "", order.reason());
 }

@@ -78,10 +78,10 @@ void Agent::OnServer(const v1::ServerMessage& message, Nanos now) {
     case v1::ServerMessage::kEventAck:
       IsFine(events_.OnAck(message.event_ack().id()));
       break;
-    case v1::ServerMessage::kRearm:
+    case v1::ServerMessage::kAcknowledge:
       rearm_ = control_open_;
       NoteNow({control_open_ ? "rearm_passed_on" : "rearm_dropped",
-               absl::StrFormat("%s: %s", message.rearm().actor(), message.rearm().reason())},
+               absl::StrFormat("%s: %s", message.acknowledge().actor(), message.acknowledge().reason())},
               "");
       break;
     default:

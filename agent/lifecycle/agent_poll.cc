@@ -80,7 +80,7 @@ void Agent::SayOrder(Nanos now) {
   std::optional<v1::ControlOrder> order =
       OrderOf(lifecycle_.state, lifecycle_.desired, LeaseLeftMs(now));
   if (!order) return;
-  order->set_rearm(std::exchange(rearm_, false));
+  order->set_acknowledge(std::exchange(rearm_, false));
   orders_.Say(*std::move(order), {.link_up = link_open_, .events_acked = events_acked_},
               std::min(kOrderEvery, Beat()), now);
 }

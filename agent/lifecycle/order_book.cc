@@ -8,7 +8,7 @@ using gatekeeper::v1::ControlOrder;
 bool SameContent(const ControlOrder& a, const ControlOrder& b) {
   return a.candidate_digest() == b.candidate_digest() && a.stage() == b.stage() &&
          a.reason() == b.reason() && a.release_quarantine() == b.release_quarantine() &&
-         a.rearm() == b.rearm();
+         a.acknowledge() == b.acknowledge();
 }
 
 }  // namespace

@@ -73,11 +73,11 @@ absl::Status Status(const Session& session) {
   return absl::OkStatus();
 }
 
-absl::Status Rearm(const v1::RearmRobotRequest& request, const Session& session) {
+absl::Status Rearm(const v1::AcknowledgeRobotRequest& request, const Session& session) {
   ASSIGN_OR_RETURN(const auto stub, Connect(session));
   grpc::ClientContext context;
   v1::Empty reply;
-  RETURN_IF_ERROR(FromRemote(stub->RearmRobot(&context, request, &reply), session));
+  RETURN_IF_ERROR(FromRemote(stub->AcknowledgeRobot(&context, request, &reply), session));
   std::printf("%s may be started again; it does not move by itself\n", request.robot().c_str());
   return absl::OkStatus();
 }
@@ -114,7 +114,7 @@ void AddRobot(CLI::App& app, Session& session) {
   create->callback(
       [request, &session] { session.exit_code = Report(CreateRobot(*request, session)); });
 
-  auto rearm_request = std::make_shared<v1::RearmRobotRequest>();
+  auto rearm_request = std::make_shared<v1::AcknowledgeRobotRequest>();
   CLI::App* rearm = robot->add_subcommand("rearm", "permit a restart after an emergency stop");
   rearm->add_option("ROBOT", *rearm_request->mutable_robot())->required();
   rearm->add_option("--reason", *rearm_request->mutable_reason())->required();

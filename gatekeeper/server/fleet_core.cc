@@ -287,8 +287,8 @@ absl::Status FleetCore::ReleaseUnit(const v1::ReleaseUnitRequest& request, const
   return absl::OkStatus();
 }
 
-absl::Status FleetCore::RearmRobot(const v1::RearmRobotRequest& request, const std::string& actor,
-                                   Moment now) {
+absl::Status FleetCore::AcknowledgeRobot(const v1::AcknowledgeRobotRequest& request,
+                                         const std::string& actor, Moment now) {
   if (request.reason().empty()) {
     return absl::InvalidArgumentError("a reason must be given: who looked, and what was found");
   }
@@ -307,7 +307,8 @@ absl::Status FleetCore::RearmRobot(const v1::RearmRobotRequest& request, const s
                         request.robot()));
   }
   RETURN_IF_ERROR(Record(actor, "robot.rearm", request.robot(), request.reason(), now));
-  v1::Rearm& rearm = *outgoing_.emplace_back(Outgoing{request.robot(), {}}).message.mutable_rearm();
+  v1::Acknowledge& rearm =
+      *outgoing_.emplace_back(Outgoing{request.robot(), {}}).message.mutable_acknowledge();
   rearm.set_actor(actor);
   rearm.set_reason(request.reason());
   return absl::OkStatus();

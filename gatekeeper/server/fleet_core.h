@@ -85,7 +85,7 @@ class FleetCore {
   // Clears what only a person may clear: a latched stop, flapping, a trigger whose rule says
   // `operator`. Which of its triggers those are, the robot knows. kUnavailable: not connected;
   // kFailedPrecondition: it reports no latch and no trigger.
-  absl::Status RearmRobot(const v1::RearmRobotRequest& request, const std::string& actor,
+  absl::Status AcknowledgeRobot(const v1::AcknowledgeRobotRequest& request, const std::string& actor,
                           Moment now);
 
   // --- incidents

@@ -153,11 +153,11 @@ OperatorService::Unary* OperatorService::ShowIncident(Context* context,
   });
 }
 
-OperatorService::Unary* OperatorService::RearmRobot(Context* context,
-                                                    const v1::RearmRobotRequest* request,
+OperatorService::Unary* OperatorService::AcknowledgeRobot(Context* context,
+                                                    const v1::AcknowledgeRobotRequest* request,
                                                     v1::Empty* reply) {
   return Answer(context, reply, [&](const std::string& actor, Moment now) {
-    return Nothing(hub_.core.RearmRobot(*request, actor, now));
+    return Nothing(hub_.core.AcknowledgeRobot(*request, actor, now));
   });
 }
 

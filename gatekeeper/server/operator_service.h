@@ -27,7 +27,7 @@ class OperatorService final : public v1::Operator::CallbackService {
                                                           const v1::RollbackRequest*) override;
   Unary* ListIncidents(Context*, const v1::Empty*, v1::IncidentList*) override;
   Unary* ShowIncident(Context*, const v1::ShowIncidentRequest*, v1::Incident*) override;
-  Unary* RearmRobot(Context*, const v1::RearmRobotRequest*, v1::Empty*) override;
+  Unary* AcknowledgeRobot(Context*, const v1::AcknowledgeRobotRequest*, v1::Empty*) override;
   Unary* ReleaseUnit(Context*, const v1::ReleaseUnitRequest*, v1::Empty*) override;
   Unary* ReadAudit(Context*, const v1::ReadAuditRequest*, v1::AuditList*) override;
 

@@ -22,7 +22,7 @@ RobotStream::RobotStream(Hub& hub, std::string robot) : hub_(hub), robot_(std::m
 
 void RobotStream::Send(const v1::ServerMessage& message) {
   if (message.has_desired()) desired_ = message.desired();
-  if (message.has_rearm()) rearm_ = message.rearm();
+  if (message.has_acknowledge()) rearm_ = message.acknowledge();
   if (message.has_event_ack()) acks_.push_back(message.event_ack().id());
   if (message.has_heartbeat()) heartbeat_ = true;
   Write();
@@ -34,7 +34,7 @@ bool RobotStream::NextMessage() {
     *writing_message_.mutable_desired() = *std::move(desired_);
     desired_.reset();
   } else if (rearm_) {
-    *writing_message_.mutable_rearm() = *std::move(rearm_);
+    *writing_message_.mutable_acknowledge() = *std::move(rearm_);
     rearm_.reset();
   } else if (heartbeat_) {
     writing_message_.mutable_heartbeat();

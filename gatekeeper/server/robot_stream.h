@@ -39,7 +39,7 @@ class RobotStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::S
   v1::AgentMessage incoming_;
   v1::ServerMessage writing_message_;
   std::optional<v1::DesiredState> desired_;
-  std::optional<v1::Rearm> rearm_;
+  std::optional<v1::Acknowledge> rearm_;
   std::deque<uint64_t> acks_;
   bool heartbeat_ = false;
 };

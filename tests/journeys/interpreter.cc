@@ -162,11 +162,11 @@ absl::StatusOr<Lines> Interpreter::Release(const CommandLine& line) {
 }
 
 absl::StatusOr<Lines> Interpreter::Rearm(const CommandLine& line) {
-  v1::RearmRobotRequest request;
+  v1::AcknowledgeRobotRequest request;
   request.set_robot(line.words.empty() ? "" : line.words[0]);
   request.set_reason(Setting(line, "reason"));
   RETURN_IF_ERROR(
-      world_.headquarters().core().RearmRobot(request, kPerson, world_.headquarters().Now()));
+      world_.headquarters().core().AcknowledgeRobot(request, kPerson, world_.headquarters().Now()));
   return Ok();
 }
 

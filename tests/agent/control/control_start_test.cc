@@ -196,7 +196,7 @@ class LatchTest : public ControlTest {
   }
   v1::ControlOrder Rearm() {
     v1::ControlOrder order = OrderFor(v1::STAGE_UNSPECIFIED, "");
-    order.set_rearm(true);
+    order.set_acknowledge(true);
     return order;
   }
   // The robot has noticed (for a while it asks for nothing), then somebody presses start.

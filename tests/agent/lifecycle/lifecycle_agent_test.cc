@@ -403,13 +403,13 @@ TEST_F(AgentTest, AFullDiskRefusesTheNewUnitAndTouchesNothingElse) {
 TEST_F(AgentTest, PassesARearmOnOnceAndNeverKeepsIt) {
   robot_.Turns(2);
   v1::ServerMessage message;
-  message.mutable_rearm()->set_actor("ada");
-  message.mutable_rearm()->set_reason("looked at it");
+  message.mutable_acknowledge()->set_actor("ada");
+  message.mutable_acknowledge()->set_reason("looked at it");
   robot_.agent->OnServer(message, robot_.clock.Now());
   robot_.Turns(30);
 
   int rearms = 0;
-  for (const v1::ControlOrder& order : robot_.control.orders) rearms += order.rearm() ? 1 : 0;
+  for (const v1::ControlOrder& order : robot_.control.orders) rearms += order.acknowledge() ? 1 : 0;
   EXPECT_EQ(rearms, 1);
 }
 

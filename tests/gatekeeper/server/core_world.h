@@ -153,7 +153,7 @@ class CoreWorld {
         robot.desired = message.desired();
       }
       robot.heartbeats += message.has_heartbeat();
-      robot.rearms += message.has_rearm();
+      robot.rearms += message.has_acknowledge();
       if (message.has_event_ack()) robot.acks.push_back(message.event_ack().id());
     }
   }

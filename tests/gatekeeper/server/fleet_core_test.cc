@@ -263,11 +263,11 @@ TEST_F(FleetCoreTest, AnEmergencyStopOpensOneIncidentHoweverOftenItIsReported) {
 }
 
 TEST_F(FleetCoreTest, ReArmsOnlyARobotThatIsThereAndHasSomethingToClear) {
-  v1::RearmRobotRequest request;
+  v1::AcknowledgeRobotRequest request;
   request.set_robot("north-1");
   request.set_reason("looked at it");
   const auto rearm = [&] {
-    const absl::Status status = world_.core->RearmRobot(request, CoreWorld::kMara, world_.now);
+    const absl::Status status = world_.core->AcknowledgeRobot(request, CoreWorld::kMara, world_.now);
     world_.HandOut();
     return status;
   };
