@@ -92,6 +92,12 @@ absl::StatusOr<std::string> SignStatement(std::string_view statement_json, const
 
 absl::StatusOr<Json> OpenStatement(std::string_view bundle, std::span<const PublicKey> keys,
                                    std::string_view what) {
+  ASSIGN_OR_RETURN(SignedStatement opened, OpenSigned(bundle, keys, what));
+  return std::move(opened.statement);
+}
+
+absl::StatusOr<SignedStatement> OpenSigned(std::string_view bundle, std::span<const PublicKey> keys,
+                                           std::string_view what) {
   ASSIGN_OR_RETURN(const Envelope envelope, ReadBundle(bundle, what));
   const std::string name(what);
   const auto key = std::find_if(keys.begin(), keys.end(), [&envelope](const PublicKey& candidate) {
@@ -106,7 +112,9 @@ absl::StatusOr<Json> OpenStatement(std::string_view bundle, std::span<const Publ
     return absl::PermissionDeniedError(
         absl::StrFormat("%s: the signature of key %s does not hold", name, key->key_id()));
   }
-  return base::ParseStrictJson(envelope.payload, "the statement in " + name);
+  ASSIGN_OR_RETURN(Json statement,
+                   base::ParseStrictJson(envelope.payload, "the statement in " + name));
+  return SignedStatement{std::move(statement), *key};
 }
 
 }  // namespace agent::trust

@@ -31,4 +31,12 @@ absl::StatusOr<nlohmann::json> OpenStatement(std::string_view bundle,
                                              std::span<const PublicKey> keys,
                                              std::string_view what);
 
+// The same, and which of `keys` signed.
+struct SignedStatement {
+  nlohmann::json statement;
+  PublicKey signer;
+};
+absl::StatusOr<SignedStatement> OpenSigned(std::string_view bundle, std::span<const PublicKey> keys,
+                                           std::string_view what);
+
 }  // namespace agent::trust

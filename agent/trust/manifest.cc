@@ -140,10 +140,7 @@ absl::Status CheckFile(const v1::UnitFile& file) {
 
 absl::Status CheckNothingMissing(const v1::Manifest& manifest) {
   for (const char* wanted : kWantedFiles) {
-    const bool listed =
-        std::any_of(manifest.files().begin(), manifest.files().end(),
-                    [wanted](const v1::UnitFile& file) { return file.path() == wanted; });
-    if (!listed) {
+    if (!HasFile(manifest, wanted)) {
       return Refuse(std::string(wanted) +
                     " is missing: a unit is model, card, policy and fallback rules");
     }
@@ -222,6 +219,11 @@ absl::Status CheckUnitPath(std::string_view path) {
     }
   }
   return absl::OkStatus();
+}
+
+bool HasFile(const v1::Manifest& manifest, std::string_view path) {
+  return std::any_of(manifest.files().begin(), manifest.files().end(),
+                     [path](const v1::UnitFile& file) { return file.path() == path; });
 }
 
 absl::Status CheckManifest(const v1::Manifest& manifest) {

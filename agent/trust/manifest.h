@@ -16,14 +16,17 @@ inline constexpr uint64_t kMaxUnitFileBytes = uint64_t{2}
 inline constexpr char kManifestFile[] = "manifest.json";
 inline constexpr char kModelFile[] = "model/model.onnx";
 inline constexpr char kCardFile[] = "model/card.yaml";
+inline constexpr char kGoldenFile[] = "model/golden.json";  // optional
 inline constexpr char kPolicyFile[] = "policy/control_policy.yaml";
 inline constexpr char kFallbackFile[] = "policy/fallback_rules.yaml";
 
 // The one form a manifest is written in: keys sorted, no spaces, files in the order given.
 std::string CanonicalManifest(const gatekeeper::v1::Manifest& manifest);
 
-// Takes only bytes that CanonicalManifest would write, holding at least the four files above,
-// sorted by path. kInvalidArgument says what is wrong.
+bool HasFile(const gatekeeper::v1::Manifest& manifest, std::string_view path);
+
+// Takes only bytes that CanonicalManifest would write, sorted by path and holding at least model,
+// card, policy and fallback rules. kInvalidArgument says what is wrong.
 absl::StatusOr<gatekeeper::v1::Manifest> ParseManifest(std::string_view bytes);
 
 // What ParseManifest demands of the content; makers of manifests call it before they write one.

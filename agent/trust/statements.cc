@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
 #include "agent/base/strict_json.h"
+#include "agent/trust/in_toto.h"
 #include "agent/trust/json_fields.h"
 #include "agent/trust/manifest.h"
 #include "agent/trust/unit.h"
@@ -18,7 +19,6 @@ namespace {
 namespace v1 = ::gatekeeper::v1;
 using Json = nlohmann::json;
 
-constexpr char kStatementType[] = "https://in-toto.io/Statement/v1";
 constexpr char kModelSignature[] = "https://model_signing/signature/v1.0";
 constexpr char kVerificationSummary[] = "https://slsa.dev/verification_summary/v1";
 constexpr char kPassed[] = "PASSED";
@@ -39,17 +39,6 @@ std::string Timestamp(int64_t wall_ms) {
   gmtime_r(&seconds, &utc);
   return absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02dZ", utc.tm_year + 1900, utc.tm_mon + 1,
                          utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
-}
-
-Json Subject(const std::string& name, const std::string& sha256) {
-  return Json::array({Json{{"name", name}, {"digest", {{"sha256", sha256}}}}});
-}
-
-Json Statement(const char* predicate_type, Json subject, Json predicate) {
-  return {{"_type", kStatementType},
-          {"subject", std::move(subject)},
-          {"predicateType", predicate_type},
-          {"predicate", std::move(predicate)}};
 }
 
 absl::Status CheckTypes(const Json& statement, const char* bundle, const char* predicate_type) {

@@ -1,5 +1,7 @@
 #include "agent/trust/trust_policy.h"
 
+#include <algorithm>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -7,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
 #include "agent/base/strict_json.h"
+#include "agent/trust/identity.h"
 #include "agent/trust/json_fields.h"
 
 namespace agent::trust {
@@ -16,10 +19,14 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxTrustBytes = size_t{64} << 10;
 constexpr size_t kMaxTextBytes = 256;
+constexpr size_t kMaxRoleBytes = 64;
 constexpr char kSchema[] = "trust/1";
 
+constexpr std::pair<KeyClass, const char*> kClasses[] = {
+    {KeyClass::kBuild, "build"}, {KeyClass::kGate, "gate"}, {KeyClass::kApprover, "approver"}};
+
 const char* ClassName(KeyClass key_class) {
-  return key_class == KeyClass::kBuild ? "build" : "gate";
+  return kClasses[static_cast<size_t>(key_class)].second;
 }
 
 absl::Status Refuse(const std::string& why) {
@@ -32,7 +39,21 @@ absl::Status CheckText(const std::string& text, const char* field) {
       absl::StrFormat("%s has %d bytes; wanted 1 to %d", field, text.size(), kMaxTextBytes));
 }
 
-// A key that counted twice, or for both classes, would let one thief do the work of two.
+// The name is compared and printed to decide who is who: it has the form of an operator's.
+absl::Status CheckApprover(const TrustedKey& key) {
+  if (key.key_class != KeyClass::kApprover) {
+    return key.role.empty() ? absl::OkStatus() : Refuse("only an approver has a role");
+  }
+  RETURN_IF_ERROR(SpiffeUri({Party::kOperator, key.name}).status());
+  if (key.role.empty() || key.role.size() > kMaxRoleBytes ||
+      key.role.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != std::string::npos) {
+    return Refuse(absl::StrFormat("approver '%s' wants a role of 1 to %d letters a-z and _",
+                                  key.name, kMaxRoleBytes));
+  }
+  return absl::OkStatus();
+}
+
+// A key that counted twice, or for two classes or roles, would let one thief do the work of two.
 absl::Status CheckNew(const TrustedKey& key, std::span<const TrustedKey> before) {
   for (const TrustedKey& other : before) {
     if (key.key != other.key) continue;
@@ -46,24 +67,29 @@ absl::Status CheckNew(const TrustedKey& key, std::span<const TrustedKey> before)
 absl::Status CheckKeys(const std::vector<TrustedKey>& keys) {
   for (auto key = keys.begin(); key != keys.end(); ++key) {
     RETURN_IF_ERROR(CheckText(key->name, "the name of a key"));
+    RETURN_IF_ERROR(CheckApprover(*key));
     RETURN_IF_ERROR(CheckNew(*key, std::span(keys.begin(), key)));
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<TrustedKey> ReadKey(const Json& entry) {
-  if (!HasFields(entry, {"class", "name", "pem"}) || !entry["class"].is_string() ||
-      !entry["name"].is_string() || !entry["pem"].is_string()) {
-    return Refuse("each key wants exactly class, name and pem, all text");
+  const bool approver = entry.is_object() && entry.contains("role");
+  const bool shaped = approver ? HasFields(entry, {"class", "name", "pem", "role"})
+                               : HasFields(entry, {"class", "name", "pem"});
+  if (!shaped || !std::ranges::all_of(entry, [](const Json& field) { return field.is_string(); })) {
+    return Refuse("each key wants exactly class, name and pem, an approver's also role, all text");
   }
-  const std::string key_class = entry["class"].get<std::string>();
-  if (key_class != "build" && key_class != "gate") {
-    return Refuse("key class '" + key_class + "' is unknown; wanted build or gate");
+  const std::string text = entry["class"].get<std::string>();
+  const auto* const known =
+      std::ranges::find(kClasses, text, [](const auto& c) { return c.second; });
+  if (known == std::end(kClasses)) {
+    return Refuse("key class '" + text + "' is unknown; wanted build, gate or approver");
   }
   const std::string name = entry["name"].get<std::string>();
   const absl::StatusOr<PublicKey> key = PublicKey::FromPem(entry["pem"].get<std::string>());
   if (!key.ok()) return Refuse("key '" + name + "': " + std::string(key.status().message()));
-  return TrustedKey{key_class == "build" ? KeyClass::kBuild : KeyClass::kGate, name, *key};
+  return TrustedKey{known->first, name, *key, approver ? entry["role"].get<std::string>() : ""};
 }
 
 }  // namespace
@@ -110,8 +136,9 @@ absl::StatusOr<TrustPolicy> TrustPolicy::Parse(std::string_view bytes) {
 std::string TrustPolicy::ToJson() const {
   Json keys = Json::array();
   for (const TrustedKey& key : keys_) {
-    keys.push_back(
-        {{"class", ClassName(key.key_class)}, {"name", key.name}, {"pem", key.key.Pem()}});
+    Json entry = {{"class", ClassName(key.key_class)}, {"name", key.name}, {"pem", key.key.Pem()}};
+    if (key.key_class == KeyClass::kApprover) entry["role"] = key.role;
+    keys.push_back(std::move(entry));
   }
   return base::CanonicalJson(
       {{"schema", kSchema}, {"keys", keys}, {"verifier_id", verifier_id_}, {"level", level_}});

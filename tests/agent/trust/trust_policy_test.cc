@@ -20,6 +20,9 @@ TEST(TrustPolicyTest, KeepsEachKeyInItsClassOverTheJson) {
   ASSERT_OK_AND_ASSIGN(const TrustPolicy read, TrustPolicy::Parse(signers.trust.ToJson()));
   EXPECT_THAT(read.Keys(KeyClass::kBuild), ElementsAre(signers.build.public_key()));
   EXPECT_THAT(read.Keys(KeyClass::kGate), ElementsAre(signers.gate.public_key()));
+  EXPECT_THAT(read.Keys(KeyClass::kApprover),
+              ElementsAre(signers.ada.public_key(), signers.bo.public_key()));
+  EXPECT_EQ(read.keys()[3].role, "safety_officer");
   EXPECT_EQ(read.verifier_id(), "https://gatekeeper.test");
   EXPECT_EQ(read.level(), "ROBOT_GATES_L1");
   EXPECT_EQ(read.ToJson(), signers.trust.ToJson());
@@ -32,7 +35,8 @@ TEST(TrustPolicyTest, RefusesTheSameKeyTwiceUnderAnyNameOrClass) {
       TrustPolicy::Make({{KeyClass::kBuild, "b", build}, {KeyClass::kGate, "g", gate}}, "v", "l"));
   for (const TrustedKey& again :
        {TrustedKey{KeyClass::kGate, "b", build}, TrustedKey{KeyClass::kBuild, "b2", build},
-        TrustedKey{KeyClass::kGate, "g2", gate}}) {
+        TrustedKey{KeyClass::kGate, "g2", gate},
+        TrustedKey{KeyClass::kApprover, "g2", gate, "safety_officer"}}) {
     EXPECT_THAT(
         TrustPolicy::Make({{KeyClass::kBuild, "b", build}, {KeyClass::kGate, "g", gate}, again},
                           "v", "l"),
@@ -51,6 +55,13 @@ TEST(TrustPolicyTest, RefusesDocumentsOfAnyOtherShape) {
       {R"([{"op":"remove","path":"/keys/1"}])", "no key of class gate"},
       {R"([{"op":"add","path":"/keys/0/not_after","value":1}])", "exactly class, name and pem"},
       {R"([{"op":"replace","path":"/keys/0/class","value":"root"}])", "'root' is unknown"},
+      {R"([{"op":"replace","path":"/keys/0/class","value":"approver"}])", "role of 1 to 64"},
+      {R"([{"op":"add","path":"/keys/0/role","value":"x"}])", "only an approver has a role"},
+      {R"([{"op":"remove","path":"/keys/2/role"}])", "approver 'ada' wants a role"},
+      {R"([{"op":"replace","path":"/keys/2/role","value":""}])", "role of 1 to 64"},
+      {R"([{"op":"replace","path":"/keys/2/role","value":"Boss"}])", "letters a-z and _"},
+      {R"([{"op":"replace","path":"/keys/2/role","value":2}])", "all text"},
+      {R"([{"op":"replace","path":"/keys/2/name","value":"ada or bo"}])", "cannot name"},
       {R"([{"op":"replace","path":"/keys/0/class","value":1}])", "all text"},
       {R"([{"op":"replace","path":"/keys/0/name","value":""}])", "name of a key"},
       {R"([{"op":"replace","path":"/keys/0/pem","value":"x"}])", "key 'build'"},

@@ -65,9 +65,13 @@ inline gatekeeper::v1::Manifest ManifestOf(const std::map<std::string, std::stri
 struct Signers {
   agent::trust::PrivateKey build = Must(agent::trust::PrivateKey::Generate());
   agent::trust::PrivateKey gate = Must(agent::trust::PrivateKey::Generate());
+  agent::trust::PrivateKey ada = Must(agent::trust::PrivateKey::Generate());  // local_operator
+  agent::trust::PrivateKey bo = Must(agent::trust::PrivateKey::Generate());   // safety_officer
   agent::trust::TrustPolicy trust = Must(agent::trust::TrustPolicy::Make(
       {{agent::trust::KeyClass::kBuild, "build", build.public_key()},
-       {agent::trust::KeyClass::kGate, "gate", gate.public_key()}},
+       {agent::trust::KeyClass::kGate, "gate", gate.public_key()},
+       {agent::trust::KeyClass::kApprover, "ada", ada.public_key(), "local_operator"},
+       {agent::trust::KeyClass::kApprover, "bo", bo.public_key(), "safety_officer"}},
       "https://gatekeeper.test", "ROBOT_GATES_L1"));
 
   agent::trust::GateVerdict Passed() const {
