@@ -17,7 +17,7 @@ namespace agent::base {
 
 enum class WorkerState : uint32_t {
   kLoading,
-  kReady,   // warm and sandboxed; text() is the numerics key
+  kReady,   // warm, sandboxed and proven; text() begins with the numerics key
   kFailed,  // text() says why; the process is about to exit
 };
 

@@ -151,7 +151,7 @@ void ControlCore::OnChange(const UnitShelf::Change& change, Nanos now) {
   const std::string why(change.reason.message());
   if (change.state == UnitShelf::State::kReady) {
     load_failures_.erase(change.digest);
-    Tell("unit_warm", change.digest, "");
+    Tell("unit_warm", change.digest, change.note);
     return;
   }
   const bool lost = change.state == UnitShelf::State::kLost;

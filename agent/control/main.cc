@@ -13,12 +13,13 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
 #include "agent/control/control_loop.h"
 #include "agent/control/realtime.h"
 
-// gatekeeper-control --state DIR [--worker PATH] [--library PATH]
+// gatekeeper-control --state DIR [--worker PATH] [--library PATH] [--worker-memory-mib N]
 // Exit codes: 0 asked to stop; 1 the state folder or its sockets cannot be used; 2 wrong usage.
 
 namespace {
@@ -50,6 +51,9 @@ std::optional<Arguments> Parse(int argc, char** argv) {
       arguments.worker.path = argv[i + 1];
     } else if (name == "--library") {
       arguments.worker.library = argv[i + 1];
+    } else if (name == "--worker-memory-mib") {
+      uint32_t& mib = arguments.worker.memory_mib;
+      if (!absl::SimpleAtoi(argv[i + 1], &mib) || mib == 0) return std::nullopt;
     } else {
       return std::nullopt;
     }
@@ -126,7 +130,8 @@ int main(int argc, char** argv) {
   const std::optional<Arguments> arguments = Parse(argc, argv);
   if (!arguments) {
     std::fprintf(stderr,
-                 "usage: gatekeeper-control --state DIR [--worker PATH] [--library PATH]\n");
+                 "usage: gatekeeper-control --state DIR [--worker PATH] [--library PATH] "
+                 "[--worker-memory-mib N]\n");
     return 2;
   }
   const absl::Status served = Serve(*arguments);

@@ -31,6 +31,7 @@ struct SourceNews {
   uint64_t ticket = 0;
   std::shared_ptr<const Crew> crew;
   absl::Status reason;  // why there is none (any more); OK with a crew
+  std::string note{};   // with a crew: what its model runs on, for people
 };
 
 // Loads verified units off the control thread. The real one (WorkerSource) starts a worker process

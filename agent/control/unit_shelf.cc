@@ -82,7 +82,7 @@ UnitShelf::Change UnitShelf::TakeIn(const std::string& digest, Unit& unit, Sourc
     unit.state = State::kReady;
     unit.ready_at = now;
     unit.reason = absl::OkStatus();
-    return {digest, State::kReady, {}};
+    return {digest, State::kReady, {}, std::move(news.note)};
   }
   const bool ran = unit.state == State::kReady;
   if (ran && now - unit.ready_at >= kRanWell) unit.failures = 0;

@@ -47,6 +47,7 @@ class UnitShelf {
     std::string digest;
     State state;  // kReady, kLost or kFailed
     absl::Status reason;
+    std::string note{};  // of kReady: SourceNews::note
   };
   // Takes in the source's news and starts loads that are due. Call until it returns nothing.
   std::optional<Change> Poll(base::Nanos now);

@@ -13,23 +13,23 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace agent::control {
 namespace {
 
-// Where the worker finds its two descriptors, above the three standard ones.
+// Where the worker finds its descriptors, above the three standard ones.
 constexpr int kModelFd = 3;
 constexpr int kChannelFd = 4;
+constexpr int kGoldenFd = 5;
 
 std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
-// Files and signals of the child: only the two descriptors, and no signal blocked or ignored.
+// Files and signals of the child: only its descriptors, and no signal blocked or ignored.
 class SpawnSettings {
  public:
-  SpawnSettings(int model_fd, int channel_fd) {
+  SpawnSettings() {
     posix_spawn_file_actions_init(&files_);
-    posix_spawn_file_actions_adddup2(&files_, model_fd, kModelFd);
-    posix_spawn_file_actions_adddup2(&files_, channel_fd, kChannelFd);
     sigset_t none;
     sigset_t all;
     sigemptyset(&none);
@@ -46,6 +46,10 @@ class SpawnSettings {
   SpawnSettings(const SpawnSettings&) = delete;
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 
+  void Give(const base::UniqueFd& fd, int target) {
+    posix_spawn_file_actions_adddup2(&files_, fd.get(), target);
+  }
+
   const posix_spawn_file_actions_t* files() const { return &files_; }
   const posix_spawnattr_t* attributes() const { return &attributes_; }
 
@@ -54,20 +58,43 @@ class SpawnSettings {
   posix_spawnattr_t attributes_{};
 };
 
-}  // namespace
+void AppendName(std::string* out, base::ExecutionProvider provider) {
+  out->append(base::NameOf(provider));
+}
 
-absl::StatusOr<WorkerProcess> WorkerProcess::Start(const WorkerProgram& program, int model_fd,
-                                                   int channel_fd) {
-  // Copies above the target numbers, so that neither dup2 can close what the other still needs.
-  const base::UniqueFd model(fcntl(model_fd, F_DUPFD_CLOEXEC, kChannelFd + 1));
-  const base::UniqueFd channel(fcntl(channel_fd, F_DUPFD_CLOEXEC, kChannelFd + 1));
-  if (!model.valid() || !channel.valid()) {
-    return absl::ResourceExhaustedError("no file descriptor left for a worker");
-  }
-  const SpawnSettings settings(model.get(), channel.get());
+// A copy above the target numbers, so that no dup2 can close what another still needs.
+base::UniqueFd CopyAbove(int fd) {
+  return base::UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, kGoldenFd + 1));
+}
+
+std::vector<std::string> CommandLine(const WorkerProgram& program, const WorkerJob& job) {
   std::vector<std::string> words = {program.path, "--model-fd", std::to_string(kModelFd),
                                     "--channel-fd", std::to_string(kChannelFd)};
-  if (!program.library.empty()) words.insert(words.end(), {"--library", program.library});
+  const auto add = [&words](const char* name, const std::string& value) {
+    words.insert(words.end(), {name, value});
+  };
+  if (job.golden_fd >= 0) add("--golden-fd", std::to_string(kGoldenFd));
+  if (!program.library.empty()) add("--library", program.library);
+  if (program.memory_mib > 0) add("--memory-mib", std::to_string(program.memory_mib));
+  if (!job.providers.empty()) add("--providers", absl::StrJoin(job.providers, ",", AppendName));
+  return words;
+}
+
+}  // namespace
+
+absl::StatusOr<WorkerProcess> WorkerProcess::Start(const WorkerProgram& program,
+                                                   const WorkerJob& job) {
+  const base::UniqueFd model = CopyAbove(job.model_fd);
+  const base::UniqueFd channel = CopyAbove(job.channel_fd);
+  const base::UniqueFd golden = job.golden_fd < 0 ? base::UniqueFd() : CopyAbove(job.golden_fd);
+  if (!model.valid() || !channel.valid() || (job.golden_fd >= 0 && !golden.valid())) {
+    return absl::ResourceExhaustedError("no file descriptor left for a worker");
+  }
+  SpawnSettings settings;
+  settings.Give(model, kModelFd);
+  settings.Give(channel, kChannelFd);
+  if (golden.valid()) settings.Give(golden, kGoldenFd);
+  std::vector<std::string> words = CommandLine(program, job);
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -49,6 +49,8 @@ struct WorkerSource::Prepared {
   std::shared_ptr<const runtime::UnitRules> rules;
   base::ModelSignature signature;
   base::UniqueFd model;
+  base::UniqueFd golden;  // invalid: the unit has no golden answers
+  std::vector<base::ExecutionProvider> providers;
 };
 
 struct WorkerSource::Worker {
@@ -172,6 +174,12 @@ absl::StatusOr<WorkerSource::Prepared> WorkerSource::Prepare(const Order& order)
                    runtime::SignatureFor(prepared.rules->card, prepared.rules->policy));
   ASSIGN_OR_RETURN(const std::string model, unit.Read(trust::kModelFile));
   ASSIGN_OR_RETURN(prepared.model, base::SealBytes("model", model));
+  if (trust::HasFile(unit.manifest(), trust::kGoldenFile)) {
+    ASSIGN_OR_RETURN(const std::string golden, unit.Read(trust::kGoldenFile));
+    ASSIGN_OR_RETURN(prepared.golden, base::SealBytes("golden", golden));
+  }
+  const auto& listed = prepared.rules->card.execution_providers();
+  ASSIGN_OR_RETURN(prepared.providers, base::ParseProviders({listed.begin(), listed.end()}));
   return prepared;
 }
 
@@ -217,7 +225,10 @@ void WorkerSource::WaitForWork(const std::vector<std::unique_ptr<Worker>>& worke
 absl::StatusOr<std::unique_ptr<WorkerSource::Worker>> WorkerSource::Launch(Prepared prepared) {
   ASSIGN_OR_RETURN(base::WorkerChannel channel, base::WorkerChannel::Create(prepared.signature));
   ASSIGN_OR_RETURN(WorkerProcess process,
-                   WorkerProcess::Start(options_.worker, prepared.model.get(), channel.fd()));
+                   WorkerProcess::Start(options_.worker, {.model_fd = prepared.model.get(),
+                                                          .channel_fd = channel.fd(),
+                                                          .golden_fd = prepared.golden.get(),
+                                                          .providers = prepared.providers}));
   return std::make_unique<Worker>(
       Worker{.ticket = prepared.ticket,
              .digest = std::move(prepared.digest),
@@ -263,7 +274,7 @@ void WorkerSource::HandOver(Worker& worker) {
     Signal(wake_);
   });
   auto crew = MakeCrew(worker.digest, worker.rules, std::move(model));
-  Tell({worker.ticket, crew.ok() ? *crew : nullptr, crew.status()});
+  Tell({worker.ticket, crew.ok() ? *crew : nullptr, crew.status(), worker.channel->text()});
 }
 
 }  // namespace agent::control

@@ -11,6 +11,7 @@
 #include "agent/inference/onnx_scan.h"
 #include "agent/inference/ort_api.h"
 #include "agent/inference/ort_model.h"
+#include "agent/trust/hash.h"
 
 namespace agent::inference {
 
@@ -20,22 +21,6 @@ namespace {
 constexpr uint32_t kApiVersion = 21;
 constexpr char kLibraryInFolder[] = "/lib/libonnxruntime.so.1";
 
-// Kernels are chosen by instruction set, and with them the order of additions.
-std::string InstructionSet() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl")) {
-    return __builtin_cpu_supports("avx512vnni") ? "x86-64/avx512vnni" : "x86-64/avx512";
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "x86-64/avx2";
-  return "x86-64/sse2";
-#elif defined(__aarch64__)
-  return "arm64";
-#else
-  return "other";
-#endif
-}
-
 // "... git-commit-id=8f0278c77d, ..." in the library's description of its own build.
 std::string CommitOf(const std::string& build_info) {
   constexpr char kKey[] = "git-commit-id=";
@@ -43,6 +28,33 @@ std::string CommitOf(const std::string& build_info) {
   if (key == std::string::npos) return "unknown";
   const size_t from = key + sizeof(kKey) - 1;
   return build_info.substr(from, build_info.find_first_of(", ", from) - from);
+}
+
+// The libraries that a provider needs beside ONNX Runtime's own.
+constexpr const char* kCudaLibraries[] = {"libonnxruntime_providers_shared.so",
+                                          "libonnxruntime_providers_cuda.so"};
+
+// Why CUDA cannot be had: ONNX Runtime only says that loading "a shared library" failed.
+std::string MissingForCuda(const std::string& library_path) {
+  const std::string folder = library_path.substr(0, library_path.rfind('/') + 1);
+  for (const char* name : kCudaLibraries) {
+    if (dlopen((folder + name).c_str(), RTLD_LAZY | RTLD_LOCAL) == nullptr) return dlerror();
+  }
+  return "";
+}
+
+absl::Status AppendCuda(const OrtApi& api, const std::string& library_path,
+                        OrtSessionOptions* options) {
+  OrtCUDAProviderOptionsV2* raw = nullptr;
+  absl::Status status = ToStatus(api, api.CreateCUDAProviderOptions(&raw));
+  const OrtHandle<OrtCUDAProviderOptionsV2> cuda(raw, api.ReleaseCUDAProviderOptions);
+  if (status.ok()) {
+    status = ToStatus(api, api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda.get()));
+  }
+  if (status.ok()) return status;
+  const std::string missing = MissingForCuda(library_path);
+  return absl::UnavailableError(absl::StrFormat(
+      "EP_UNAVAILABLE: cuda: %s", missing.empty() ? std::string(status.message()) : missing));
 }
 
 absl::StatusOr<OrtHandle<OrtSessionOptions>> MakeOptions(const OrtApi& api) {
@@ -71,7 +83,8 @@ absl::StatusOr<OrtHandle<OrtSessionOptions>> MakeOptions(const OrtApi& api) {
 struct OnnxRuntime::Library {
   const OrtApi& api;
   OrtHandle<OrtEnv> environment;
-  std::string numerics_key;
+  std::string path;
+  NumericsKey numerics_key;
 };
 
 std::string DefaultLibraryPath() {
@@ -85,7 +98,7 @@ std::string DefaultLibraryPath() {
 OnnxRuntime::OnnxRuntime(std::unique_ptr<Library> library) : library_(std::move(library)) {}
 OnnxRuntime::~OnnxRuntime() = default;
 
-const std::string& OnnxRuntime::numerics_key() const { return library_->numerics_key; }
+const NumericsKey& OnnxRuntime::numerics_key() const { return library_->numerics_key; }
 
 absl::StatusOr<std::shared_ptr<OnnxRuntime>> OnnxRuntime::Open(const std::string& library_path) {
   // Some releases hold an uploader that starts with the library and writes into the home folder.
@@ -115,18 +128,29 @@ absl::StatusOr<std::shared_ptr<OnnxRuntime>> OnnxRuntime::Open(const std::string
   RETURN_IF_ERROR(ToStatus(*api, api->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "gatekeeper", &raw)));
   OrtHandle<OrtEnv> environment(raw, api->ReleaseEnv);
   RETURN_IF_ERROR(ToStatus(*api, api->DisableTelemetryEvents(raw)));
-  std::string key =
-      absl::StrFormat("onnxruntime %s (%s) cpu opt=all threads=1 %s", base->GetVersionString(),
-                      CommitOf(api->GetBuildInfoString()), InstructionSet());
-  return std::shared_ptr<OnnxRuntime>(new OnnxRuntime(
-      std::unique_ptr<Library>(new Library{*api, std::move(environment), std::move(key)})));
+  Dl_info found{};  // the file that the name led to
+  if (dladdr(symbol, &found) == 0) {
+    return absl::InternalError(absl::StrFormat("cannot tell which file %s is", library_path));
+  }
+  ASSIGN_OR_RETURN(const base::Digest digest, trust::Sha256File(found.dli_fname));
+  NumericsKey key{.engine = "onnxruntime",
+                  .version = absl::StrFormat("%s (%s)", base->GetVersionString(),
+                                             CommitOf(api->GetBuildInfoString())),
+                  .sha256 = digest.hex(),
+                  .optimisation = "all",
+                  .instruction_set = InstructionSet()};
+  return std::shared_ptr<OnnxRuntime>(new OnnxRuntime(std::unique_ptr<Library>(
+      new Library{*api, std::move(environment), found.dli_fname, std::move(key)})));
 }
 
-absl::StatusOr<std::unique_ptr<base::Model>> OnnxRuntime::Load(
-    std::string_view onnx_bytes, const base::ModelSignature& wanted) const {
-  RETURN_IF_ERROR(ScanOnnx(onnx_bytes));
+absl::StatusOr<std::unique_ptr<base::Model>> OnnxRuntime::LoadOn(
+    base::ExecutionProvider provider, std::string_view onnx_bytes,
+    const base::ModelSignature& wanted) const {
   const OrtApi& api = library_->api;
   ASSIGN_OR_RETURN(const OrtHandle<OrtSessionOptions> options, MakeOptions(api));
+  if (provider == base::ExecutionProvider::kCuda) {
+    RETURN_IF_ERROR(AppendCuda(api, library_->path, options.get()));
+  }
   OrtSession* raw = nullptr;
   RETURN_IF_ERROR(
       ToStatus(api, api.CreateSessionFromArray(library_->environment.get(), onnx_bytes.data(),
@@ -136,6 +160,34 @@ absl::StatusOr<std::unique_ptr<base::Model>> OnnxRuntime::Load(
                                   OrtHandle<OrtSession>(raw, api.ReleaseSession), wanted));
   RETURN_IF_ERROR(model->WarmUp(kWarmUpRuns));
   return std::unique_ptr<base::Model>(std::move(model));
+}
+
+absl::StatusOr<LoadedModel> OnnxRuntime::Load(
+    std::string_view onnx_bytes, const base::ModelSignature& wanted,
+    std::span<const base::ExecutionProvider> providers) const {
+  RETURN_IF_ERROR(ScanOnnx(onnx_bytes));
+  absl::Status refused = absl::InvalidArgumentError("no execution provider is allowed");
+  LoadedModel loaded;
+  for (const base::ExecutionProvider provider : providers) {
+    auto model = LoadOn(provider, onnx_bytes, wanted);
+    if (model.ok()) {
+      NumericsKey key = library_->numerics_key;
+      key.provider = provider;
+      loaded.model = *std::move(model);
+      loaded.numerics_key = key.Text();
+      return loaded;
+    }
+    refused = model.status();
+    loaded.passed_over.emplace_back(refused.message());
+  }
+  return refused;
+}
+
+absl::StatusOr<std::unique_ptr<base::Model>> OnnxRuntime::Load(
+    std::string_view onnx_bytes, const base::ModelSignature& wanted) const {
+  constexpr base::ExecutionProvider kCpuOnly[] = {base::ExecutionProvider::kCpu};
+  ASSIGN_OR_RETURN(LoadedModel loaded, Load(onnx_bytes, wanted, kCpuOnly));
+  return std::move(loaded.model);
 }
 
 }  // namespace agent::inference

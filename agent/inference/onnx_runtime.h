@@ -1,11 +1,15 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/base/execution_provider.h"
 #include "agent/base/model.h"
+#include "agent/inference/numerics_key.h"
 
 namespace agent::inference {
 
@@ -13,10 +17,16 @@ namespace agent::inference {
 // folder with lib/libonnxruntime.so.1), else the place known when this program was built.
 std::string DefaultLibraryPath();
 
+// A warm model and where it runs.
+struct LoadedModel {
+  std::unique_ptr<base::Model> model;
+  std::string numerics_key;              // NumericsKey::Text of this library, provider and computer
+  std::vector<std::string> passed_over;  // why each provider listed before it was not taken
+};
+
 // ONNX Runtime, opened at run time: its symbols carry a version node per release, so that a linked
 // program would run with one release only. Any release that knows API 21 (1.21 and later) will do.
-// CPU only, one thread, no spinning, all graph optimisations, nothing written to disk, no
-// telemetry.
+// One thread, no spinning, all graph optimisations, nothing written to disk, no telemetry.
 class OnnxRuntime : public std::enable_shared_from_this<OnnxRuntime> {
  public:
   // Sets ORT_DISABLE_TELEMETRY=1 before the library starts, so call it before other threads read
@@ -39,15 +49,23 @@ class OnnxRuntime : public std::enable_shared_from_this<OnnxRuntime> {
   absl::StatusOr<std::unique_ptr<base::Model>> Load(std::string_view onnx_bytes,
                                                     const base::ModelSignature& wanted) const;
 
-  // What decides the bits of an answer: release and commit of the library, execution provider,
-  // optimisation level, threads, instruction set. Outputs are compared exactly only within one key.
-  const std::string& numerics_key() const;
+  // The same on the first of `providers` that takes the model; what is not listed is never used, so
+  // a list of one demands it. kUnavailable "EP_UNAVAILABLE: cuda: ..." names the library that is
+  // missing, when none of them can run here at all.
+  absl::StatusOr<LoadedModel> Load(std::string_view onnx_bytes, const base::ModelSignature& wanted,
+                                   std::span<const base::ExecutionProvider> providers) const;
+
+  // On the CPU.
+  const NumericsKey& numerics_key() const;
 
   static constexpr int kWarmUpRuns = 5;  // the first run costs up to 7 times a steady one
 
  private:
   struct Library;
   explicit OnnxRuntime(std::unique_ptr<Library> library);
+  absl::StatusOr<std::unique_ptr<base::Model>> LoadOn(base::ExecutionProvider provider,
+                                                      std::string_view onnx_bytes,
+                                                      const base::ModelSignature& wanted) const;
   std::unique_ptr<Library> library_;
 };
 

@@ -1,44 +1,66 @@
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "agent/base/unique_fd.h"
 #include "agent/base/worker_channel.h"
-#include "agent/inference/onnx_runtime.h"
-#include "agent/worker/sandbox.h"
 #include "agent/worker/serve.h"
+#include "agent/worker/trial.h"
 
-// gatekeeper-worker --model-fd N --channel-fd M [--library PATH]
+// gatekeeper-worker --model-fd N --channel-fd M [--golden-fd N] [--library PATH]
+//                   [--providers LIST] [--memory-mib N] [--load-cpu-s N]
 // Started by gatekeeper-control; runs one unit's model and nothing else.
 // Exit codes: 1 the model or the sandbox failed (the channel says why), 2 wrong usage.
 
 namespace {
 
+constexpr uint32_t kMostMemoryMib = 1 << 20;  // 1 TiB: a slip of the finger, not a robot
+
 struct Arguments {
-  int model_fd = -1;
   int channel_fd = -1;
-  std::string library = agent::inference::DefaultLibraryPath();
+  agent::worker::TrialOrder order{.library = agent::inference::DefaultLibraryPath(),
+                                  .providers = {agent::base::ExecutionProvider::kCpu},
+                                  .limits = {}};
 };
+
+bool TakeNumber(const char* text, uint32_t most, uint32_t& number) {
+  return absl::SimpleAtoi(text, &number) && number > 0 && number <= most;
+}
+
+bool TakeProviders(const char* text, std::vector<agent::base::ExecutionProvider>& providers) {
+  auto parsed = agent::base::ParseProviders(absl::StrSplit(text, ','));
+  if (parsed.ok()) providers = *std::move(parsed);
+  return parsed.ok();
+}
+
+bool Take(const std::string& name, const char* value, Arguments& arguments) {
+  agent::worker::TrialOrder& order = arguments.order;
+  if (name == "--model-fd") return absl::SimpleAtoi(value, &order.model_fd);
+  if (name == "--channel-fd") return absl::SimpleAtoi(value, &arguments.channel_fd);
+  if (name == "--golden-fd") return absl::SimpleAtoi(value, &order.golden_fd);
+  if (name == "--providers") return TakeProviders(value, order.providers);
+  if (name == "--load-cpu-s") return TakeNumber(value, 86'400, order.limits.load_cpu_s);
+  if (name == "--library") {
+    order.library = value;
+    return true;
+  }
+  uint32_t mib = 0;
+  if (name != "--memory-mib" || !TakeNumber(value, kMostMemoryMib, mib)) return false;
+  order.limits.memory_bytes = uint64_t{mib} << 20;
+  return true;
+}
 
 std::optional<Arguments> Parse(int argc, char** argv) {
   Arguments arguments;
   for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    if (name == "--model-fd") {
-      arguments.model_fd = std::atoi(argv[i + 1]);
-    } else if (name == "--channel-fd") {
-      arguments.channel_fd = std::atoi(argv[i + 1]);
-    } else if (name == "--library") {
-      arguments.library = argv[i + 1];
-    } else {
-      return std::nullopt;
-    }
+    if (!Take(argv[i], argv[i + 1], arguments)) return std::nullopt;
   }
-  const bool complete = argc % 2 == 1 && arguments.model_fd > 2 && arguments.channel_fd > 2;
-  return complete ? std::optional(arguments) : std::nullopt;
+  const bool complete = argc % 2 == 1 && arguments.order.model_fd > 2 && arguments.channel_fd > 2;
+  return complete ? std::optional(std::move(arguments)) : std::nullopt;
 }
 
 }  // namespace
@@ -46,7 +68,9 @@ std::optional<Arguments> Parse(int argc, char** argv) {
 int main(int argc, char** argv) {
   const std::optional<Arguments> arguments = Parse(argc, argv);
   if (!arguments) {
-    std::fprintf(stderr, "usage: gatekeeper-worker --model-fd N --channel-fd M [--library PATH]\n");
+    std::fprintf(stderr,
+                 "usage: gatekeeper-worker --model-fd N --channel-fd M [--golden-fd N] [--library "
+                 "PATH] [--providers LIST] [--memory-mib N] [--load-cpu-s N]\n");
     return 2;
   }
   auto channel = agent::base::WorkerChannel::Attach(agent::base::UniqueFd(arguments->channel_fd));
@@ -55,17 +79,15 @@ int main(int argc, char** argv) {
                  std::string(channel.status().message()).c_str());
     return 1;
   }
+  // Without the library's farewell: a sealed process would be killed for it.
   const auto fail = [&channel](const absl::Status& status) {
     channel->SetState(agent::base::WorkerState::kFailed, std::string(status.message()));
-    return 1;
+    std::_Exit(1);
   };
-  if (const absl::Status limited = agent::worker::LimitProcess(); !limited.ok()) {
-    return fail(limited);
-  }
-  auto loaded =
-      agent::worker::LoadModel(arguments->model_fd, arguments->library, channel->signature());
-  if (!loaded.ok()) return fail(loaded.status());
-  if (const absl::Status sealed = agent::worker::SealProcess(); !sealed.ok()) return fail(sealed);
-  channel->SetState(agent::base::WorkerState::kReady, loaded->numerics_key);
-  agent::worker::Serve(*channel, *loaded->model);
+  const absl::Status limited = agent::worker::LimitProcess(arguments->order.limits);
+  if (!limited.ok()) fail(limited);
+  auto tried = agent::worker::Try(arguments->order, channel->signature());
+  if (!tried.ok()) fail(tried.status());
+  channel->SetState(agent::base::WorkerState::kReady, tried->report);
+  agent::worker::Serve(*channel, *tried->model);
 }

@@ -1,21 +1,34 @@
 #pragma once
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 
 namespace agent::worker {
 
-// The two halves of what keeps a model to itself. Both are for the whole process and cannot be
-// undone.
+struct Limits {
+  // Address space: code, library and model together. The largest model is 512 MiB; loading one
+  // holds it, its parsed form and its packed weights at once.
+  uint64_t memory_bytes = uint64_t{4} << 30;
+  uint32_t load_cpu_s = 60;  // processor time until it is ready; serving is not counted
+};
 
-// Before the model's bytes are touched: dies with the process that started it (PR_SET_PDEATHSIG is
-// tied to the starting *thread*, so start workers from one that lives as long as its process),
-// never gains privileges, bounded address space, no file written, no core dumped, few descriptors.
-absl::Status LimitProcess();
+// What keeps a model to itself, in three steps. Each holds for good. Linux on x86-64 and arm64.
 
-// After the model is loaded and warm, with no other thread left: closes every descriptor but the
-// standard ones and kills the process on any system call that running a model does not need: no
-// socket, no open, no exec, no new thread or process, no executable memory, no write but to
-// standard output and error.
+// First, before the model's bytes are touched. The process dies with the one that started it
+// (PR_SET_PDEATHSIG is tied to the starting *thread*, so start workers from one that lives as long
+// as its process), never gains privileges, has bounded memory, processor time and descriptors,
+// dumps no core. Network, programs, other processes, and any change to a file are refused (EPERM)
+// while the library and the model load.
+absl::Status LimitProcess(const Limits& limits);
+
+// Then, on the thread that loads: no other thread or process is started from here.
+absl::Status ForbidThreads();
+
+// After the model is loaded and warm: closes every descriptor but the standard ones, ends the
+// count of processor time, and kills the process on any system call of any thread that running a
+// model does not need: no socket, no open, no exec, no new thread or process, no executable
+// memory, no write but to standard output and error.
 absl::Status SealProcess();
 
 }  // namespace agent::worker

@@ -174,7 +174,7 @@ absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInp
 
   GateRun run;
   run.report = MakeReport(unit, suite, scenarios, evidence);
-  run.report.set_engine(runtime->numerics_key());
+  run.report.set_engine(runtime->numerics_key().Text());
   if (!input.clips_folder.empty()) WriteClips(evidence, input.clips_folder, run.report);
   if (run.report.outcome() == v1::PASS)
     run.pass = GatePass(run.report, unit.folder(), unit.digest());

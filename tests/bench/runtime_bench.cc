@@ -166,7 +166,8 @@ void MeasureWorker(Bench& bench, const Network& network) {
   const auto channel = std::make_shared<agent::base::WorkerChannel>(
       Must(agent::base::WorkerChannel::Create(network.tensors)));
   const auto process = Must(agent::control::WorkerProcess::Start(
-      {.path = GATEKEEPER_WORKER, .library = library}, sealed.get(), channel->fd()));
+      {.path = GATEKEEPER_WORKER, .library = library},
+      {.model_fd = sealed.get(), .channel_fd = channel->fd(), .providers = {}}));
   if (!channel->WaitLoaded(agent::base::SystemClock().Now() + kPatience) ||
       channel->state() != agent::base::WorkerState::kReady) {
     bench::GiveUp("the worker did not load its model: " + channel->text());

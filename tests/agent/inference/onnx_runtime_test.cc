@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "agent/trust/hash.h"
 #include "gatekeeper/sim/onnx_writer.h"
 #include "tests/support/onnx_models.h"
 #include "tests/support/status_matchers.h"
@@ -64,9 +65,38 @@ TEST(OnnxRuntimeOpenTest, TakesTheLibraryFromTheEnvironment) {
 }
 
 TEST_F(OnnxRuntimeTest, KeyNamesWhatDecidesTheBits) {
-  EXPECT_THAT(runtime_->numerics_key(),
-              AllOf(HasSubstr("onnxruntime 1."), HasSubstr("opt=all"), HasSubstr("threads=1")));
-  EXPECT_THAT(runtime_->numerics_key(), testing::Not(HasSubstr("unknown")));
+  const NumericsKey& key = runtime_->numerics_key();
+  EXPECT_EQ(key.sha256, trust::Sha256File(DefaultLibraryPath())->hex());
+  EXPECT_THAT(key.Text(), AllOf(HasSubstr("onnxruntime 1."), HasSubstr("sha256:" + key.sha256),
+                                HasSubstr("ep=cpu opt=all prepack=on threads=1 ")));
+  EXPECT_THAT(key.Text(), testing::Not(HasSubstr("unknown")));
+}
+
+TEST_F(OnnxRuntimeTest, NamesTheLibraryThatADemandedProviderLacks) {
+  const TestModel source = tests::LinearPolicy();
+  const std::vector cuda = {base::ExecutionProvider::kCuda};
+  EXPECT_THAT(runtime_->Load(source.onnx, source.signature, cuda),
+              StatusIs(StatusCode::kUnavailable,
+                       AllOf(HasSubstr("EP_UNAVAILABLE: cuda: "),
+                             HasSubstr("libonnxruntime_providers_shared.so: cannot open"))));
+}
+
+TEST_F(OnnxRuntimeTest, FallsThroughToTheNextProviderAndSaysWhy) {
+  const TestModel source = tests::LinearPolicy();
+  const std::vector providers = {base::ExecutionProvider::kCuda, base::ExecutionProvider::kCpu};
+  ASSERT_OK_AND_ASSIGN(const LoadedModel loaded,
+                       runtime_->Load(source.onnx, source.signature, providers));
+  EXPECT_THAT(loaded.passed_over, ElementsAre(HasSubstr("EP_UNAVAILABLE: cuda")));
+  EXPECT_EQ(loaded.numerics_key, runtime_->numerics_key().Text());
+  EXPECT_EQ(loaded.model->Run(10s), RunOutcome::kDone);
+}
+
+TEST_F(OnnxRuntimeTest, BlamesTheModelWhenTheLastProviderRefusesIt) {
+  TestModel source = tests::LinearPolicy();
+  source.signature.inputs[0].name = "lidar";
+  const std::vector providers = {base::ExecutionProvider::kCuda, base::ExecutionProvider::kCpu};
+  EXPECT_THAT(runtime_->Load(source.onnx, source.signature, providers),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("input 'lidar'")));
 }
 
 TEST_F(OnnxRuntimeTest, AnswersExactly) {
