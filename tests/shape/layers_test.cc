@@ -23,10 +23,11 @@ using testing::IsEmpty;
 const std::map<std::string, std::set<std::string>>& Allowed() {
   static const std::map<std::string, std::set<std::string>> table = {
       {"agent/base", {}},
+      {"agent/monitor", {"agent/base"}},
       {"agent/trust", {"agent/base"}},
       {"agent/recording", {"agent/base"}},
       {"agent/inference", {"agent/base"}},
-      {"agent/runtime", {"agent/base", "agent/recording"}},
+      {"agent/runtime", {"agent/base", "agent/monitor", "agent/recording"}},
       {"agent/worker", {"agent/base", "agent/inference"}},
       {"agent/client", {"agent/base"}},
       {"agent/control", {"agent/base", "agent/trust", "agent/recording", "agent/runtime"}},
