@@ -17,76 +17,21 @@
 
 #include "agent/base/sealed_memory.h"
 #include "agent/base/worker_channel.h"
+#include "agent/inference/golden.h"
 #include "agent/inference/onnx_runtime.h"
+#include "gatekeeper/sim/wire_writer.h"
+#include "tests/agent/worker/started_worker.h"
 #include "tests/support/onnx_models.h"
 #include "tests/support/status_matchers.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GK_SANITIZED 1
-#else
-#define GK_SANITIZED 0
-#endif
 
 namespace agent::worker {
 namespace {
 
 using base::RunOutcome;
-using base::WorkerChannel;
 using base::WorkerState;
-using std::chrono_literals::operator""s;
 using testing::AllOf;
 using testing::HasSubstr;
-
-// Far beyond what anything here takes: only a hang comes to it.
-constexpr base::Nanos kPatience = std::chrono::seconds(60);
-
-base::Nanos Soon() { return base::SystemClock().Now() + kPatience; }
-
-// The real program, started the way gatekeeper-control starts it.
-class Worker {
- public:
-  Worker(int model_fd, const base::ModelSignature& signature,
-         const std::string& library = inference::DefaultLibraryPath())
-      : channel_(*WorkerChannel::Create(signature)) {
-    pid_ = fork();
-    if (pid_ == 0) Become(model_fd, library);
-  }
-  explicit Worker(const tests::TestModel& model)
-      : Worker(base::SealBytes("model", model.onnx)->get(), model.signature) {}
-  ~Worker() {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-
-  pid_t pid() const { return pid_; }
-  WorkerChannel& channel() { return channel_; }
-
-  // Waits for the model; the worker's own words when it did not become ready.
-  std::string Load() {
-    if (!channel_.WaitLoaded(Soon())) return "still loading";
-    return channel_.state() == WorkerState::kReady ? "ready" : channel_.text();
-  }
-  RunOutcome Ask() { return channel_.WaitAnswer(channel_.Post(), Soon()); }
-  int WaitForExit() {
-    int status = 0;
-    waitpid(std::exchange(pid_, -1), &status, 0);
-    return status;
-  }
-
- private:
-  [[noreturn]] void Become(int model_fd, const std::string& library) const {
-    for (const int fd : {model_fd, channel_.fd()}) fcntl(fd, F_SETFD, 0);
-    const std::string model = std::to_string(model_fd);
-    const std::string channel = std::to_string(channel_.fd());
-    execl(GATEKEEPER_WORKER, "gatekeeper-worker", "--model-fd", model.c_str(), "--channel-fd",
-          channel.c_str(), "--library", library.c_str(), nullptr);
-    _exit(127);
-  }
-
-  WorkerChannel channel_;
-  pid_t pid_ = -1;
-};
+using Worker = tests::StartedWorker;
 
 std::map<std::string, std::string> ProcStatus(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/status");
@@ -101,7 +46,8 @@ std::map<std::string, std::string> ProcStatus(pid_t pid) {
 TEST(WorkerProcessTest, AnswersWithTheModelsNumbers) {
   Worker worker(tests::LinearPolicy());
   ASSERT_EQ(worker.Load(), "ready");
-  EXPECT_THAT(worker.channel().text(), HasSubstr("onnxruntime 1."));
+  EXPECT_THAT(worker.channel().text(),
+              AllOf(HasSubstr("onnxruntime 1."), HasSubstr("; no golden answers")));
   for (const float goal : {4.0F, 8.0F}) {
     std::ranges::copy(std::vector<float>{1, 2, 3}, worker.channel().input(0).begin());
     worker.channel().input(1)[0] = goal;
@@ -222,7 +168,8 @@ class WorkerFailureTest : public testing::TestWithParam<Failure> {};
 
 TEST_P(WorkerFailureTest, IsReportedAsTextAndExitCode) {
   const base::UniqueFd model = *base::SealBytes("model", GetParam().model.onnx);
-  Worker worker(model.get(), GetParam().model.signature, GetParam().library);
+  Worker worker(model.get(), GetParam().model.signature,
+                {.library = GetParam().library, .golden = {}, .more = {}});
 
   EXPECT_THAT(worker.Load(), HasSubstr(GetParam().says));
 
@@ -269,12 +216,112 @@ std::vector<Failure> Failures() {
 INSTANTIATE_TEST_SUITE_P(Each, WorkerFailureTest, testing::ValuesIn(Failures()),
                          [](const auto& info) { return std::string(info.param.name); });
 
+std::string GoldenOf(const tests::TestModel& model) {
+  const auto runtime = *inference::OnnxRuntime::Open(inference::DefaultLibraryPath());
+  const auto loaded = *runtime->Load(model.onnx, model.signature);
+  return WriteGolden(*inference::RecordGolden(*loaded, runtime->numerics_key().Text(), 16, 1));
+}
+
+TEST(WorkerProcessTest, GivesItsGoldenAnswersBeforeItServes) {
+  const tests::TestModel model = tests::LinearPolicy();
+  Worker worker(model, {.golden = GoldenOf(model), .more = {}});
+  ASSERT_EQ(worker.Load(), "ready");
+  EXPECT_THAT(worker.channel().text(), HasSubstr("; 16 golden answers equal bit for bit"));
+
+  std::ranges::copy(std::vector<float>{1, 2, 3}, worker.channel().input(0).begin());
+  worker.channel().input(1)[0] = 4;
+  EXPECT_EQ(worker.Ask(), RunOutcome::kDone);
+  EXPECT_EQ(worker.channel().output(0)[0], 11.0F);
+}
+
+TEST(WorkerProcessTest, RefusesAModelWithOneFlippedBitOfOneWeight) {
+  tests::TestModel model = tests::LinearPolicy();
+  const std::string golden = GoldenOf(model);
+  std::string bias;
+  gatekeeper::sim::WireWriter::AppendFloat(bias, 0.5F);
+  const size_t at = model.onnx.rfind(bias);
+  ASSERT_NE(at, std::string::npos);
+  model.onnx[at] = static_cast<char>(model.onnx[at] ^ 1);
+
+  Worker worker(model, {.golden = golden, .more = {}});
+  EXPECT_THAT(worker.Load(), AllOf(HasSubstr("cases[0] output 'command'[0] is 0.50000006"),
+                                   HasSubstr("golden 0.5 (same numerics key")));
+}
+
+TEST(WorkerProcessTest, ComparesWithinAToleranceUnderAnotherNumericsKey) {
+  const tests::TestModel model = tests::LinearPolicy();
+  inference::Golden golden = *inference::ParseGolden(GoldenOf(model));
+  golden.numerics_key = "another computer";
+  golden.cases[1].outputs[0][1] *= 1.0005F;
+  {
+    Worker worker(model, {.golden = WriteGolden(golden), .more = {}});
+    EXPECT_EQ(worker.Load(), "ready");
+    EXPECT_THAT(worker.channel().text(), HasSubstr("within tolerance of another numerics key"));
+  }
+  golden.cases[1].outputs[0][1] *= 1.01F;
+  Worker worker(model, {.golden = WriteGolden(golden), .more = {}});
+  EXPECT_THAT(worker.Load(),
+              AllOf(HasSubstr("cases[1] output 'command'[1]"), HasSubstr("beyond the tolerance")));
+}
+
+TEST(WorkerProcessTest, RefusesGoldenAnswersThatCannotBeAsked) {
+  const tests::TestModel model = tests::LinearPolicy();
+  {
+    Worker worker(model, {.golden = "{}", .more = {}});
+    EXPECT_THAT(worker.Load(), HasSubstr("golden.json: wanted exactly"));
+  }
+  Worker worker(model, {.golden = GoldenOf(tests::SlowHalf()), .more = {}});
+  EXPECT_THAT(worker.Load(), HasSubstr("golden.json: it has 1 inputs, the model card binds 2"));
+}
+
+TEST(WorkerProcessTest, NeverFallsSilentlyFromADemandedProvider) {
+  {
+    Worker worker(tests::LinearPolicy(), {.golden = {}, .more = {"--providers", "cuda"}});
+    EXPECT_THAT(worker.Load(), AllOf(HasSubstr("EP_UNAVAILABLE: cuda: "),
+                                     HasSubstr("libonnxruntime_providers_shared.so")));
+  }
+  Worker worker(tests::LinearPolicy(), {.golden = {}, .more = {"--providers", "cuda,cpu"}});
+  ASSERT_EQ(worker.Load(), "ready");
+  EXPECT_THAT(worker.channel().text(),
+              AllOf(HasSubstr("ep=cpu"), HasSubstr("; EP_UNAVAILABLE: cuda: ")));
+}
+
+TEST(WorkerProcessTest, TakesItsMemoryCapFromTheCommandLine) {
+  if (GK_SANITIZED != 0) GTEST_SKIP() << "a sanitizer's shadow needs more than any cap";
+  {
+    Worker worker(tests::LinearPolicy(), {.golden = {}, .more = {"--memory-mib", "1024"}});
+    ASSERT_EQ(worker.Load(), "ready");
+    std::ifstream file("/proc/" + std::to_string(worker.pid()) + "/limits");
+    const std::string limits((std::istreambuf_iterator<char>(file)), {});
+    EXPECT_THAT(limits, testing::ContainsRegex("Max address space +1073741824"));
+  }
+  // Too little even for the library.
+  Worker worker(tests::LinearPolicy(), {.golden = {}, .more = {"--memory-mib", "32"}});
+  EXPECT_NE(worker.Load(), "ready");
+}
+
+TEST(WorkerProcessTest, RefusesWrongUsage) {
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"--memory-mib", "0"},
+                                             {"--memory-mib", "many"},
+                                             {"--load-cpu-s", "0"},
+                                             {"--providers", "gpu"},
+                                             {"--providers", "cpu,cpu"},
+                                             {"--golden-fd", "x"},
+                                             {"--unknown", "1"},
+                                             {"--library"}}) {
+    Worker worker(tests::LinearPolicy(), {.golden = {}, .more = wrong});
+    const int status = worker.WaitForExit();
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 2) << wrong[0];
+  }
+}
+
 TEST(WorkerProcessTest, RefusesModelBytesThatCouldStillChange) {
   const tests::TestModel model = tests::LinearPolicy();
   const base::UniqueFd open(memfd_create("model", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   ASSERT_EQ(write(open.get(), model.onnx.data(), model.onnx.size()),
             static_cast<ssize_t>(model.onnx.size()));
-  Worker worker(open.get(), model.signature);
+  Worker worker(open.get(), model.signature, {});
   EXPECT_THAT(worker.Load(), HasSubstr("can still be changed"));
 }
 
