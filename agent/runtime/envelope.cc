@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
+#include <numbers>
 
 namespace agent::runtime {
 namespace {
@@ -12,61 +12,140 @@ namespace {
 // about half a period more.
 constexpr double kReactionPeriods = 2;
 
-// The way is sampled at least this finely. Room changes by at most the distance gone, so between
-// two good samples the centre may come nearer than its margin by half a step at most;
-// Policy::Compile asks for a margin of more than that.
+// The way is sampled at least this finely. Room changes by at most the way gone, so between two
+// good samples the outline may come nearer than its margin by half a step at most; Policy::Compile
+// asks for a margin of more than that.
 constexpr double kSampleM = 0.01;
 constexpr double kGrowth = 0.01;  // the far end of a fast robot's long way is sampled more coarsely
 constexpr int kHalvings = 14;
 constexpr double kRounding = 1e-9;
 
-double Room(const MapZone& zone, Vec2 p) {
-  const double depth = zone.region.Depth(p);
-  return zone.kind == ZoneKind::kInclusion ? depth : -depth;
+Side SideOf(const MapZone& zone) {
+  return zone.kind == ZoneKind::kInclusion ? Side::kInside : Side::kOutside;
 }
 
-// The arc ahead of the robot and what every edge must keep of it.
+double MarginM(const MapZone& zone, const Motion& motion) {
+  return zone.margin_m + (zone.pose_sigmas > 0 ? zone.pose_sigmas * motion.pose_sigma_m : 0);
+}
+
+double Seconds(Nanos t) { return static_cast<double>(t.count()) * 1e-9; }
+
+// How far one gets while `spare(way)` is not negative; it must be 1-Lipschitz. Steps are no longer
+// than kSampleM or what is spare, or `coarsest_m` far away.
+template <class Spare>
+double FarthestM(double wanted_m, double coarsest_m, const Spare& spare) {
+  double good = 0;
+  double at = 0;
+  while (true) {
+    const double here = spare(at);
+    if (!(here >= -kRounding)) break;
+    good = at;
+    if (at >= wanted_m) return at;
+    // What is spare at this sample is certain to be there until the next.
+    at = std::min(wanted_m, at + std::max({here, kSampleM, std::min(coarsest_m, kGrowth * at)}));
+  }
+  // The edge is between the last good sample and this one. Found to a micrometre, so that a shorter
+  // wish never gets further than a longer one.
+  double bad = at;
+  for (int i = 0; i < kHalvings; ++i) {
+    const double middle = (good + bad) / 2;
+    (spare(middle) >= -kRounding ? good : bad) = middle;
+  }
+  return good;
+}
+
+Pose2 After(const Pose2& start, const Course& course, double way_m) {
+  return Moved(start, course.ahead * way_m, course.turn * way_m);
+}
+
+// The course ahead of the robot and what every edge must keep of it.
 class Ahead {
  public:
-  Ahead(const std::vector<MapZone>& zones, const Pose2& start, double curvature, bool forward)
-      : zones_(zones), start_(start), curvature_(curvature), sign_(forward ? 1 : -1) {
-    for (size_t i = 0; i < zones_.size(); ++i) {
-      need_[i] = std::min(zones_[i].margin_m, Room(zones_[i], {start.x_m, start.y_m}));
+  Ahead(const Policy& policy, const Motion& motion, const Course& course)
+      : policy_(policy), start_(motion.pose), course_(course) {
+    const StandingFootprint here(policy.footprint(), start_);
+    for (size_t i = 0; i < policy.envelope().size(); ++i) {
+      const MapZone& zone = policy.envelope()[i];
+      if (zone.kind == ZoneKind::kSpeed) continue;
+      const double margin_m = MarginM(zone, motion);
+      const bool far = here.LeastRoomM(zone.region, SideOf(zone)) >= margin_m;
+      need_m_[i] = far ? margin_m : std::min(margin_m, here.RoomM(zone.region, SideOf(zone)));
+      coarsest_m_ = std::min(coarsest_m_, margin_m);
     }
   }
 
-  // Room beyond what is needed after `distance_m`, of the zone that has least of it.
-  double SpareM(double distance_m, std::string_view& least_of) const {
-    const Vec2 p = AlongArc(start_, curvature_, sign_ * distance_m);
+  double coarsest_m() const { return coarsest_m_; }
+
+  // Room beyond what is needed after `way_m`, of the zone that has least of it; or less where it
+  // is plenty.
+  double SpareM(double way_m, std::string_view& least_of) const {
+    const StandingFootprint there(policy_.footprint(), After(start_, course_, way_m));
     double least = std::numeric_limits<double>::infinity();
-    for (size_t i = 0; i < zones_.size(); ++i) {
-      if (zones_[i].kind == ZoneKind::kSpeed) continue;
-      const double spare = Room(zones_[i], p) - need_[i];
+    for (size_t i = 0; i < policy_.envelope().size(); ++i) {
+      const MapZone& zone = policy_.envelope()[i];
+      if (zone.kind == ZoneKind::kSpeed) continue;
+      double spare = there.LeastRoomM(zone.region, SideOf(zone)) - need_m_[i];
+      if (!(spare >= kSampleM)) spare = there.RoomM(zone.region, SideOf(zone)) - need_m_[i];
       if (spare >= least) continue;
       least = spare;
-      least_of = zones_[i].reason;
+      least_of = zone.reason;
       if (std::isnan(spare)) break;  // nothing is known, and nothing after it may hide that
     }
     return least;
   }
 
  private:
-  const std::vector<MapZone>& zones_;
+  const Policy& policy_;
   const Pose2 start_;
-  const double curvature_;
-  const double sign_;
-  std::array<double, kMaxZones> need_{};
+  const Course course_;
+  std::array<double, kMaxZones> need_m_{};
+  double coarsest_m_ = std::numeric_limits<double>::infinity();
 };
 
-double Seconds(Nanos t) { return static_cast<double>(t.count()) * 1e-9; }
+// How long the robot reacts and brakes. Braking slows both parts of the twist alike, so that the
+// robot stays on its curve; the part that takes longer says how long.
+struct Stopping {
+  double reaction_s = 0;
+  double braking_s = 0;
+
+  double WayM(double speed_mps) const { return speed_mps * (reaction_s + braking_s / 2); }
+};
+
+double BrakingS(const TwistLimits& limits, double vx_mps, double wz_radps) {
+  return std::max(std::abs(vx_mps) / limits.dec_max_mps2.Least(),
+                  std::abs(wz_radps) / limits.wz_acc_max_radps2);
+}
+
+Stopping StoppingOf(const Policy& policy, const Motion& motion, double vx_mps, double wz_radps) {
+  const double age_s = std::max(0.0, Seconds(motion.age));
+  return {.reaction_s = kReactionPeriods / policy.command().rate_hz + age_s,
+          .braking_s = BrakingS(policy.nominal(), vx_mps, wz_radps)};
+}
+
+// What the measured part of the motion that the command goes on with needs to stop, braking from
+// now: a robot may be faster than it is told.
+double CommittedM(const Policy& policy, const Motion& motion, double vx_mps, double wz_radps) {
+  const auto along = [](double measured, double told) {
+    return std::max(0.0, std::copysign(1.0, told) * measured);
+  };
+  const bool turns_only = vx_mps == 0;
+  const double measured =
+      turns_only ? along(motion.wz_radps, wz_radps) : along(motion.vx_mps, vx_mps);
+  const double braking_s = turns_only ? BrakingS(policy.nominal(), 0, measured)
+                                      : BrakingS(policy.nominal(), measured, 0);
+  const Stopping stopping{.reaction_s = std::max(0.0, Seconds(motion.age)), .braking_s = braking_s};
+  const double told = std::abs(turns_only ? wz_radps : vx_mps);
+  return stopping.WayM(measured) * FootprintSpeedMps(policy.footprint(), vx_mps, wz_radps) / told;
+}
 
 }  // namespace
 
 double ClearanceM(const Policy& policy, const Pose2& pose) {
+  const StandingFootprint here(policy.footprint(), pose);
   double least = std::numeric_limits<double>::quiet_NaN();
   for (const MapZone& zone : policy.envelope()) {
     if (zone.kind == ZoneKind::kSpeed) continue;
-    const double room = Room(zone, {pose.x_m, pose.y_m});
+    const double room = here.RoomM(zone.region, SideOf(zone));
     if (!(least <= room)) least = room;  // also replaces the NaN
   }
   return least;
@@ -74,75 +153,98 @@ double ClearanceM(const Policy& policy, const Pose2& pose) {
 
 TriggerMask Breaches(const Policy& policy, const Pose2& pose,
                      std::vector<std::string_view>& reasons) {
+  const StandingFootprint here(policy.footprint(), pose);
   TriggerMask raised = 0;
   for (const MapZone& zone : policy.envelope()) {
     if (zone.kind == ZoneKind::kSpeed) continue;
+    if (here.LeastRoomM(zone.region, SideOf(zone)) >= 0) continue;
     // Written so that a room that is not a number is a breach.
-    if (Room(zone, {pose.x_m, pose.y_m}) >= 0) continue;
+    if (here.RoomM(zone.region, SideOf(zone)) >= 0) continue;
     raised |= MaskOf(zone.trigger);
     reasons.push_back(zone.breach_reason);
   }
   return raised;
 }
 
-double SpeedZoneCap(const Policy& policy, const Pose2& pose,
-                    std::vector<std::string_view>& reasons) {
-  double cap = std::numeric_limits<double>::infinity();
-  for (const MapZone& zone : policy.envelope()) {
-    if (zone.kind != ZoneKind::kSpeed) continue;
-    if (zone.region.Depth({pose.x_m, pose.y_m}) < -zone.margin_m) continue;
-    cap = std::min(cap, zone.vx_max_mps);
-    reasons.push_back(zone.reason);
-  }
-  return cap;
+bool PoseServes(const Policy& policy, const Motion& motion) {
+  const bool told = std::isfinite(motion.pose_sigma_m) && motion.pose_sigma_m >= 0;
+  return told || std::none_of(policy.envelope().begin(), policy.envelope().end(),
+                              [](const MapZone& zone) { return zone.pose_sigmas > 0; });
 }
 
-double FreeWayM(const Policy& policy, const Pose2& start, double curvature_per_m, const Way& way,
+double FootprintSpeedMps(const Footprint& footprint, double vx_mps, double wz_radps) {
+  return std::abs(vx_mps) + footprint.turn_reach_m() * std::abs(wz_radps);
+}
+
+Course CourseOf(const Footprint& footprint, double vx_mps, double wz_radps) {
+  const double speed = FootprintSpeedMps(footprint, vx_mps, wz_radps);
+  return {.ahead = vx_mps / speed, .turn = wz_radps / speed};
+}
+
+double FreeWayM(const Policy& policy, const Motion& motion, const Course& course, double wanted_m,
                 std::string_view& blocker) {
-  const Ahead ahead(policy.envelope(), start, curvature_per_m, way.forward);
-  double good = 0;
-  double at = 0;
-  while (true) {
-    const double spare = ahead.SpareM(at, blocker);
-    if (!(spare >= -kRounding)) break;
-    good = at;
-    if (at >= way.wanted_m) return at;
-    // The room that is spare at this sample is certain to be there until the next.
-    at = std::min(way.wanted_m, at + std::max({spare, kSampleM, kGrowth * at}));
-  }
-  // The edge is between the last good sample and this one. Found to a micrometre, so that a shorter
-  // wish never gets further than a longer one.
-  double bad = at;
-  std::string_view ignored;
-  for (int i = 0; i < kHalvings; ++i) {
-    const double middle = (good + bad) / 2;
-    (ahead.SpareM(middle, ignored) >= -kRounding ? good : bad) = middle;
-  }
-  return good;
+  const Ahead ahead(policy, motion, course);
+  return FarthestM(wanted_m, ahead.coarsest_m(), [&](double way_m) {
+    std::string_view least_of;
+    const double spare = ahead.SpareM(way_m, least_of);
+    if (!(spare >= -kRounding)) blocker = least_of;
+    return spare;
+  });
 }
 
 double EnvelopeFactor(const Policy& policy, const Motion& motion, double vx_mps, double wz_radps,
                       std::string_view& blocker) {
-  const double speed = std::abs(vx_mps);
-  if (!(speed > 0)) return 1;  // turning on the spot moves the centre nowhere
-  const bool forward = vx_mps > 0;
-  const double dec = policy.nominal().dec_max_mps2.Least();
-  const double age_s = std::max(0.0, Seconds(motion.age));
-  const double reaction_s = kReactionPeriods / policy.command().rate_hz + age_s;
-  const double wanted = speed * reaction_s + speed * speed / (2 * dec);
-  // A robot that is faster than it is told needs the way its measured speed takes, braking from
-  // now.
-  const double measured = std::max(0.0, forward ? motion.vx_mps : -motion.vx_mps);
-  const double committed = measured * age_s + measured * measured / (2 * dec);
+  const double speed = FootprintSpeedMps(policy.footprint(), vx_mps, wz_radps);
+  if (!(speed > 0)) return 1;  // a turn that moves no part of the outline
+  const Stopping stopping = StoppingOf(policy, motion, vx_mps, wz_radps);
+  const Course course = CourseOf(policy.footprint(), vx_mps, wz_radps);
+  // After a full turn a curve comes back to where it began.
+  const double round_m = 2 * std::numbers::pi / std::abs(course.turn);
+  const double committed = std::min(round_m, CommittedM(policy, motion, vx_mps, wz_radps));
+  const double wanted = std::min(round_m, std::max(stopping.WayM(speed), committed));
 
   std::string_view found;
-  const Way way{.wanted_m = std::max(wanted, committed), .forward = forward};
-  const double free = FreeWayM(policy, motion.pose, wz_radps / vx_mps, way, found);
-  if (free >= way.wanted_m) return 1;
-  // Solves speed * reaction + speed^2 / (2 dec) = free.
-  const double safe = dec * (std::sqrt(reaction_s * reaction_s + 2 * free / dec) - reaction_s);
-  const double factor = free < committed ? 0 : std::clamp(safe / speed, 0.0, 1.0);
+  const double free = FreeWayM(policy, motion, course, wanted, found);
+  if (free >= wanted) return 1;
+  // Solves f speed reaction + f^2 speed braking / 2 = free.
+  const double root_s =
+      std::sqrt(stopping.reaction_s * stopping.reaction_s + 2 * stopping.braking_s * free / speed);
+  const double safe = 2 * free / (speed * (stopping.reaction_s + root_s));
+  const double factor = free < committed ? 0 : std::clamp(safe, 0.0, 1.0);
   if (factor < 1) blocker = found;
+  return factor;
+}
+
+double SpeedZoneFactor(const Policy& policy, const Motion& motion, double vx_mps, double wz_radps,
+                       std::vector<std::string_view>& reasons) {
+  const double speed = std::abs(vx_mps);
+  if (!(speed > 0)) return 1;  // these zones cap vx
+  const Course course = CourseOf(policy.footprint(), vx_mps, wz_radps);
+  const double ahead = std::abs(course.ahead);
+  const double dec = policy.nominal().dec_max_mps2.Least();
+  const double shed_mps = dec * StoppingOf(policy, motion, vx_mps, wz_radps).reaction_s;
+  double factor = 1;
+  for (const MapZone& zone : policy.envelope()) {
+    if (zone.kind != ZoneKind::kSpeed || speed <= zone.vx_max_mps) continue;
+    const double cap2 = zone.vx_max_mps * zone.vx_max_mps;
+    const double needed_m = (2 * speed * shed_mps + speed * speed - cap2) / (2 * dec);
+    const double margin_m = MarginM(zone, motion);
+    const double free_m =
+        FarthestM(needed_m / ahead, kSampleM,
+                  [&](double way_m) {
+                    const StandingFootprint there(policy.footprint(),
+                                                  After(motion.pose, course, way_m));
+                    const double least = there.LeastRoomM(zone.region, Side::kOutside) - margin_m;
+                    return least >= kSampleM ? least
+                                             : there.RoomM(zone.region, Side::kOutside) - margin_m;
+                  }) *
+        ahead;
+    if (free_m >= needed_m) continue;
+    // Solves v reaction + (v^2 - cap^2) / (2 dec) = free.
+    const double safe = std::sqrt(shed_mps * shed_mps + cap2 + 2 * dec * free_m) - shed_mps;
+    factor = std::min(factor, std::max(zone.vx_max_mps, safe) / speed);
+    reasons.push_back(zone.reason);
+  }
   return factor;
 }
 

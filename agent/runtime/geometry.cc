@@ -38,22 +38,7 @@ constexpr double kHalfPiLow = 6.07710050650619224932e-11;
 constexpr double kReduceFirst = 1e5;  // rad; above it the integer is no longer small
 constexpr double kTwoPi = 6.28318530717958647693;
 
-double Distance(Vec2 a, Vec2 b) {
-  const double dx = a.x - b.x;
-  const double dy = a.y - b.y;
-  return std::sqrt(dx * dx + dy * dy);  // not hypot: its last bit differs between C libraries
-}
-
-double DistanceToEdge(Vec2 p, Vec2 a, Vec2 b) {
-  const double ex = b.x - a.x;
-  const double ey = b.y - a.y;
-  const double length2 = ex * ex + ey * ey;
-  double t = length2 > 0 ? ((p.x - a.x) * ex + (p.y - a.y) * ey) / length2 : 0;
-  t = std::clamp(t, 0.0, 1.0);
-  return Distance(p, {a.x + t * ex, a.y + t * ey});
-}
-
-double Cross(Vec2 o, Vec2 a, Vec2 b) {
+double Turn(Vec2 o, Vec2 a, Vec2 b) {
   return (a.x - o.x) * (b.y - o.y) - (a.y - o.y) * (b.x - o.x);
 }
 
@@ -62,16 +47,18 @@ bool OnEdge(Vec2 a, Vec2 b, Vec2 p) {
          p.y <= std::max(a.y, b.y);
 }
 
-bool EdgesTouch(Vec2 a, Vec2 b, Vec2 c, Vec2 d) {
-  const double c1 = Cross(a, b, c);
-  const double c2 = Cross(a, b, d);
-  const double c3 = Cross(c, d, a);
-  const double c4 = Cross(c, d, b);
-  if (((c1 > 0 && c2 < 0) || (c1 < 0 && c2 > 0)) && ((c3 > 0 && c4 < 0) || (c3 < 0 && c4 > 0))) {
-    return true;
-  }
-  return (c1 == 0 && OnEdge(a, b, c)) || (c2 == 0 && OnEdge(a, b, d)) ||
-         (c3 == 0 && OnEdge(c, d, a)) || (c4 == 0 && OnEdge(c, d, b));
+bool EdgesTouch(const Edge& first, const Edge& second) {
+  if (Cross(first, second)) return true;
+  const auto& [a, b, first_length] = first;
+  const auto& [c, d, second_length] = second;
+  return (Turn(a, b, c) == 0 && OnEdge(a, b, c)) || (Turn(a, b, d) == 0 && OnEdge(a, b, d)) ||
+         (Turn(c, d, a) == 0 && OnEdge(c, d, a)) || (Turn(c, d, b) == 0 && OnEdge(c, d, b));
+}
+
+double Squared(Vec2 from, Vec2 to) {
+  const double dx = to.x - from.x;
+  const double dy = to.y - from.y;
+  return dx * dx + dy * dy;
 }
 
 }  // namespace
@@ -95,26 +82,83 @@ SinCos ExactSinCos(double angle_rad) {
   }
 }
 
-Region::Region(std::vector<Vec2> corners, Vec2 centre, double radius_m)
-    : corners_(std::move(corners)), centre_(centre), radius_m_(radius_m) {
-  reach_m_ = corners_.empty() ? Distance({}, centre_) + radius_m_ : 0;
-  for (const Vec2& corner : corners_) reach_m_ = std::max(reach_m_, Distance({}, corner));
+// The square root is exactly rounded everywhere; hypot's last bit differs between C libraries.
+double Distance(Vec2 a, Vec2 b) { return std::sqrt(Squared(a, b)); }
+
+Edge EdgeBetween(Vec2 a, Vec2 b) {
+  const double length2 = Squared(a, b);
+  return {a, b, length2 > 0 ? 1 / length2 : 0};
+}
+
+double Distance2ToEdge(Vec2 p, const Edge& edge) {
+  const double ex = edge.b.x - edge.a.x;
+  const double ey = edge.b.y - edge.a.y;
+  const double share = ((p.x - edge.a.x) * ex + (p.y - edge.a.y) * ey) * edge.inverse_length2;
+  const double t = std::clamp(share, 0.0, 1.0);
+  return Squared(p, {edge.a.x + t * ex, edge.a.y + t * ey});
+}
+
+bool Cross(const Edge& a, const Edge& b) {
+  const double b1 = Turn(a.a, a.b, b.a);
+  const double b2 = Turn(a.a, a.b, b.b);
+  if (!((b1 > 0 && b2 < 0) || (b1 < 0 && b2 > 0))) return false;
+  const double a1 = Turn(b.a, b.b, a.a);
+  const double a2 = Turn(b.a, b.b, a.b);
+  return (a1 > 0 && a2 < 0) || (a1 < 0 && a2 > 0);
+}
+
+double Distance2OfEdges(const Edge& a, const Edge& b) {
+  return std::min({Distance2ToEdge(a.a, b), Distance2ToEdge(a.b, b), Distance2ToEdge(b.a, a),
+                   Distance2ToEdge(b.b, a)});
+}
+
+Region::Region(std::vector<Edge> edges, Disc bound, double reach_m)
+    : edges_(std::move(edges)), bound_(bound), reach_m_(reach_m) {}
+
+Region Region::Circle(Vec2 centre, double radius_m) {
+  return Region({}, {centre, radius_m}, Distance({}, centre) + radius_m);
+}
+
+Region Region::Polygon(const std::vector<Vec2>& corners) {
+  Vec2 low = corners.front();
+  Vec2 high = corners.front();
+  double reach_m = 0;
+  std::vector<Edge> edges;
+  for (size_t i = 0; i < corners.size(); ++i) {
+    const Vec2 corner = corners[i];
+    edges.push_back(EdgeBetween(corner, corners[(i + 1) % corners.size()]));
+    low = {std::min(low.x, corner.x), std::min(low.y, corner.y)};
+    high = {std::max(high.x, corner.x), std::max(high.y, corner.y)};
+    reach_m = std::max(reach_m, Distance({}, corner));
+  }
+  Disc bound{.centre = {(low.x + high.x) / 2, (low.y + high.y) / 2}};
+  for (const Vec2& corner : corners) {
+    bound.radius_m = std::max(bound.radius_m, Distance(bound.centre, corner));
+  }
+  return Region(std::move(edges), bound, reach_m);
 }
 
 double Region::Depth(Vec2 p) const {
-  if (corners_.empty()) return radius_m_ - Distance(p, centre_);
-  double nearest = std::numeric_limits<double>::infinity();
+  if (is_circle()) return bound_.radius_m - Distance(p, bound_.centre);
+  double nearest2 = std::numeric_limits<double>::infinity();
   bool inside = false;
-  Vec2 a = corners_.back();
-  for (const Vec2& b : corners_) {
-    nearest = std::min(nearest, DistanceToEdge(p, a, b));
+  for (const Edge& edge : edges_) {
+    nearest2 = std::min(nearest2, Distance2ToEdge(p, edge));
     // Even-odd rule: count edges that a ray to the right crosses, each edge owning its lower end.
+    const auto& [a, b, length] = edge;
     if ((a.y > p.y) != (b.y > p.y) && p.x < (b.x - a.x) * (p.y - a.y) / (b.y - a.y) + a.x) {
       inside = !inside;
     }
-    a = b;
   }
+  const double nearest = std::sqrt(nearest2);
   return inside ? nearest : -nearest;
+}
+
+bool Region::Contains(Vec2 p) const {
+  // A little more than the radius, because the corners that made it were rounded.
+  const double far = bound_.radius_m * (1 + 1e-9);
+  if (Squared(p, bound_.centre) > far * far) return false;
+  return Depth(p) >= 0;
 }
 
 bool IsSimplePolygon(const std::vector<Vec2>& corners) {
@@ -129,21 +173,23 @@ bool IsSimplePolygon(const std::vector<Vec2>& corners) {
     // Neighbours share a corner; they must not fold back onto each other.
     const Vec2 c = corners[(i + 2) % n];
     const bool folded = (b.x - a.x) * (c.x - b.x) + (b.y - a.y) * (c.y - b.y) < 0;
-    if (Cross(a, b, c) == 0 && folded) return false;
+    if (Turn(a, b, c) == 0 && folded) return false;
     for (size_t j = i + 2; j < n; ++j) {
       const bool neighbours = i == 0 && j == n - 1;
-      if (!neighbours && EdgesTouch(a, b, corners[j], corners[(j + 1) % n])) return false;
+      if (!neighbours && EdgesTouch({a, b}, {corners[j], corners[(j + 1) % n]})) return false;
     }
   }
   return std::abs(area2) > 0;
 }
 
-Vec2 AlongArc(const Pose2& start, double curvature_per_m, double distance_m) {
+Pose2 Moved(const Pose2& start, double distance_m, double turn_rad) {
   // Chord form: exact for straight lines too, without dividing by a small curvature.
-  const double half_turn = 0.5 * curvature_per_m * distance_m;
+  const double half_turn = 0.5 * turn_rad;
   const double sinc = std::abs(half_turn) < 1e-6 ? 1.0 : ExactSinCos(half_turn).sin / half_turn;
   const SinCos heading = ExactSinCos(start.yaw_rad + half_turn);
-  return {start.x_m + distance_m * sinc * heading.cos, start.y_m + distance_m * sinc * heading.sin};
+  const double chord_m = distance_m * sinc;
+  return {start.x_m + chord_m * heading.cos, start.y_m + chord_m * heading.sin,
+          start.yaw_rad + turn_rad};
 }
 
 }  // namespace agent::runtime

@@ -2,26 +2,57 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace agent::runtime {
 
-void Separation::See(const gatekeeper::v1::LaserScan& scan, uint64_t message) {
-  if (zones_.empty() || message == seen_) return;
-  seen_ = message;
-  for (Zone& zone : zones_) zone.points = 0;
-  double far_m = 0;
-  for (const ScanZone& zone : policy_->separation()) far_m = std::max(far_m, zone.region.reach_m());
+Separation::Separation(const Policy& policy)
+    : policy_(&policy), zones_(policy.separation().size()) {
+  for (const ScanZone& zone : policy.separation()) {
+    far_m_ = std::max(far_m_, zone.region.reach_m());
+  }
+}
 
-  for (int i = 0; i < scan.ranges_m_size(); ++i) {
-    const double range = static_cast<double>(scan.ranges_m(i));
-    if (!(range > 0 && range <= far_m)) continue;
-    const SinCos bearing = ExactSinCos(scan.angle_min_rad() + scan.angle_increment_rad() * i);
-    const Vec2 point{range * bearing.cos, range * bearing.sin};
+void Separation::See(const gatekeeper::v1::LaserScan& scan, uint64_t message) {
+  if (message == seen_) return;
+  seen_ = message;
+  AimBeams(scan);
+  Look(scan);
+  Count();
+}
+
+void Separation::AimBeams(const gatekeeper::v1::LaserScan& scan) {
+  const auto count = static_cast<size_t>(scan.ranges_m_size());
+  if (count == beams_.size() && scan.angle_min_rad() == angle_min_rad_ &&
+      scan.angle_increment_rad() == angle_increment_rad_) {
+    return;
+  }
+  angle_min_rad_ = scan.angle_min_rad();
+  angle_increment_rad_ = scan.angle_increment_rad();
+  beams_.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    beams_[i] = ExactSinCos(angle_min_rad_ + angle_increment_rad_ * static_cast<double>(i));
+  }
+}
+
+void Separation::Look(const gatekeeper::v1::LaserScan& scan) {
+  for (Zone& zone : zones_) zone.points = 0;
+  const Footprint& footprint = policy_->footprint();
+  const double reach_m = footprint.region().reach_m();
+  double nearest_m = std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < beams_.size(); ++i) {
+    const auto range_m = static_cast<double>(scan.ranges_m(static_cast<int>(i)));
+    if (!(range_m > 0 && range_m <= std::max(far_m_, nearest_m + reach_m))) continue;
+    if (!std::isfinite(range_m)) continue;
+    const Vec2 point{range_m * beams_[i].cos, range_m * beams_[i].sin};
+    if (range_m - reach_m < nearest_m) nearest_m = std::min(nearest_m, footprint.DistanceM(point));
     for (size_t z = 0; z < zones_.size(); ++z) {
       if (policy_->separation()[z].region.Contains(point)) ++zones_[z].points;
     }
   }
+  nearest_m_ = std::isfinite(nearest_m) ? nearest_m : std::numeric_limits<double>::quiet_NaN();
+}
+
+void Separation::Count() {
   for (size_t z = 0; z < zones_.size(); ++z) {
     const ScanZone& limits = policy_->separation()[z];
     Zone& zone = zones_[z];
@@ -53,6 +84,13 @@ double Separation::CapMps(std::vector<std::string_view>& reasons) const {
     reasons.push_back(limits.reason);
   }
   return cap;
+}
+
+double Separation::SsmCapMps() const {
+  constexpr double kNoCap = std::numeric_limits<double>::infinity();
+  if (!policy_->ssm()) return kNoCap;
+  if (seen_ == 0) return 0;
+  return SsmSpeedMps(*policy_->ssm(), std::isnan(nearest_m_) ? kNoCap : nearest_m_);
 }
 
 }  // namespace agent::runtime

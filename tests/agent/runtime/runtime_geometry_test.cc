@@ -1,3 +1,5 @@
+#include <boost/geometry.hpp>
+#include <boost/geometry/geometries/point_xy.hpp>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -107,30 +109,92 @@ TEST(RegionTest, DepthOfACircleIsRadiusMinusDistance) {
   EXPECT_DOUBLE_EQ(region.reach_m(), std::sqrt(5.0) + 0.5);
 }
 
-TEST(AlongArcTest, EqualsIntegrationInSmallSteps) {
+// Boost's polygons, of corners that go round a centre: simple, and as often as not with dents.
+using BoostPoint = boost::geometry::model::d2::point_xy<double>;
+using BoostRing = boost::geometry::model::ring<BoostPoint, false>;
+
+std::vector<Vec2> RandomCorners(std::mt19937_64& random) {
+  std::vector<Vec2> corners;
+  const auto count = 3 + static_cast<int>(random() % 10);
+  const Vec2 centre{In(random, -2, 2), In(random, -2, 2)};
+  for (int i = 0; i < count; ++i) {
+    const double angle = 2 * std::numbers::pi * (i + In(random, 0, 0.9)) / count;
+    const double radius = In(random, 0.2, 3);
+    corners.push_back({centre.x + radius * std::cos(angle), centre.y + radius * std::sin(angle)});
+  }
+  return corners;
+}
+
+BoostRing RingOf(const std::vector<Vec2>& corners) {
+  BoostRing ring;
+  for (const Vec2& corner : corners) ring.emplace_back(corner.x, corner.y);
+  ring.push_back(ring.front());
+  return ring;
+}
+
+TEST(RegionTest, DepthOfAnyPolygonEqualsBoosts) {
+  std::mt19937_64 random(6);
+  for (int i = 0; i < 100'000; ++i) {
+    const std::vector<Vec2> corners = RandomCorners(random);
+    const BoostRing ring = RingOf(corners);
+    // Corners that go round by more than half a turn at once may fold; those are no polygons.
+    if (!boost::geometry::is_valid(ring)) continue;
+    const Vec2 p{In(random, -4, 4), In(random, -4, 4)};
+    const BoostPoint point(p.x, p.y);
+    const boost::geometry::model::linestring<BoostPoint> border(ring.begin(), ring.end());
+    const double distance = boost::geometry::distance(point, border);
+    const bool inside = boost::geometry::within(point, ring);
+    ASSERT_NEAR(Region::Polygon(corners).Depth(p), inside ? distance : -distance, 1e-9) << i;
+    ASSERT_EQ(Region::Polygon(corners).Contains(p), inside || distance == 0) << i;
+  }
+}
+
+TEST(IsSimplePolygonTest, AgreesWithBoostOnAnyCorners) {
+  std::mt19937_64 random(7);
+  int simple = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    std::vector<Vec2> corners = RandomCorners(random);
+    if (random() % 2) std::swap(corners[random() % corners.size()], corners[0]);
+    BoostRing ring = RingOf(corners);
+    boost::geometry::correct(ring);
+    const bool truth = boost::geometry::is_valid(ring);
+    simple += truth ? 1 : 0;
+    ASSERT_EQ(IsSimplePolygon(corners), truth) << i;
+  }
+  EXPECT_GT(simple, 30'000);
+  EXPECT_LT(simple, 90'000);
+}
+
+TEST(MovedTest, EqualsIntegrationInSmallSteps) {
   std::mt19937_64 random(5);
   for (int i = 0; i < 200; ++i) {
     const Pose2 start{In(random, -5, 5), In(random, -5, 5), In(random, -3, 3)};
-    const double curvature = In(random, -4, 4);
+    const double turn = In(random, -6, 6);
     const double distance = In(random, -2, 2);
     double x = start.x_m, y = start.y_m, yaw = start.yaw_rad;
     constexpr int kSteps = 20'000;
     for (int k = 0; k < kSteps; ++k) {
       const double ds = distance / kSteps;
-      x += ds * std::cos(yaw + curvature * ds / 2);
-      y += ds * std::sin(yaw + curvature * ds / 2);
-      yaw += curvature * ds;
+      const double dyaw = turn / kSteps;
+      x += ds * std::cos(yaw + dyaw / 2);
+      y += ds * std::sin(yaw + dyaw / 2);
+      yaw += dyaw;
     }
-    const Vec2 got = AlongArc(start, curvature, distance);
-    ASSERT_NEAR(got.x, x, 1e-7);
-    ASSERT_NEAR(got.y, y, 1e-7);
+    const Pose2 got = Moved(start, distance, turn);
+    ASSERT_NEAR(got.x_m, x, 1e-7);
+    ASSERT_NEAR(got.y_m, y, 1e-7);
+    ASSERT_NEAR(got.yaw_rad, yaw, 1e-9);
   }
 }
 
-TEST(AlongArcTest, IsStraightWithoutCurvature) {
-  const Vec2 got = AlongArc({1, 2, std::numbers::pi / 2}, 0, 3);
-  EXPECT_NEAR(got.x, 1, 1e-15);
-  EXPECT_NEAR(got.y, 5, 1e-15);
+TEST(MovedTest, IsStraightWithoutATurnAndStaysWithoutAWay) {
+  const Pose2 ahead = Moved({1, 2, std::numbers::pi / 2}, 3, 0);
+  EXPECT_NEAR(ahead.x_m, 1, 1e-15);
+  EXPECT_NEAR(ahead.y_m, 5, 1e-15);
+  const Pose2 turned = Moved({1, 2, 0.5}, 0, -2);
+  EXPECT_EQ(turned.x_m, 1);
+  EXPECT_EQ(turned.y_m, 2);
+  EXPECT_EQ(turned.yaw_rad, -1.5);
 }
 
 TEST(IsSimplePolygonTest, TellsSimplePolygonsFromOthers) {

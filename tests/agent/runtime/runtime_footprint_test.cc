@@ -1,0 +1,178 @@
+#include <boost/geometry.hpp>
+#include <boost/geometry/geometries/point_xy.hpp>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <random>
+
+#include "agent/runtime/footprint.h"
+#include "gtest/gtest.h"
+
+namespace agent::runtime {
+namespace {
+
+namespace bg = boost::geometry;
+using BoostPoint = bg::model::d2::point_xy<double>;
+using BoostRing = bg::model::ring<BoostPoint, false>;
+using BoostLine = bg::model::linestring<BoostPoint>;
+
+constexpr double kPi = std::numbers::pi;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+double In(std::mt19937_64& random, double low, double high) {
+  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
+}
+
+// Corners that go round a centre, with dents.
+std::vector<Vec2> RandomCorners(std::mt19937_64& random, Vec2 centre, double least, double most) {
+  std::vector<Vec2> corners;
+  const auto count = 4 + static_cast<int>(random() % 9);
+  for (int i = 0; i < count; ++i) {
+    const double angle = 2 * kPi * (i + In(random, 0, 0.9)) / count;
+    const double radius = In(random, least, most);
+    corners.push_back({centre.x + radius * std::cos(angle), centre.y + radius * std::sin(angle)});
+  }
+  return corners;
+}
+
+BoostRing RingOf(const std::vector<Vec2>& corners, const Pose2& pose = {}) {
+  BoostRing ring;
+  for (const Vec2& c : corners) {
+    ring.emplace_back(pose.x_m + std::cos(pose.yaw_rad) * c.x - std::sin(pose.yaw_rad) * c.y,
+                      pose.y_m + std::sin(pose.yaw_rad) * c.x + std::cos(pose.yaw_rad) * c.y);
+  }
+  ring.push_back(ring.front());
+  return ring;
+}
+
+BoostLine BorderOf(const BoostRing& ring) { return {ring.begin(), ring.end()}; }
+
+// A truck with its axle behind: nothing about it is round or centred.
+const std::vector<Vec2> kTruck = {{0.9, 0.3}, {-0.3, 0.3}, {-0.3, -0.3}, {0.9, -0.3}};
+
+TEST(FootprintTest, KnowsHowFarATurnMovesItsOutline) {
+  EXPECT_EQ(Footprint(Region::Circle({}, 0.4)).turn_reach_m(), 0) << "a round robot only spins";
+  EXPECT_EQ(Footprint(Region::Circle({0.3, 0.4}, 0.4)).turn_reach_m(), 0.5);
+  EXPECT_DOUBLE_EQ(Footprint(Region::Polygon(kTruck)).turn_reach_m(), std::hypot(0.9, 0.3));
+}
+
+TEST(FootprintTest, MeasuresFromItsOutlineToAPoint) {
+  const Footprint truck(Region::Polygon(kTruck));
+  EXPECT_DOUBLE_EQ(truck.DistanceM({1.2, 0.7}), 0.5);
+  EXPECT_DOUBLE_EQ(truck.DistanceM({-0.5, 0}), 0.2);
+  EXPECT_EQ(truck.DistanceM({0.5, 0.1}), 0) << "inside";
+  EXPECT_DOUBLE_EQ(Footprint(Region::Circle({}, 0.25)).DistanceM({0, 1}), 0.75);
+}
+
+TEST(StandingFootprintTest, TellsTheRoomToAWallAtAnyHeading) {
+  const Footprint truck(Region::Polygon(kTruck));
+  const Region hall = Region::Polygon({{0, 0}, {10, 0}, {10, 5}, {0, 5}});
+  const auto room = [&](const Pose2& pose) {
+    return StandingFootprint(truck, pose).RoomM(hall, Side::kInside);
+  };
+  EXPECT_NEAR(room({8, 2.5, 0}), 1.1, 1e-12) << "its nose ahead";
+  EXPECT_NEAR(room({8, 2.5, kPi}), 1.7, 1e-12) << "its tail ahead";
+  EXPECT_NEAR(room({9.5, 2.5, kPi / 2}), 0.2, 1e-12) << "beside the wall";
+  EXPECT_NEAR(room({9.1, 2.5, 0}), 0, 1e-12) << "touching";
+  EXPECT_NEAR(room({9.2, 2.5, 0}), -0.1, 1e-12) << "its nose in the wall";
+  EXPECT_LT(room({30, 30, 0}), -20) << "far outside";
+}
+
+TEST(StandingFootprintTest, AnEdgeMayPokeIntoIt) {
+  const Footprint truck(Region::Polygon(kTruck));
+  const auto room = [&](const Region& region) {
+    return StandingFootprint(truck, {}).RoomM(region, Side::kOutside);
+  };
+  EXPECT_NEAR(room(Region::Polygon({{0.3, 0.5}, {1, 2}, {-1, 2}})), 0.2, 1e-12)
+      << "a corner beside its long edge, away from all of its own";
+  EXPECT_NEAR(room(Region::Polygon({{0.3, 0.2}, {1, 2}, {-1, 2}})), -0.1, 1e-12)
+      << "the same corner inside";
+  EXPECT_LT(room(Region::Polygon({{0.3, -2}, {0.4, -2}, {0.4, 2}, {0.3, 2}})), 0)
+      << "a bar across, no corner of either in the other";
+  EXPECT_NEAR(room(Region::Polygon({{0.2, -0.1}, {0.4, -0.1}, {0.4, 0.1}, {0.2, 0.1}})), -0.2, 1e-9)
+      << "a post wholly under it";
+  EXPECT_LT(room(Region::Polygon({{-9, -9}, {9, -9}, {9, 9}, {-9, 9}})), -8) << "wholly within";
+}
+
+TEST(StandingFootprintTest, MeasuresToCircles) {
+  const Footprint truck(Region::Polygon(kTruck));
+  const StandingFootprint standing(truck, {1, 1, 0});
+  EXPECT_NEAR(standing.RoomM(Region::Circle({3, 1}, 0.5), Side::kOutside), 0.6, 1e-12);
+  EXPECT_NEAR(standing.RoomM(Region::Circle({2, 1}, 0.5), Side::kOutside), -0.4, 1e-12);
+  EXPECT_NEAR(standing.RoomM(Region::Circle({1, 1}, 2), Side::kInside), 2 - std::hypot(0.9, 0.3),
+              1e-12);
+  EXPECT_NEAR(standing.RoomM(Region::Circle({1, 1}, 0.5), Side::kInside),
+              0.5 - std::hypot(0.9, 0.3), 1e-12);
+}
+
+TEST(StandingFootprintTest, HasNoRoomThatIsANumberWhereThePoseIsNone) {
+  const Region hall = Region::Polygon({{0, 0}, {10, 0}, {10, 5}, {0, 5}});
+  for (const Region& shape : {Region::Polygon(kTruck), Region::Circle({}, 0.2)}) {
+    const Footprint footprint(shape);
+    for (const Pose2& pose : {Pose2{kNan, 2, 0}, Pose2{2, kNan, 0}, Pose2{2, 2, kNan}}) {
+      const StandingFootprint standing(footprint, pose);
+      EXPECT_TRUE(std::isnan(standing.RoomM(hall, Side::kInside)));
+      EXPECT_TRUE(std::isnan(standing.RoomM(hall, Side::kOutside)));
+    }
+  }
+}
+
+class RoomOracleTest : public testing::TestWithParam<Side> {};
+
+TEST_P(RoomOracleTest, EqualsBoostsForAnyTwoPolygons) {
+  std::mt19937_64 random(11);
+  int free = 0;
+  int over = 0;
+  while (free + over < 100'000) {
+    const std::vector<Vec2> body = RandomCorners(random, {In(random, -0.2, 0.2), 0}, 0.1, 0.8);
+    const double size = In(random, 0.2, 4);
+    const std::vector<Vec2> ground = RandomCorners(random, {}, size / 3, size);
+    const Pose2 pose{In(random, -3, 3), In(random, -3, 3), In(random, -kPi, kPi)};
+    const BoostRing robot = RingOf(body, pose);
+    const BoostRing zone = RingOf(ground);
+    if (!bg::is_valid(robot) || !bg::is_valid(zone)) continue;
+    const Footprint footprint(Region::Polygon(body));
+    const Region region = Region::Polygon(ground);
+    const StandingFootprint standing(footprint, pose);
+    const double room = standing.RoomM(region, GetParam());
+    const bool clear =
+        GetParam() == Side::kInside ? bg::covered_by(robot, zone) : bg::disjoint(robot, zone);
+    const double apart = bg::distance(BorderOf(robot), BorderOf(zone));
+    ASSERT_LE(standing.LeastRoomM(region, GetParam()), room + 1e-9);
+    if (clear) {
+      ASSERT_NEAR(room, apart, 1e-9);
+    } else {
+      ASSERT_LT(room, 1e-9);
+      // Once wholly on the wrong side it is at least as deep as the borders are apart.
+      ASSERT_LE(room, -apart + 1e-9);
+    }
+    (clear ? free : over) += 1;
+  }
+  EXPECT_GT(free, 5'000);
+  EXPECT_GT(over, 5'000);
+}
+
+TEST_P(RoomOracleTest, ChangesByNoMoreThanTheOutlineMoves) {
+  std::mt19937_64 random(12);
+  for (int i = 0; i < 100'000; ++i) {
+    const std::vector<Vec2> ground = RandomCorners(random, {}, 1, 3);
+    const Region region =
+        random() % 4 == 0 ? Region::Circle({}, In(random, 0.5, 3)) : Region::Polygon(ground);
+    if (!region.is_circle() && !bg::is_valid(RingOf(ground))) continue;
+    const Footprint footprint(Region::Polygon(kTruck));
+    const Pose2 a{In(random, -3, 3), In(random, -3, 3), In(random, -kPi, kPi)};
+    const double way = In(random, -0.1, 0.1);
+    const double turn = In(random, -0.1, 0.1);
+    const double before = StandingFootprint(footprint, a).RoomM(region, GetParam());
+    const double after =
+        StandingFootprint(footprint, Moved(a, way, turn)).RoomM(region, GetParam());
+    if (before < 0 || after < 0) continue;
+    ASSERT_LE(std::abs(after - before),
+              std::abs(way) + footprint.turn_reach_m() * std::abs(turn) + 1e-9);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(BothSides, RoomOracleTest, testing::Values(Side::kInside, Side::kOutside));
+
+}  // namespace
+}  // namespace agent::runtime
