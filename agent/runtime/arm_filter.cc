@@ -17,14 +17,15 @@ void EnforceJoints(const Policy& policy, std::span<const double> wanted, const S
   for (size_t i = 0; i < wanted.size(); ++i) {
     const JointLimits& joint = policy.joints()[i];
     const double target = std::clamp(wanted[i], joint.q_min_rad, joint.q_max_rad);
-    const double step = joint.qd_abs_max_radps * at.acc_s;
+    const double whole = joint.qd_abs_max_radps * at.acc_s;
+    const double step = whole * at.derate;
     result.values[i] = std::clamp(target, from[i] - step, from[i] + step) + 0.0;
     const bool outside = std::abs(target - wanted[i]) > kNoise;
     const bool slower = std::abs(result.values[i] - target) > kNoise;
-    const bool own =
-        at.last_raw.size() == wanted.size() && std::abs(wanted[i] - at.last_raw[i]) > step + kNoise;
+    const bool own = at.last_raw.size() == wanted.size() &&
+                     std::abs(wanted[i] - at.last_raw[i]) > whole + kNoise;
     if (outside) result.reasons.push_back("joint_position");
-    if (slower) result.reasons.push_back("joint_velocity");
+    if (slower) result.reasons.push_back(at.derate < 1 ? at.derate_reason : "joint_velocity");
     result.clamped = result.clamped || outside || (slower && own);
   }
 }

@@ -1,6 +1,7 @@
 #include "agent/runtime/ask.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "agent/runtime/freshness.h"
 
@@ -21,7 +22,7 @@ AnswerKind RunOnce(const Pilot& pilot, const InputBoard& board, Nanos now, Nanos
   answer.took = pilot.model->took();
   if (outcome == base::RunOutcome::kDeadlineMissed) return AnswerKind::kMissed;
   if (outcome != base::RunOutcome::kDone) return AnswerKind::kFailed;
-  const bool finite = pilot.binding.Read(*pilot.model, answer.raw, answer.confidence);
+  const bool finite = pilot.binding.Read(*pilot.model, answer.raw, answer.report);
   return finite ? AnswerKind::kUsable : AnswerKind::kNonfinite;
 }
 
@@ -29,22 +30,24 @@ AnswerKind RunOnce(const Pilot& pilot, const InputBoard& board, Nanos now, Nanos
 
 void Ask(const Pilot& pilot, const InputBoard& board, Nanos now, Nanos budget, Answer& answer) {
   answer.raw.clear();
-  answer.confidence = 1;
+  answer.report = {};
   answer.took = Nanos{0};
   answer.kind = RunOnce(pilot, board, now, budget, answer);
   if (answer.usable()) return;
   answer.raw.clear();
-  answer.confidence = 1;
+  answer.report = {};
 }
 
 std::optional<Motion> MeasuredMotion(const Policy& policy, const InputBoard& board, Nanos now) {
   const InputLimits* input = policy.FindInput("odom");
   if (input == nullptr || !IsFresh(*input, board, now)) return std::nullopt;
   const gatekeeper::v1::Odometry& odom = board.odom();
+  constexpr double kNotTold = std::numeric_limits<double>::quiet_NaN();
   return Motion{.pose = {odom.x_m(), odom.y_m(), odom.yaw_rad()},
                 .vx_mps = odom.vx_mps(),
                 .wz_radps = odom.wz_radps(),
-                .age = std::max(Nanos{0}, now - board.Find("odom")->received)};
+                .age = std::max(Nanos{0}, now - board.Find("odom")->sent),
+                .pose_sigma_m = odom.has_pose_sigma_m() ? odom.pose_sigma_m() : kNotTold};
 }
 
 }  // namespace agent::runtime

@@ -11,7 +11,7 @@ namespace agent::runtime {
 
 enum class AnswerKind {
   kNotAsked,   // a required input is not fresh
-  kUsable,     // raw and confidence are finite
+  kUsable,     // raw and report are finite
   kMissed,     // no answer within the budget
   kFailed,     // the run failed, the worker is gone, or an input has the wrong number of values
   kNonfinite,  // thrown away
@@ -21,7 +21,7 @@ enum class AnswerKind {
 struct Answer {
   AnswerKind kind = AnswerKind::kNotAsked;
   std::vector<double> raw;  // empty unless kUsable
-  double confidence = 1;
+  SelfReport report;
   Nanos took{};
 
   bool usable() const { return kind == AnswerKind::kUsable; }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "absl/strings/str_join.h"
+#include "agent/base/execution_provider.h"
 #include "agent/base/status_macros.h"
 #include "agent/runtime/policy_compiler.h"
 
@@ -18,6 +19,7 @@ namespace v1 = ::gatekeeper::v1;
 
 constexpr uint32_t kMaxSectors = 4096;
 constexpr uint32_t kMaxSide = 2048;  // pixels
+constexpr std::array<std::string_view, 2> kOwnFields = {"confidence", "uncertainty"};
 constexpr uint32_t kMaxOutput = 65536;
 constexpr double kTwoPi = 6.28318530717958647693;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -116,6 +118,11 @@ class BindingCompiler {
     }
     if (card_.inputs().empty()) return Wrong("inputs", "must be given");
     if (card_.outputs().empty()) return Wrong("outputs", "must be given");
+    const auto providers = base::ParseProviders(
+        {card_.execution_providers().begin(), card_.execution_providers().end()});
+    if (!providers.ok()) {
+      return Wrong("execution_providers", "%s", std::string(providers.status().message()));
+    }
     binding_.fields_ = policy_.command().fields.size();
     for (int i = 0; i < card_.inputs_size(); ++i) {
       RETURN_IF_ERROR(Input(card_.inputs(i), absl::StrFormat("inputs[%d]", i)));
@@ -179,7 +186,7 @@ class BindingCompiler {
     if (channel == "scan") {
       block.source = Binding::Source::kScan;
       ASSIGN_OR_RETURN(block.size, ScanSize(path, input));
-      block.scan = input.scan();
+      block.scan.emplace(input.scan());
       return NoFields(input, path);
     }
     if (channel == "image") {
@@ -217,8 +224,10 @@ class BindingCompiler {
     }
     const std::vector<std::string>& fields = policy_.command().fields;
     const auto field = std::find(fields.begin(), fields.end(), output.field());
-    if (field == fields.end() && output.field() != "confidence") {
-      return Wrong(path + ".field", "must be a command field (%s) or confidence, is '%s'",
+    const auto own = std::find(kOwnFields.begin(), kOwnFields.end(), output.field());
+    if (field == fields.end() && own == kOwnFields.end()) {
+      return Wrong(path + ".field",
+                   "must be a command field (%s), confidence or uncertainty, is '%s'",
                    absl::StrJoin(fields, ", "), output.field());
     }
     if (!bound_.insert(output.field()).second) {
@@ -227,6 +236,7 @@ class BindingCompiler {
     Binding::Element element;
     element.index = output.index();
     element.field = static_cast<size_t>(field - fields.begin());
+    if (field == fields.end()) element.field += static_cast<size_t>(own - kOwnFields.begin());
     ASSIGN_OR_RETURN(element.conversion, ConversionOf(path, output));
     base::TensorSpec& tensor = TensorNamed(signature_.outputs, output.tensor(), element.tensor);
     const int64_t reach = int64_t{output.index()} + 1;
@@ -241,6 +251,9 @@ class BindingCompiler {
     }
     if (policy_.confidence() && !bound_.contains("confidence")) {
       return Wrong("outputs", "must bind confidence, which the control policy judges");
+    }
+    if (policy_.uncertainty() && !bound_.contains("uncertainty")) {
+      return Wrong("outputs", "must bind uncertainty, which the control policy judges");
     }
     return absl::OkStatus();
   }
@@ -324,7 +337,7 @@ bool Binding::FillBlock(const Block& block, const InputBoard& board,
   size_t at = 0;
   switch (block.source) {
     case Source::kScan:
-      ResampleScan(board.scan(), block.scan, block.conversion, target);
+      block.scan->Fill(board.scan(), block.conversion, target);
       return true;
     case Source::kImage:
       ResampleImage(board.image(), block.image, block.conversion, target);
@@ -355,9 +368,9 @@ bool Binding::FillBlock(const Block& block, const InputBoard& board,
   return false;
 }
 
-bool Binding::Read(const base::Model& model, std::vector<double>& raw, double& confidence) const {
+bool Binding::Read(const base::Model& model, std::vector<double>& raw, SelfReport& report) const {
   raw.assign(fields_, 0);
-  confidence = 1;
+  report = {};
   bool finite = true;
   for (const Element& element : elements_) {
     const double value = static_cast<double>(model.output(element.tensor)[element.index]);
@@ -368,7 +381,7 @@ bool Binding::Read(const base::Model& model, std::vector<double>& raw, double& c
     if (element.field < fields_) {
       raw[element.field] = converted;
     } else {
-      confidence = converted;
+      (element.field == fields_ ? report.confidence : report.uncertainty) = converted;
     }
   }
   return finite;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,12 +20,18 @@ namespace agent::runtime {
 absl::StatusOr<base::ModelSignature> SignatureFor(const gatekeeper::v1::ModelCard& card,
                                                   const Policy& policy);
 
+// What a model says about its own answer.
+struct SelfReport {
+  double confidence = 1;   // 1 when the card binds none
+  double uncertainty = 0;  // 0 when the card binds none
+};
+
 // Fills a model's inputs from the board and reads its outputs as a command of the policy.
 class Binding {
  public:
   // Errors begin with the card's path in brackets: every tensor filled exactly, every command field
-  // bound once, every channel a required input of the policy, confidence bound when the policy
-  // judges it.
+  // bound once, every channel a required input of the policy, confidence and uncertainty bound when
+  // the policy judges them.
   static absl::StatusOr<Binding> Compile(const gatekeeper::v1::ModelCard& card,
                                          const Policy& policy,
                                          const base::ModelSignature& signature);
@@ -32,12 +39,12 @@ class Binding {
   // The model's buffers have the sizes of the signature that this was compiled for.
   bool Fits(base::Model& model) const;
 
-  // False when a channel has no value yet, or a value does not fit (number of joints).
+  // False when a channel has no value yet, or a value does not fit (number of joints). One thread.
   bool Fill(const InputBoard& board, base::Model& model) const;
 
-  // `raw` gets the policy's fields in order, `confidence` 1 when the card binds none.
-  // False when any of them is not finite; nothing may then be used.
-  bool Read(const base::Model& model, std::vector<double>& raw, double& confidence) const;
+  // `raw` gets the policy's fields in order.
+  // False when any number is not finite; nothing may then be used.
+  bool Read(const base::Model& model, std::vector<double>& raw, SelfReport& report) const;
 
  private:
   enum class Source { kScan, kOdom, kImage, kImu, kJoints, kSignal };
@@ -47,15 +54,15 @@ class Binding {
     size_t size = 0;
     Source source = Source::kSignal;
     std::string channel;
-    std::vector<size_t> fields;  // positions in the channel's table of fields
-    gatekeeper::v1::ScanResample scan;
+    std::vector<size_t> fields;               // positions in the channel's table of fields
+    mutable std::optional<ScanSectors> scan;  // remembers the last scan's angles
     gatekeeper::v1::ImageResample image;
     Conversion conversion;
   };
   struct Element {
     size_t tensor = 0;
     size_t index = 0;
-    size_t field = 0;  // the number of command fields: confidence
+    size_t field = 0;  // from the number of command fields on: confidence, uncertainty
     Conversion conversion;
   };
   bool FillBlock(const Block& block, const InputBoard& board, std::span<float> target) const;

@@ -50,7 +50,7 @@ void Controller::SwapTo(const Pilot* active, const Pilot* previous, Nanos now) {
                   ? CarriedOver(old->fallback, status_, rules_->fallback, now)
                   : FallbackStatus{.entered = now};
     if (active != nullptr) TakeRules(*active);
-    if (rules_ != nullptr) transition_until_ = now + rules_->policy.transition().duration;
+    if (rules_ != nullptr) transition_until_ = now + rules_->policy.transition_for();
   }
   const bool fits = previous != nullptr && rules_ != nullptr &&
                     previous->digest != active_digest_ &&
@@ -67,17 +67,24 @@ void Controller::TakeRules(const Pilot& active) {
   deadline_.emplace(policy.deadline());
   confidence_.reset();
   if (policy.confidence()) confidence_.emplace(*policy.confidence());
+  uncertainty_.reset();
+  if (policy.uncertainty()) uncertainty_.emplace(*policy.uncertainty());
+  derating_.emplace(policy);
   clamps_.emplace(policy.clamp_budget());
+  requirements_.emplace(policy);
   late_ = 0;
   last_raw_.clear();
   const bool twist = policy.command().type == CommandType::kTwist2d;
-  if (twist && (!twist_ || last_.size() != 2)) last_.assign(2, 0);
+  if (twist && (!twist_ || last_.size() != 2)) {
+    last_.assign(2, 0);
+    acc_mps2_ = 0;
+  }
   if (!twist && (twist_ || last_.size() != policy.command().fields.size())) last_.clear();
   twist_ = twist;
   if (!latch_.latched) return;
   // A latch outlives every unit: under new rules it stands at once where they latch.
   TriggerStatus& latched = status_.triggers[fallback.latched()];
-  latched.active = true;
+  status_.active |= MaskOf(fallback.latched());
   latched.place = fallback.latch_state();
   status_.state = std::max(status_.state, fallback.latch_state());
 }
@@ -97,6 +104,7 @@ const Tick& Controller::Step(Nanos now) {
   } else {
     StepUnit(elapsed);
   }
+  acc_mps2_ = twist_ ? RiseOf(last_, tick_.enforced, Seconds(elapsed), acc_mps2_) : 0;
   last_.assign(tick_.enforced.begin(), tick_.enforced.end());
   estop_seen_ = false;
   if (!CommandIsZero() || MeasuredStanding() != true) {
@@ -111,6 +119,10 @@ void Controller::StepRulesOnly(Nanos elapsed) {
   tick_.raw.clear();
   tick_.clamped = tick_.deadline_missed = tick_.nonfinite = tick_.model_fault = false;
   tick_.confidence = 1;
+  tick_.uncertainty = 0;
+  tick_.derate = 1;
+  tick_.nearest_m = std::numeric_limits<double>::quiet_NaN();
+  tick_.requirements.clear();
   tick_.clearance_m = std::numeric_limits<double>::quiet_NaN();
   tick_.infer = Nanos{0};
   tick_.digest.clear();
@@ -148,19 +160,21 @@ void Controller::StepUnit(Nanos elapsed) {
   }
   if (!of_previous) raised |= JudgeActive();
   if (confidence_ && confidence_->low()) raised |= MaskOf(rules_->policy.confidence()->trigger);
+  if (uncertainty_ && uncertainty_->low()) raised |= MaskOf(rules_->policy.uncertainty()->trigger);
   tick_.deadline_missed = answer_.kind == AnswerKind::kMissed;
   tick_.nonfinite = answer_.kind == AnswerKind::kNonfinite;
 
-  Decide(raised);
+  Decide(raised, elapsed);
   if (status_.state < rank_before) {
-    transition_until_ = tick_.now + rules_->policy.transition().duration;
+    transition_until_ = tick_.now + rules_->policy.transition_for();
   }
   Drive(before, elapsed);
   if (!IsSound(rules_->policy, wanted_, tick_.enforced)) {
-    Decide(raised | MaskOf(fallback.invariant_broken()));
+    Decide(raised | MaskOf(fallback.invariant_broken()), elapsed);
     HoldStill();
   }
   Publish();
+  late_ |= requirements_->Step(board_, tick_);
 }
 
 TriggerMask Controller::Conditions() {
@@ -168,6 +182,8 @@ TriggerMask Controller::Conditions() {
   const Fallback& fallback = rules_->fallback;
   std::vector<std::string_view>& reasons = enforcement_.reasons;
   TriggerMask raised = freshness_->Judge(board_, tick_.now, reasons);
+  raised |= derating_->Judge(board_, tick_.now, reasons);
+  tick_.derate = derating_->scale();
   if (estop_seen_ || board_.estop_pressed()) raised |= MaskOf(fallback.estop_button());
   if (!link_up_ || !board_.network_up()) raised |= MaskOf(fallback.network_down());
   if (start_ != Start::kNotAwaited) raised |= MaskOf(fallback.awaiting_start());
@@ -202,7 +218,9 @@ TriggerMask Controller::JudgeActive() {
   if (answer_.kind == AnswerKind::kFailed) raised |= MaskOf(fallback.model_failed());
   if (answer_.kind == AnswerKind::kNonfinite) raised |= MaskOf(policy.nonfinite_trigger());
   if (answer_.kind == AnswerKind::kBroken) raised |= MaskOf(fallback.invariant_broken());
-  if (answer_.usable() && confidence_) confidence_->Low(answer_.confidence, tick_.now);
+  if (!answer_.usable()) return raised;
+  if (confidence_) confidence_->Low(answer_.report.confidence, tick_.now);
+  if (uncertainty_) uncertainty_->Low(-answer_.report.uncertainty, tick_.now);
   return raised;
 }
 
@@ -218,15 +236,6 @@ void Controller::JudgePrevious() {
   previous_faulty_ = previous_faulty_ || !tolerated;
 }
 
-void Controller::Decide(TriggerMask raised) {
-  status_ = Next(rules_->fallback, status_,
-                 {.raised = raised,
-                  .previous_runs = previous_ != nullptr && !previous_faulty_,
-                  .standing = CommandIsZero(),
-                  .now = tick_.now});
-  KeepLatch();
-}
-
 void Controller::Drive(const StateRule& before, Nanos elapsed) {
   const Policy& policy = rules_->policy;
   const StateRule& state = rules_->fallback.states()[status_.state];
@@ -238,12 +247,15 @@ void Controller::Drive(const StateRule& before, Nanos elapsed) {
     return;
   }
   const bool driven =
-      state.driver != Driver::kStop && answer_.usable() &&
+      (state.driver == Driver::kModel || state.driver == Driver::kPreviousUnit) &&
+      answer_.usable() &&
       (state.driver == Driver::kPreviousUnit) == (before.driver == Driver::kPreviousUnit);
   if (driven) {
     wanted_.assign(answer_.raw.begin(), answer_.raw.end());
   } else if (state.driver == Driver::kStop) {
-    BrakeAt(state.dec_mps2, elapsed);
+    Brake(state, elapsed);
+  } else if (state.driver == Driver::kFollowGap) {
+    follow_gap_.Steer(state.follow_gap, board_.scan(), wanted_);
   } else {
     // No answer to drive on: brake along the last command, so that nothing is ever repeated
     // blindly.
@@ -257,8 +269,11 @@ void Controller::Drive(const StateRule& before, Nanos elapsed) {
                       .last_raw = last_raw_,
                       .acc_s = Seconds(usable),
                       .dec_s = Seconds(elapsed),
+                      .acc_mps2 = acc_mps2_,
                       .degraded = state.degraded_limits,
-                      .transition = tick_.now < transition_until_,
+                      .transition = tick_.now < transition_until_ || status_.probation > Nanos{0},
+                      .derate = derating_->scale(),
+                      .derate_reason = derating_->reason(),
                       .motion = MeasuredMotion(policy, board_, tick_.now),
                       .joints_rad = {joints.data(), static_cast<size_t>(joints.size())}};
   Enforce(policy, *separation_, wanted_, situation, enforcement_);
@@ -289,14 +304,15 @@ void Controller::Publish() {
   tick_.model_fault = false;
   for (size_t i = 0; i < fallback.triggers().size(); ++i) {
     const TriggerStatus& trigger = status_.triggers[i];
-    if (!trigger.active) continue;
+    if (!status_.IsActive(i)) continue;
     const TriggerRule& rule = fallback.triggers()[i];
     tick_.triggers.push_back(rule.id);
     if (rule.layer == Layer::kModel && trigger.place > 0) tick_.model_fault = true;
   }
   tick_.reasons.assign(enforcement_.reasons.begin(), enforcement_.reasons.end());
   tick_.raw.assign(answer_.raw.begin(), answer_.raw.end());
-  tick_.confidence = answer_.confidence;
+  tick_.confidence = answer_.report.confidence;
+  tick_.uncertainty = answer_.report.uncertainty;
   tick_.infer = answer_.took;
   tick_.digest = state.driver == Driver::kPreviousUnit ? previous_digest_ : active_digest_;
   last_raw_.assign(answer_.raw.begin(), answer_.raw.end());

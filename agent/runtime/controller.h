@@ -9,11 +9,14 @@
 #include "absl/status/status.h"
 #include "agent/base/clock.h"
 #include "agent/runtime/ask.h"
+#include "agent/runtime/derate.h"
 #include "agent/runtime/enforce.h"
 #include "agent/runtime/fallback_machine.h"
+#include "agent/runtime/follow_gap.h"
 #include "agent/runtime/freshness.h"
 #include "agent/runtime/input_board.h"
 #include "agent/runtime/model_watch.h"
+#include "agent/runtime/requirement_watch.h"
 #include "agent/runtime/tick.h"
 #include "agent/runtime/unit_rules.h"
 #include "proto/robot.pb.h"
@@ -39,6 +42,11 @@ class Controller {
 
   void Observe(const gatekeeper::v1::Observation& observation, Nanos received);
 
+  // One signal of the observation that was just observed, where it came beside it.
+  void ObserveSignal(std::string_view name, double value, int64_t stamp_ns, Nanos received) {
+    board_.AcceptSignal(name, value, stamp_ns, received);
+  }
+
   // A signal that control measured itself; see InputBoard::SetSignal. It is no sign of life of the
   // robot's program: emergency stop, network and start are not touched.
   void SetSignal(std::string_view name, double value, Nanos now) {
@@ -63,6 +71,8 @@ class Controller {
   // starts motion: after an emergency stop the robot's program must first send an observation
   // without want_command (it has noticed), then one with it (somebody pressed start).
   absl::Status Rearm(Nanos now);
+  // What Rearm would answer now, nothing done yet: a permission is written down before it is given.
+  absl::Status MayRearm(Nanos now) const;
 
   const LatchState& latch() const { return latch_; }
   const InputBoard& board() const { return board_; }
@@ -76,7 +86,10 @@ class Controller {
   TriggerMask Conditions();
   TriggerMask JudgeActive();
   void JudgePrevious();
-  void Decide(TriggerMask raised);
+  void Decide(TriggerMask raised, Nanos elapsed);  // controller_fallback.cc, as the next three
+  InputMask FreshNeeds(TriggerMask raised) const;
+  ZoneMask ZonesThatDefer(TriggerMask raised) const;
+  void Brake(const StateRule& stop, Nanos elapsed);
   void KeepLatch();
   void Drive(const StateRule& before, Nanos elapsed);
   void BrakeAt(double dec_mps2, Nanos elapsed);
@@ -89,7 +102,7 @@ class Controller {
   bool LatchHolds() const;
   bool CommandIsZero() const;
   std::optional<bool> MeasuredStanding() const;
-  absl::Status RearmRulesOnly(Nanos standing_for);
+  absl::StatusOr<FallbackStatus> AfterRearm(Nanos now) const;
 
   LatchState latch_;
   Start start_ = Start::kNotAwaited;
@@ -111,12 +124,18 @@ class Controller {
   std::optional<Separation> separation_;
   std::optional<DeadlineWatch> deadline_;
   std::optional<ConfidenceWatch> confidence_;
+  std::optional<ConfidenceWatch> uncertainty_;  // of the negated uncertainty
+  std::optional<Derating> derating_;
   std::optional<ClampBudget> clamps_;
+  std::optional<RequirementWatch> requirements_;
   TriggerMask late_ = 0;  // raised by the last tick's command, acted on in the next
   uint32_t previous_misses_ = 0;
   bool previous_faulty_ = false;
   Nanos transition_until_{};
+  Nanos braked_{};  // how long the present stop has
+  FollowGap follow_gap_;
   std::vector<double> last_;      // last command driven
+  double acc_mps2_ = 0;           // how fast its speed rose
   std::vector<double> last_raw_;  // the driving model's last answer
   bool twist_ = true;             // what last_ is
   Answer answer_;

@@ -39,6 +39,14 @@ bool IsSound(const Policy& policy, std::span<const double> wanted,
   return true;
 }
 
+double RiseOf(std::span<const double> last, std::span<const double> driven, double seconds,
+              double before) {
+  if (last.size() != 2 || driven.size() != 2) return 0;
+  if (!(seconds > 0)) return before;
+  if (last[0] * driven[0] < 0) return 0;
+  return std::max(0.0, (std::abs(driven[0]) - std::abs(last[0])) / seconds);
+}
+
 void BrakeAlong(const Policy& policy, std::span<const double> last, const Braking& braking,
                 std::vector<double>& values) {
   values.assign(last.begin(), last.end());

@@ -17,8 +17,11 @@ struct Situation {
   std::span<const double> last_raw;  // the model's last answer; empty: none
   double acc_s = 0;                  // time that may be used to accelerate: at most one period
   double dec_s = 0;                  // time since the last command
+  double acc_mps2 = 0;               // how fast the last command's speed rose; see RiseOf
   bool degraded = false;
   bool transition = false;
+  double derate = 1;  // share of the largest speed that the derating rules leave
+  std::string_view derate_reason = {};
   std::optional<Motion> motion;        // absent: not measured, or too old
   std::span<const double> joints_rad;  // measured; empty: unknown
 };
@@ -41,6 +44,12 @@ void Enforce(const Policy& policy, const Separation& separation, std::span<const
 // command.
 bool IsSound(const Policy& policy, std::span<const double> wanted,
              std::span<const double> enforced);
+
+// How fast the speed rose from one twist to the next one driven, `seconds` later; 0 when it fell,
+// changed direction or nothing was driven before. `before`: what it was then, which no time
+// changes.
+double RiseOf(std::span<const double> last, std::span<const double> driven, double seconds,
+              double before);
 
 struct Braking {
   double dec_mps2 = 0;

@@ -8,11 +8,19 @@ namespace {
 std::optional<InputFault> FaultOf(const InputLimits& limits, const ChannelRecord& record,
                                   const InputBoard& board, Nanos now) {
   if (now - record.received > limits.max_age) return InputFault::kOld;
+  if (now - record.sent > limits.max_age) return InputFault::kLate;
   if (record.ahead > limits.max_future) return InputFault::kAhead;
   if (now - record.advanced > limits.stuck_after) return InputFault::kStuck;
   if (limits.min_valid_fraction > 0 && ValidFraction(board.scan()) < limits.min_valid_fraction) {
     return InputFault::kBlind;
   }
+  return std::nullopt;
+}
+
+std::optional<InputFault> DroppedSince(const Drops& before, const Drops& drops) {
+  if (drops.backward != before.backward) return InputFault::kBackward;
+  if (drops.out_of_order != before.out_of_order) return InputFault::kOutOfOrder;
+  if (drops.unstamped != before.unstamped) return InputFault::kUnstamped;
   return std::nullopt;
 }
 
@@ -23,15 +31,15 @@ TriggerMask Freshness::Judge(const InputBoard& board, Nanos now,
   TriggerMask raised = 0;
   for (size_t i = 0; i < policy_->inputs().size(); ++i) {
     const InputLimits& limits = policy_->inputs()[i];
-    const ChannelRecord* record = board.Find(limits.channel);
+    const ChannelRecord* record = board.Heard(limits.channel);
     std::optional<InputFault> fault;
-    if (record == nullptr || !record->seen) {
-      if (limits.required) fault = InputFault::kMissing;
-    } else {
-      fault = FaultOf(limits, *record, board, now);
-      if (record->backward != backward_seen_[i]) fault = InputFault::kBackward;
-      backward_seen_[i] = record->backward;
+    if (record != nullptr) {
+      fault = DroppedSince(seen_[i], record->drops);
+      seen_[i] = record->drops;
+      if (!fault && record->seen) fault = FaultOf(limits, *record, board, now);
     }
+    const bool missing = record == nullptr || !record->seen;
+    if (!fault && missing && limits.required) fault = InputFault::kMissing;
     if (!fault) continue;
     raised |= MaskOf(limits.trigger);
     reasons.push_back(limits.reasons[static_cast<size_t>(*fault)]);
@@ -41,7 +49,7 @@ TriggerMask Freshness::Judge(const InputBoard& board, Nanos now,
 
 bool IsFresh(const InputLimits& limits, const InputBoard& board, Nanos now) {
   const ChannelRecord* record = board.Find(limits.channel);
-  return record != nullptr && record->seen && !FaultOf(limits, *record, board, now);
+  return record != nullptr && !FaultOf(limits, *record, board, now);
 }
 
 }  // namespace agent::runtime

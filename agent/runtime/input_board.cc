@@ -46,35 +46,58 @@ bool Sound(const v1::JointState& joints) {
 }  // namespace
 
 bool ChannelRecord::Note(int64_t stamp, Nanos now, bool sound) {
-  if (!sound || stamp < 0 || stamp > kLargestStampNs) {
-    ++invalid;
+  if (!sound) {
+    ++drops.invalid;
+    return false;
+  }
+  if (stamp <= 0 || stamp > kLargestStampNs) {
+    ++drops.unstamped;
     return false;
   }
   const Nanos delay = now - Nanos{stamp};
-  const bool first = judged_ == 0;
-  ++judged_;
-  const bool back = !first && stamp < judged_stamp_ns_;
-  const bool clock_set = back && judged_stamp_ns_ - kClockSetNs > stamp;
-  if (first || stamp > judged_stamp_ns_) advanced = now;
-  judged_stamp_ns_ = stamp;
-  if (first || clock_set) {
-    least_delay_ = delay;
-    ahead = Nanos{0};
-  } else {
-    const Nanos relaxed = least_delay_ + std::max(Nanos{0}, now - least_delay_at_) / kDriftOneIn;
-    ahead = relaxed - delay;
-    least_delay_ = std::min(relaxed, delay);
-  }
-  least_delay_at_ = now;
-  if (back) {
-    ++backward;
+  if (highest_ns_ == 0) Estimate(stamp, delay, now);
+  if (stamp < highest_ns_) {
+    NoteFall(stamp, delay, now);
     return false;
   }
+  const Nanos relaxed = least_delay_ + std::max(Nanos{0}, now - least_delay_at_) / kDriftOneIn;
+  ahead = relaxed - delay;
+  least_delay_ = std::min(relaxed, delay);
+  least_delay_at_ = now;
+  // A stamp that stands has its own patience; only a new one tells how long its message travelled.
+  if (stamp > highest_ns_ || !seen) {
+    advanced = now;
+    late_by_ = delay - least_delay_;
+  }
+  highest_ns_ = stamp;
+  fallen_ns_ = 0;
   seen = true;
   ++messages;
   received = now;
+  sent = now - late_by_;
   stamp_ns = stamp;
   return true;
+}
+
+void ChannelRecord::NoteFall(int64_t stamp, Nanos delay, Nanos now) {
+  // One message a little behind was overtaken by another. Two that rise again, or one far behind,
+  // say that a clock was set back, has wrapped, or had wrongly been ahead.
+  const bool clock_set =
+      highest_ns_ - stamp > kClockSetNs || (fallen_ns_ != 0 && stamp > fallen_ns_);
+  fallen_ns_ = clock_set ? 0 : stamp;
+  if (!clock_set) {
+    ++drops.out_of_order;
+    return;
+  }
+  ++drops.backward;
+  Estimate(stamp, delay, now);
+}
+
+void ChannelRecord::Estimate(int64_t stamp, Nanos delay, Nanos now) {
+  highest_ns_ = stamp;
+  least_delay_ = delay;
+  least_delay_at_ = now;
+  ahead = Nanos{0};
 }
 
 template <class Message>
@@ -95,15 +118,18 @@ void InputBoard::Accept(const v1::Observation& observation, Nanos received) {
   }
   // Each signal is a channel of its own, so the map's order does not matter.
   for (const auto& [name, signal] : observation.signals()) {
-    SignalEntry* entry = EntryFor(name, kMaxSignals);
-    if (entry == nullptr || entry->own) continue;
-    const int64_t own = signal.stamp_ns() != 0 ? signal.stamp_ns() : stamp;
-    if (entry->record.Note(own, received, std::isfinite(signal.value()))) {
-      entry->value = signal.value();
-    }
+    AcceptSignal(name, signal.value(), signal.stamp_ns() != 0 ? signal.stamp_ns() : stamp,
+                 received);
   }
   estop_pressed_ = observation.estop_pressed();
   network_up_ = observation.network_up();
+}
+
+void InputBoard::AcceptSignal(std::string_view name, double value, int64_t stamp_ns,
+                              Nanos received) {
+  SignalEntry* entry = EntryFor(name, kMaxSignals);
+  if (entry == nullptr || entry->own) return;
+  if (entry->record.Note(stamp_ns, received, std::isfinite(value))) entry->value = value;
 }
 
 void InputBoard::SetSignal(std::string_view name, double value, Nanos now) {
@@ -113,8 +139,7 @@ void InputBoard::SetSignal(std::string_view name, double value, Nanos now) {
     // What the robot said so far was stamped by another clock; counters stay, they only rise.
     ChannelRecord fresh;
     fresh.messages = entry->record.messages;
-    fresh.backward = entry->record.backward;
-    fresh.invalid = entry->record.invalid;
+    fresh.drops = entry->record.drops;
     entry->record = fresh;
     entry->own = true;
   }
@@ -138,14 +163,18 @@ const SignalEntry* InputBoard::FindSignal(std::string_view name) const {
 }
 
 const ChannelRecord* InputBoard::Find(std::string_view channel) const {
-  const auto known = [](const ChannelRecord& record) { return record.seen ? &record : nullptr; };
-  if (channel == "scan") return known(scan_record_);
-  if (channel == "odom") return known(odom_record_);
-  if (channel == "image") return known(image_record_);
-  if (channel == "imu") return known(imu_record_);
-  if (channel == "joints") return known(joints_record_);
+  const ChannelRecord* record = Heard(channel);
+  return record != nullptr && record->seen ? record : nullptr;
+}
+
+const ChannelRecord* InputBoard::Heard(std::string_view channel) const {
+  if (channel == "scan") return &scan_record_;
+  if (channel == "odom") return &odom_record_;
+  if (channel == "image") return &image_record_;
+  if (channel == "imu") return &imu_record_;
+  if (channel == "joints") return &joints_record_;
   const SignalEntry* entry = FindSignal(channel);
-  return entry == nullptr ? nullptr : known(entry->record);
+  return entry == nullptr ? nullptr : &entry->record;
 }
 
 double ValidFraction(const v1::LaserScan& scan) {

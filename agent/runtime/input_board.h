@@ -12,27 +12,40 @@ namespace agent::runtime {
 
 using base::Nanos;
 
+// Messages whose value was not taken; the counts only rise.
+struct Drops {
+  uint64_t invalid = 0;       // a value was not finite, or sizes did not fit
+  uint64_t unstamped = 0;     // neither the channel nor its packet had a stamp that a clock gives
+  uint64_t out_of_order = 0;  // a little behind the newest stamp: overtaken on the way
+  uint64_t backward = 0;      // far behind it: the sender's clock was set back or wrapped
+};
+
 // What is known about one channel's messages, whatever they hold.
 class ChannelRecord {
  public:
   bool seen = false;
   uint64_t messages = 0;  // values taken
   Nanos received{};       // of the newest value taken, on our monotonic clock
-  int64_t stamp_ns = 0;   // of the newest value taken, on the sender's clock
-  Nanos advanced{};       // when a stamp last rose
-  Nanos ahead{};          // newest stamp beyond our estimate of the sender's clock; <= 0: not ahead
-  uint64_t backward = 0;  // messages dropped because their stamp was before the one already here
-  uint64_t invalid = 0;   // messages dropped because a value was not finite or sizes did not fit
+  // When it was sent, on our clock, if the fastest message so far took no time at all; never after
+  // `received`. A delay that is the same for every message cannot be seen.
+  Nanos sent{};
+  int64_t stamp_ns = 0;  // of the newest value taken, on the sender's clock
+  Nanos advanced{};      // when a stamp last rose
+  Nanos ahead{};         // newest stamp beyond our estimate of the sender's clock; <= 0: not ahead
+  Drops drops;
 
  private:
   friend class InputBoard;
   // Judges one message; true when its value is to be taken.
   bool Note(int64_t stamp, Nanos now, bool sound);
+  void NoteFall(int64_t stamp, Nanos delay, Nanos now);
+  void Estimate(int64_t stamp, Nanos delay, Nanos now);
 
-  uint64_t judged_ = 0;          // messages judged, taken or not
-  int64_t judged_stamp_ns_ = 0;  // of the newest of them
-  Nanos least_delay_{};          // least (received - stamp): our estimate of the clocks' offset
+  int64_t highest_ns_ = 0;  // stamp since the sender's clock was last set; 0: none yet
+  int64_t fallen_ns_ = 0;   // stamp of the message just before, if that was out of order
+  Nanos least_delay_{};     // least (received - stamp): our estimate of the clocks' offset
   Nanos least_delay_at_{};
+  Nanos late_by_{};  // how much longer than the least delay the newest stamp travelled
 };
 
 // More names than any robot has; a flood of new ones must not eat the memory of the control
@@ -53,6 +66,9 @@ class InputBoard {
  public:
   void Accept(const gatekeeper::v1::Observation& observation, Nanos received);
 
+  // One signal of the robot's, read from its packet by somebody who keeps no map.
+  void AcceptSignal(std::string_view name, double value, int64_t stamp_ns, Nanos received);
+
   // A signal that control measures itself (heat, supply, latency), stamped by our clock. Touches
   // nothing else. From then on the robot's messages under that name are passed over.
   void SetSignal(std::string_view name, double value, Nanos now);
@@ -60,6 +76,8 @@ class InputBoard {
   // Null when no message of this channel ever came. `channel`: scan, odom, image, imu, joints or a
   // signal.
   const ChannelRecord* Find(std::string_view channel) const;
+  // The same, and channels of which every message so far was dropped; null for unknown signals.
+  const ChannelRecord* Heard(std::string_view channel) const;
 
   const gatekeeper::v1::LaserScan& scan() const { return scan_; }
   const gatekeeper::v1::Odometry& odom() const { return odom_; }

@@ -37,18 +37,18 @@ double ClampRate(double wanted, double last, double step) {
   return ClampInto(wanted, from - room, from + room);
 }
 
-double SpeedCurve::At(double speed_mps) const {
-  if (!(speed_mps > speed_points_mps.front())) return values.front();
-  for (size_t i = 1; i < speed_points_mps.size(); ++i) {
-    if (speed_mps < speed_points_mps[i]) {
-      const double span = speed_points_mps[i] - speed_points_mps[i - 1];
-      const double share = (speed_mps - speed_points_mps[i - 1]) / span;
+double Curve::At(double x) const {
+  if (!(x > points.front())) return values.front();
+  for (size_t i = 1; i < points.size(); ++i) {
+    if (x < points[i]) {
+      const double span = points[i] - points[i - 1];
+      const double share = (x - points[i - 1]) / span;
       return values[i - 1] + share * (values[i] - values[i - 1]);
     }
   }
   return values.back();
 }
 
-double SpeedCurve::Least() const { return *std::min_element(values.begin(), values.end()); }
+double Curve::Least() const { return *std::min_element(values.begin(), values.end()); }
 
 }  // namespace agent::runtime

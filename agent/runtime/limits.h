@@ -21,13 +21,13 @@ double ClampMagnitude(double wanted, double allowed);
 // At most `step` further from zero than `last`. Changing sign passes through zero first.
 double ClampRate(double wanted, double last, double step);
 
-// A limit that is a function of speed: linear between points, flat outside.
-// Points ascend; both vectors have the same length >= 1.
-struct SpeedCurve {
-  std::vector<double> speed_points_mps;
+// A function of speed or of a signal: linear between points, flat outside. Points ascend; both
+// vectors have the same length >= 1.
+struct Curve {
+  std::vector<double> points;
   std::vector<double> values;
 
-  double At(double speed_mps) const;
+  double At(double x) const;
   double Least() const;
 };
 

@@ -58,8 +58,11 @@ absl::StatusOr<Policy> PolicyCompiler::Compile() {
   RETURN_IF_ERROR(Output());
   RETURN_IF_ERROR(Under("S9", twist() ? TwistLimitsPart() : Joints()));
   RETURN_IF_ERROR(Under("S14", ClampBudgetPart()));
+  RETURN_IF_ERROR(Under("S9", Derate()));
+  RETURN_IF_ERROR(Under("S11", FootprintPart()));
   RETURN_IF_ERROR(Under("S11", Envelope()));
   RETURN_IF_ERROR(Under("S11", Separation()));
+  RETURN_IF_ERROR(Requirements());
   return std::move(policy_);
 }
 
@@ -159,8 +162,9 @@ absl::Status PolicyCompiler::Inputs() {
     if (input.min_valid_fraction > 0 && channel != "scan") {
       return Wrong(path + ".min_valid_fraction", "belongs to scans only");
     }
-    const char* const words[kInputFaults] = {"missing", "old",   "backward",
-                                             "ahead",   "stuck", "blind"};
+    const char* const words[kInputFaults] = {"missing",      "old",      "late",
+                                             "out_of_order", "backward", "ahead",
+                                             "unstamped",    "stuck",    "blind"};
     for (size_t i = 0; i < kInputFaults; ++i) {
       input.reasons[i] = absl::StrCat("input:", channel, ":", words[i]);
     }
@@ -214,9 +218,13 @@ absl::Status PolicyCompiler::Output() {
                               rule.nonfinite()));
   }
   ASSIGN_OR_RETURN(policy_.nonfinite_trigger_, Trigger("output.trigger", rule.trigger()));
-  if (!rule.has_confidence()) return absl::OkStatus();
+  if (rule.has_confidence()) RETURN_IF_ERROR(Confidence());
+  if (rule.has_uncertainty()) RETURN_IF_ERROR(Uncertainty());
+  return absl::OkStatus();
+}
 
-  const v1::Confidence& written = rule.confidence();
+absl::Status PolicyCompiler::Confidence() {
+  const v1::Confidence& written = document_.output().confidence();
   ConfidenceLimits limits{.enter_below = written.enter_below(),
                           .leave_above = written.leave_above()};
   RETURN_IF_ERROR(CheckPositive("output.confidence.enter_below", written.enter_below(),
@@ -231,6 +239,26 @@ absl::Status PolicyCompiler::Output() {
                               "without it the state flickers"));
   ASSIGN_OR_RETURN(limits.trigger, Trigger("output.confidence.trigger", written.trigger()));
   policy_.confidence_ = limits;
+  return absl::OkStatus();
+}
+
+absl::Status PolicyCompiler::Uncertainty() {
+  const v1::Uncertainty& written = document_.output().uncertainty();
+  const std::string path = "output.uncertainty";
+  RETURN_IF_ERROR(
+      CheckPositive(path + ".enter_above", written.enter_above(), "no model is ever quite sure"));
+  RETURN_IF_ERROR(
+      CheckPositive(path + ".leave_below", written.leave_below(), "the state could never be left"));
+  if (written.leave_below() >= written.enter_above()) {
+    return Under("S7", Wrong(path + ".leave_below", "must be below enter_above (%g), is %g",
+                             written.enter_above(), written.leave_below()));
+  }
+  ConfidenceLimits limits{.enter_below = -written.enter_above(),
+                          .leave_above = -written.leave_below()};
+  ASSIGN_OR_RETURN(limits.leave_hold, PositiveMs(path + ".leave_hold_ms", written.leave_hold_ms(),
+                                                 "without it the state flickers"));
+  ASSIGN_OR_RETURN(limits.trigger, Trigger(path + ".trigger", written.trigger()));
+  policy_.uncertainty_ = limits;
   return absl::OkStatus();
 }
 

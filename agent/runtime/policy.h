@@ -3,14 +3,20 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/base/clock.h"
+#include "agent/runtime/arm_limits.h"
+#include "agent/runtime/footprint.h"
 #include "agent/runtime/geometry.h"
 #include "agent/runtime/limits.h"
+#include "agent/runtime/requirement.h"
+#include "agent/runtime/ssm.h"
+#include "agent/runtime/twist_limits.h"
 #include "proto/policy.pb.h"
 
 namespace agent::runtime {
@@ -34,8 +40,18 @@ struct CommandShape {
   std::vector<std::string> fields;  // twist2d: vx_mps, wz_radps
 };
 
-enum class InputFault { kMissing, kOld, kBackward, kAhead, kStuck, kBlind };
-inline constexpr size_t kInputFaults = 6;
+enum class InputFault {
+  kMissing,     // never came
+  kOld,         // came too long ago
+  kLate,        // came just now, but was sent too long ago
+  kOutOfOrder,  // a stamp a little before the one already here; dropped
+  kBackward,    // a stamp far before it: a clock was set back or wrapped; dropped
+  kAhead,       // a stamp beyond the sender's clock
+  kUnstamped,   // no stamp, or one that no clock gives; dropped
+  kStuck,       // the stamps stand
+  kBlind,       // too few valid beams
+};
+inline constexpr size_t kInputFaults = 9;
 
 struct InputLimits {
   std::string channel;
@@ -57,6 +73,7 @@ struct DeadlineLimits {
   TriggerIndex trigger = 0;
 };
 
+// How sure a model must say it is. An uncertainty is judged as its negative.
 struct ConfidenceLimits {
   double enter_below = 0;
   double leave_above = 0;
@@ -70,24 +87,15 @@ struct ClampBudgetLimits {
   TriggerIndex trigger = 0;
 };
 
-struct TwistLimits {
-  double vx_max_mps = 0;
-  double vx_min_mps = 0;
-  SpeedCurve wz_abs_max_radps;
-  SpeedCurve acc_max_mps2;
-  SpeedCurve dec_max_mps2;
-  double wz_acc_max_radps2 = 0;
-};
-
-struct TransitionCaps {
-  Nanos duration{};
-  double vx_max_mps = 0;
-  double acc_max_mps2 = 0;
-};
-
-struct DegradedCaps {
-  double vx_max_mps = 0;
-  double wz_abs_max_radps = 0;
+struct DerateLimits {
+  std::string signal;
+  Curve scale;
+  bool falls = true;  // the scale falls as the signal rises
+  Nanos max_age{};
+  double absent_scale = 0;
+  std::optional<TriggerIndex> trigger;  // given wherever the scale can be 0
+  double release_at = 0;
+  std::string reason;  // "derate:soc_temp_degC"
 };
 
 enum class ZoneKind { kInclusion, kExclusion, kSpeed };
@@ -97,7 +105,10 @@ struct MapZone {
   ZoneKind kind = ZoneKind::kInclusion;
   Region region;
   double margin_m = 0;
-  double vx_max_mps = 0;      // kSpeed
+  double pose_sigmas = 0;  // adds this many of the pose's standard deviations to the margin
+  double low_m = -std::numeric_limits<double>::infinity();  // the heights it speaks of
+  double high_m = std::numeric_limits<double>::infinity();
+  double vx_max_mps = 0;      // kSpeed; of an arm's tool point
   TriggerIndex trigger = 0;   // kInclusion, kExclusion
   std::string reason;         // "envelope:hall" or "speed_zone:dock"
   std::string breach_reason;  // "outside:hall"
@@ -112,12 +123,6 @@ struct ScanZone {
   uint32_t release_consecutive = 0;  // scans
   double vx_max_mps = 0;
   std::string reason;  // "stop_zone:front" or "slow_zone:around"
-};
-
-struct JointLimits {
-  double q_min_rad = 0;
-  double q_max_rad = 0;
-  double qd_abs_max_radps = 0;
 };
 
 // A control policy, checked and compiled: everything a tick needs, nothing it must look up by name.
@@ -137,13 +142,25 @@ class Policy {
   TriggerIndex nonfinite_trigger() const { return nonfinite_trigger_; }
   const std::optional<ConfidenceLimits>& confidence() const { return confidence_; }
   const ClampBudgetLimits& clamp_budget() const { return clamp_budget_; }
+  const std::optional<ConfidenceLimits>& uncertainty() const { return uncertainty_; }  // negated
+  const std::vector<DerateLimits>& derate() const { return derate_; }
   // twist2d only; for joints these are empty and never read.
-  const TwistLimits& nominal() const { return nominal_; }
-  const TransitionCaps& transition() const { return transition_; }
-  const std::optional<DegradedCaps>& degraded() const { return degraded_; }
+  const TwistLimits& limits(LimitSituation situation) const {
+    return limits_[static_cast<size_t>(situation)];
+  }
+  const TwistLimits& nominal() const { return limits(LimitSituation::kNominal); }
+  bool has_degraded() const { return has_degraded_; }
+  Nanos transition_for() const { return transition_for_; }
   const std::vector<MapZone>& envelope() const { return envelope_; }
   const std::vector<ScanZone>& separation() const { return separation_; }
+  const std::optional<SsmLimits>& ssm() const { return ssm_; }
+  const Footprint& footprint() const { return footprint_; }
+  // joints only.
   const std::vector<JointLimits>& joints() const { return joints_; }  // in the order of the fields
+  const ArmLimits& arm() const { return arm_; }
+  const std::vector<RequirementRule>& requirements() const { return requirements_; }
+  // What their formulas may name; empty without requirements.
+  const std::vector<RequirementSignal>& requirement_signals() const { return requirement_signals_; }
   // Every trigger that this policy can raise, in order of first mention.
   const std::vector<std::string>& triggers() const { return triggers_; }
 
@@ -159,12 +176,19 @@ class Policy {
   TriggerIndex nonfinite_trigger_ = 0;
   std::optional<ConfidenceLimits> confidence_;
   ClampBudgetLimits clamp_budget_;
-  TwistLimits nominal_;
-  TransitionCaps transition_;
-  std::optional<DegradedCaps> degraded_;
+  std::optional<ConfidenceLimits> uncertainty_;
+  std::vector<DerateLimits> derate_;
+  LimitTable limits_;
+  bool has_degraded_ = false;
+  Nanos transition_for_{};
   std::vector<MapZone> envelope_;
   std::vector<ScanZone> separation_;
+  std::optional<SsmLimits> ssm_;
+  Footprint footprint_;
   std::vector<JointLimits> joints_;
+  ArmLimits arm_;
+  std::vector<RequirementRule> requirements_;
+  std::vector<RequirementSignal> requirement_signals_;
   std::vector<std::string> triggers_;
 };
 

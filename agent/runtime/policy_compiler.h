@@ -37,17 +37,34 @@ class PolicyCompiler {
   absl::Status Inputs();
   absl::Status Deadline();
   absl::Status Output();
-  absl::Status TwistLimitsPart();  // policy_limits.cc, as the next five
-  absl::Status NominalSet();
-  absl::Status NominalCurves();
-  absl::Status Transition();
-  absl::Status Degraded();
-  absl::Status Joints();
+  absl::Status Confidence();
+  absl::Status Uncertainty();
+  absl::Status TwistLimitsPart();  // policy_twist.cc, as the next four
+  absl::Status NominalSet(TwistLimits& limits) const;
+  absl::Status NominalCurves(TwistLimits& limits) const;
+  absl::Status Situations();
+  absl::Status PartialSet(const gatekeeper::v1::LimitSet& set, const std::string& path,
+                          TwistLimits& limits) const;
+  absl::Status Joints();  // policy_limits.cc, as the next one
   absl::Status ClampBudgetPart();
-  absl::Status Envelope();  // policy_zones.cc, as the next three
+  absl::Status Derate();  // policy_derate.cc, as the next one
+  absl::Status DerateRule(const gatekeeper::v1::DerateRule& rule, const std::string& path);
+  absl::Status FootprintPart();  // policy_footprint.cc
+  absl::Status Arm();            // policy_arm.cc, as the next one
+  absl::Status ArmChain();
+  absl::Status Envelope();       // policy_zones.cc, as the next three
   absl::Status EnvelopeZone(const gatekeeper::v1::EnvelopeZone& zone, const std::string& path);
-  absl::Status Separation();
+  absl::Status SpeedZone(const gatekeeper::v1::EnvelopeZone& zone, const std::string& path,
+                         MapZone& compiled);
+  absl::Status EdgeZone(const gatekeeper::v1::EnvelopeZone& zone, const std::string& path,
+                        MapZone& compiled);
+  absl::Status Separation();  // policy_separation.cc, as the next three
+  absl::Status ScanSource(const std::string& path, const std::string& source) const;
   absl::Status BodyZone(const gatekeeper::v1::BodyZone& zone, const std::string& path);
+  absl::Status Ssm();
+
+  absl::Status Requirements();  // policy_requirements.cc, as the next one
+  absl::Status OfferSignals();
 
   absl::StatusOr<TriggerIndex> Trigger(const std::string& path, const std::string& name);
   bool IsRequiredInput(const std::string& channel) const;

@@ -13,21 +13,27 @@ const ShadowTick& ShadowRun::Step(const InputBoard& board, std::span<const doubl
   tick_.nonfinite = answer_.kind == AnswerKind::kNonfinite;
   tick_.deadline_missed = answer_.kind == AnswerKind::kMissed;
   tick_.failed = answer_.kind == AnswerKind::kFailed || answer_.kind == AnswerKind::kBroken;
-  tick_.confidence = answer_.confidence;
+  tick_.confidence = answer_.report.confidence;
   tick_.infer = answer_.took;
   if (const ChannelRecord* scan = board.Find("scan")) separation_.See(board.scan(), scan->messages);
+  const double period_s = 1 / policy.command().rate_hz;
+  acc_mps2_ = RiseOf(last_driven_, driven, period_s, acc_mps2_);
+  last_driven_.assign(driven.begin(), driven.end());
+  enforcement_.reasons.clear();
+  derating_.Judge(board, now, enforcement_.reasons);
   if (!answer_.usable()) return tick_;
 
-  const double period_s = 1 / policy.command().rate_hz;
   Situation situation{.last = driven,
                       .last_raw = last_raw_,
                       .acc_s = period_s,
                       .dec_s = period_s,
+                      .acc_mps2 = acc_mps2_,
+                      .derate = derating_.scale(),
+                      .derate_reason = derating_.reason(),
                       .motion = MeasuredMotion(policy, board, now),
                       .joints_rad = {}};
   const auto& joints = board.joints().q_rad();
   situation.joints_rad = {joints.data(), static_cast<size_t>(joints.size())};
-  enforcement_.reasons.clear();
   Enforce(policy, separation_, tick_.raw, situation, enforcement_);
   tick_.enforced = enforcement_.values;
   tick_.clamped = enforcement_.clamped;

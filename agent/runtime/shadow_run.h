@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "agent/runtime/ask.h"
+#include "agent/runtime/derate.h"
 #include "agent/runtime/enforce.h"
 #include "agent/runtime/unit_rules.h"
 
@@ -29,7 +30,9 @@ struct ShadowTick {
 class ShadowRun {
  public:
   explicit ShadowRun(const Pilot& candidate)  // outlives this
-      : candidate_(candidate), separation_(candidate.rules->policy) {}
+      : candidate_(candidate),
+        separation_(candidate.rules->policy),
+        derating_(candidate.rules->policy) {}
 
   // `driven`: the command the robot really got in the last tick (rates are judged from there).
   const ShadowTick& Step(const InputBoard& board, std::span<const double> driven, Nanos now);
@@ -37,9 +40,12 @@ class ShadowRun {
  private:
   const Pilot& candidate_;
   Separation separation_;
+  Derating derating_;
   Enforcement enforcement_;
   Answer answer_;
   std::vector<double> last_raw_;
+  std::vector<double> last_driven_;
+  double acc_mps2_ = 0;  // how fast the driven speed rose
   ShadowTick tick_;
 };
 

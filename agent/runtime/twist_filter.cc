@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace agent::runtime {
 namespace {
@@ -15,22 +16,32 @@ double Component(std::span<const double> command, size_t i) {
 }
 
 // Braking is all that the robot can do about a cap that comes into force while it is faster.
-double Gently(double cap, double last, double step) { return std::max(cap, std::abs(last) - step); }
+double Gently(double cap, double wanted, double last, double step) {
+  const double ahead = wanted * last > 0 ? std::abs(last) : 0;
+  return std::max(cap, ahead - step);
+}
 
 class TwistFilter {
  public:
   TwistFilter(const Policy& policy, const Separation& separation, const Situation& situation,
               Enforcement& result)
       : policy_(policy),
-        limits_(policy.nominal()),
+        nominal_(policy.nominal()),
+        limits_(policy.limits(SituationOf(situation.transition, situation.degraded))),
         separation_(separation),
         at_(situation),
+        last_vx_(Component(situation.last, 0)),
+        last_wz_(Component(situation.last, 1)),
+        brake_(nominal_.dec_max_mps2.At(std::abs(last_vx_)) * situation.dec_s),
         result_(result) {}
 
   void Run(double vx, double wz) {
-    vx = Accelerated(Capped(Bounded(vx)));
+    vx = Capped(Bounded(vx));
+    vx = NearMeasured(Accelerated(vx));
     wz = Turned(wz, vx);
     if (separation_.MustStop(result_.reasons)) vx = wz = 0;
+    FarFromPeople(vx, wz);
+    SlowInZones(vx, wz);
     InsideEnvelope(vx, wz);
     // Adding 0 turns a negative zero into a positive one.
     result_.values[0] = vx + 0.0;
@@ -40,73 +51,85 @@ class TwistFilter {
  private:
   // The absolute bounds of the nominal set.
   double Bounded(double wanted) {
-    const double vx = ClampInto(wanted, limits_.vx_min_mps, limits_.vx_max_mps);
+    const double vx = ClampInto(wanted, nominal_.vx_min_mps, nominal_.vx_max_mps);
     if (Shorter(vx, wanted)) HeldBack("speed");
     return vx;
   }
 
-  // The caps of the situation. Slow and speed zones act at once; the others as fast as the robot
-  // brakes.
+  // The caps of the moment. Slow zones act at once; the others as fast as the robot brakes.
   double Capped(double wanted) {
-    const double last = Component(at_.last, 0);
-    const double brake = limits_.dec_max_mps2.At(std::abs(last)) * at_.dec_s;
-    double vx = wanted;
-    if (at_.transition) {
-      vx = ClampMagnitude(vx, Gently(policy_.transition().vx_max_mps, last, brake));
-      if (Shorter(vx, wanted)) Because("transition");
-    }
-    if (at_.degraded && policy_.degraded()) {
-      const double before = vx;
-      vx = ClampMagnitude(vx, Gently(policy_.degraded()->vx_max_mps, last, brake));
-      if (Shorter(vx, before)) Because("degraded");
-    }
-    double cap = separation_.CapMps(result_.reasons);
-    if (at_.motion) {
-      cap = std::min(cap, SpeedZoneCap(policy_, at_.motion->pose, result_.reasons));
-    }
+    const double bound = wanted < 0 ? -limits_.vx_min_mps : limits_.vx_max_mps;
+    double vx = ClampMagnitude(wanted, Gently(bound, wanted, last_vx_, brake_));
+    if (Shorter(vx, wanted)) BecauseOfSituation();
+
+    const double whole = wanted < 0 ? -nominal_.vx_min_mps : nominal_.vx_max_mps;
+    const double derated = ClampMagnitude(vx, Gently(whole * at_.derate, wanted, last_vx_, brake_));
+    if (Shorter(derated, vx)) Because(at_.derate_reason);
+    vx = derated;
+
+    const double cap = separation_.CapMps(result_.reasons);
     return std::isfinite(cap) ? ClampMagnitude(vx, cap) : vx;
   }
 
   double Accelerated(double wanted) {
-    const double last = Component(at_.last, 0);
-    double acc = limits_.acc_max_mps2.At(std::abs(last));
-    if (at_.transition) acc = std::min(acc, policy_.transition().acc_max_mps2);
+    const double acc = limits_.acc_max_mps2.At(std::abs(last_vx_));
     const double step = acc * at_.acc_s;
-    const double vx = ClampRate(wanted, last, step);
+    const double vx = ClampRate(wanted, last_vx_, step);
     if (Shorter(vx, wanted)) Jumped("acceleration", wanted, Component(at_.last_raw, 0), step);
+    // The model does not know how hard the robot accelerates just now: not its doing.
+    const double jerk = limits_.jerk_max_mps3.At(std::abs(last_vx_));
+    const double smooth = (std::max(0.0, at_.acc_mps2) + jerk * at_.acc_s) * at_.acc_s;
+    const double eased = ClampRate(vx, last_vx_, smooth);
+    if (Shorter(eased, vx)) Because("jerk");
+    return eased;
+  }
+
+  // A robot that does not follow is blocked, slips or is lost: its command waits for it. What is
+  // faster than measured plus the limit is not yet driven, so holding it back brakes nothing. A
+  // robot whose speed nobody knows may be as fast as it was told, so that it must be slowed gently.
+  double NearMeasured(double wanted) {
+    const double along = at_.motion ? std::copysign(1.0, wanted) * at_.motion->vx_mps : 0;
+    double cap = std::max(0.0, along) + limits_.cmd_vs_measured_mps;
+    if (!at_.motion) cap = Gently(cap, wanted, last_vx_, brake_);
+    const double vx = ClampMagnitude(wanted, cap);
+    if (Shorter(vx, wanted)) Because("cmd_vs_measured");
     return vx;
   }
 
   double Turned(double wanted, double vx) {
     // The faster of told and measured: the robot has the lateral acceleration of its real speed.
     const double measured = at_.motion ? std::abs(at_.motion->vx_mps) : 0;
-    double wz =
-        ClampMagnitude(wanted, limits_.wz_abs_max_radps.At(std::max(std::abs(vx), measured)));
+    const double speed = std::max(std::abs(vx), measured);
+    const double wz = ClampMagnitude(wanted, nominal_.wz_abs_max_radps.At(speed));
     if (Shorter(wz, wanted)) HeldBack("yaw_rate");
-    const double last = Component(at_.last, 1);
-    const double per_s = limits_.wz_acc_max_radps2;
-    if (at_.degraded && policy_.degraded()) {
-      const double before = wz;
-      wz =
-          ClampMagnitude(wz, Gently(policy_.degraded()->wz_abs_max_radps, last, per_s * at_.dec_s));
-      if (Shorter(wz, before)) Because("degraded");
-    }
-    const double step = per_s * at_.acc_s;
-    const double turned = ClampRate(wz, last, step);
-    if (Shorter(turned, wz)) Jumped("yaw_acceleration", wz, Component(at_.last_raw, 1), step);
+    const double brake = nominal_.wz_acc_max_radps2 * at_.dec_s;
+    const double calm =
+        ClampMagnitude(wz, Gently(limits_.wz_abs_max_radps.At(speed), wz, last_wz_, brake));
+    if (Shorter(calm, wz)) BecauseOfSituation();
+    const double step = limits_.wz_acc_max_radps2 * at_.acc_s;
+    const double turned = ClampRate(calm, last_wz_, step);
+    if (Shorter(turned, calm)) Jumped("yaw_acceleration", calm, Component(at_.last_raw, 1), step);
     return turned;
   }
 
+  // At once, as a slow zone. What turns on the spot may reach a person too.
+  void FarFromPeople(double& vx, double& wz) {
+    const double speed = FootprintSpeedMps(policy_.footprint(), vx, wz);
+    const double cap = separation_.SsmCapMps();
+    if (speed <= cap) return;
+    Because("ssm");
+    Scale(vx, wz, cap / speed);
+  }
+
+  void SlowInZones(double& vx, double& wz) {
+    if (!at_.motion) return;
+    Scale(vx, wz, SpeedZoneFactor(policy_, *at_.motion, vx, wz, result_.reasons));
+  }
+
   void InsideEnvelope(double& vx, double& wz) {
-    if (policy_.envelope().empty() || vx == 0) return;
-    if (!at_.motion) {
-      // Nobody knows where the robot is. The one way that is known to be free is the stop that was
-      // checked with the last pose: along the last command, as hard as it was assumed.
-      const double last = Component(at_.last, 0);
-      const double brake = limits_.dec_max_mps2.Least() * at_.dec_s;
-      const double left = vx * last > 0 ? std::max(0.0, std::abs(last) - brake) : 0;
-      Scale(vx, wz, std::min(1.0, left / std::abs(vx)));
-      Because("envelope:no_pose");
+    if (policy_.envelope().empty() || FootprintSpeedMps(policy_.footprint(), vx, wz) == 0) return;
+    if (!at_.motion || !PoseServes(policy_, *at_.motion)) {
+      StopAsChecked(vx, wz);
       return;
     }
     std::string_view blocker;
@@ -114,6 +137,21 @@ class TwistFilter {
     if (!(factor < 1)) return;
     HeldBack(blocker);
     Scale(vx, wz, factor);
+  }
+
+  // Nobody knows where the robot is. The one way that is known to be free is the stop that was
+  // checked with the last pose: along the last command, as hard as it was assumed.
+  void StopAsChecked(double& vx, double& wz) {
+    Because("envelope:no_pose");
+    const double moving = last_vx_ != 0 ? std::abs(last_vx_) : std::abs(last_wz_);
+    const double dec = last_vx_ != 0 ? nominal_.dec_max_mps2.Least() : nominal_.wz_acc_max_radps2;
+    const double left = moving - dec * at_.dec_s;
+    double share = left > 0 ? left / moving : 0;
+    for (const auto& [wanted, last] : {std::pair{vx, last_vx_}, std::pair{wz, last_wz_}}) {
+      if (last != 0) share = std::min(share, std::max(0.0, wanted / last));
+    }
+    vx = ClampMagnitude(vx, std::abs(last_vx_ * share));
+    wz = ClampMagnitude(wz, std::abs(last_wz_ * share));
   }
 
   static void Scale(double& vx, double& wz, double factor) {
@@ -127,6 +165,10 @@ class TwistFilter {
       result_.reasons.push_back(reason);
     }
   }
+  void BecauseOfSituation() {
+    if (at_.transition) Because("transition");
+    if (at_.degraded) Because("degraded");
+  }
   void HeldBack(std::string_view reason) {
     result_.clamped = true;
     Because(reason);
@@ -139,9 +181,13 @@ class TwistFilter {
   }
 
   const Policy& policy_;
-  const TwistLimits& limits_;
+  const TwistLimits& nominal_;
+  const TwistLimits& limits_;  // of the situation: nominal or tighter
   const Separation& separation_;
   const Situation& at_;
+  const double last_vx_;
+  const double last_wz_;
+  const double brake_;  // how much slower the robot can be than it was told last
   Enforcement& result_;
 };
 

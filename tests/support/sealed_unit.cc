@@ -27,6 +27,7 @@ inputs:
   odom: {required: true, trigger: input_stale, max_age_ms: 300, max_future_ms: 50, stuck_after_ms: 1000}
 deadline: {hard_ms: 30, max_consecutive: 5, window: {n: 100, max: 20}, trigger: deadline_miss}
 output: {nonfinite: reject, trigger: nonfinite}
+footprint: {circle_m: {c: [0, 0], r: 0.25}}
 limits:
   nominal:
     speed_points_mps: [0.0]
@@ -36,6 +37,8 @@ limits:
     acc_max_mps2: [1.0]
     dec_max_mps2: [1.0]
     wz_acc_max_radps2: 4.0
+    jerk_max_mps3: [50.0]
+    cmd_vs_measured_mps: 2.0
   transition: {for_ms: 500, vx_max_mps: 0.5, acc_max_mps2: [0.5]}
   degraded: {vx_max_mps: 0.3, wz_abs_max_radps: [0.5]}
   clamp_budget: {window_s: 1, max_fraction: 0.5, trigger: policy_saturated}
@@ -52,15 +55,19 @@ states:
   EMERGENCY_STOP: {rank: 5, controller: stop, dec_mps2: 2.0, complete_within_ms: 1500, then: ESTOP_LATCHED}
   ESTOP_LATCHED: {rank: 6, controller: hold, minimal_risk_condition: true, latch: persistent}
 triggers:
-  - {id: input_stale, layer: firmware, to: CONTROLLED_STOP, clear: {quiet_ms: 200}}
+  - {id: input_stale, layer: firmware, to: CONTROLLED_STOP, detect_ms: 1050, clear: {quiet_ms: 200}}
   - {id: deadline_miss, layer: model, to: PREVIOUS_MODEL, clear: {quiet_ms: 500}}
   - {id: nonfinite, layer: model, to: PREVIOUS_MODEL, clear: {quiet_ms: 500}}
   - {id: policy_saturated, layer: model, to: PREVIOUS_MODEL, clear: {quiet_ms: 500}}
   - {id: model_failed, layer: model, to: PREVIOUS_MODEL, clear: {quiet_ms: 500}}
   - {id: network_down, layer: firmware, to: DEGRADED, after_ms: 5000, clear: {quiet_ms: 500}}
-  - {id: estop_button, layer: circuit, to: EMERGENCY_STOP, clear: {rearm: true}}
+  - {id: estop_button, layer: circuit, to: EMERGENCY_STOP, detect_ms: 50, clear: {rearm: true}}
 flap: {window_s: 60, max_transitions: 4, to: SAFE_STOPPED}
-rearm: {standstill_ms: 500}
+rearm:
+  standstill_ms: 500
+  approvals: [local_operator, safety_officer]
+  ttl_s: 600
+  probation: {for_s: 1, to: SAFE_STOPPED}
 )";
 
 const Signers& Keys() {

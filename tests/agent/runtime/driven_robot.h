@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,17 +22,17 @@ class DrivenRobot {
   const agent::runtime::Tick& Tick(const std::function<void(v1::Observation&)>& edit = {}) {
     now += kPeriod;
     v1::Observation packet = Packet(now);
-    packet.mutable_odom()->set_vx_mps(measured_mps);
+    packet.mutable_odom()->set_vx_mps(measured_mps.value_or(told_mps));
     packet.set_estop_pressed(estop);
     packet.set_want_command(asking);
     if (edit) edit(packet);
     controller.Observe(packet, now);
-    return controller.Step(now);
+    return Step();
   }
   // A tick without any packet.
   const agent::runtime::Tick& Silence() {
     now += kPeriod;
-    return controller.Step(now);
+    return Step();
   }
   const agent::runtime::Tick& Ticks(int count) {
     for (int i = 1; i < count; ++i) Tick();
@@ -49,9 +50,17 @@ class DrivenRobot {
   Unit previous;
   agent::runtime::Controller controller;
   Nanos now = kStartOfTime;
-  double measured_mps = 0;
+  std::optional<double> measured_mps;  // otherwise the robot does what it was told last
   bool estop = false;
   bool asking = true;
+
+ private:
+  const agent::runtime::Tick& Step() {
+    const agent::runtime::Tick& tick = controller.Step(now);
+    told_mps = tick.enforced.empty() ? 0 : tick.enforced[0];
+    return tick;
+  }
+  double told_mps = 0;
 };
 
 }  // namespace tests

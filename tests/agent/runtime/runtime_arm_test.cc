@@ -31,6 +31,7 @@ void MakeArm(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard&
   policy.mutable_limits()->clear_transition();
   policy.mutable_limits()->clear_degraded();
   policy.clear_envelope();
+  policy.clear_footprint();
   policy.clear_separation();
   for (const char* name : {"shoulder", "elbow"}) {
     v1::JointLimit& joint = (*policy.mutable_joints())[name];

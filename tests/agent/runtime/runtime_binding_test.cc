@@ -253,10 +253,10 @@ class ReadTest : public testing::Test {
     FakeModel model(*signature);
     model.says = std::move(says);
     model.Run(Nanos{0});
-    return binding->Read(model, raw_, confidence_);
+    return binding->Read(model, raw_, report_);
   }
   std::vector<double> raw_;
-  double confidence_ = -1;
+  SelfReport report_;
 };
 
 TEST_F(ReadTest, ScalesShiftsThenClips) {
@@ -271,7 +271,7 @@ TEST_F(ReadTest, ScalesShiftsThenClips) {
   EXPECT_THAT(raw_, ElementsAre(0.5, 0.75));
   EXPECT_TRUE(Read({8.0F, 0.5F}, card));
   EXPECT_THAT(raw_, ElementsAre(0.5, 1.0));
-  EXPECT_EQ(confidence_, 1);
+  EXPECT_EQ(report_.confidence, 1);
 }
 
 TEST_F(ReadTest, AClipDoesNotMakeANonFiniteOutputFinite) {
@@ -291,7 +291,7 @@ TEST_F(ReadTest, ANonFiniteConfidenceIsANonFiniteOutput) {
   output.set_field("confidence");
   output.set_index(2);
   EXPECT_TRUE(Read({0, 0, 0.25F}, card));
-  EXPECT_EQ(confidence_, 0.25);
+  EXPECT_EQ(report_.confidence, 0.25);
   EXPECT_FALSE(Read({0, 0, std::numeric_limits<float>::quiet_NaN()}, card));
 }
 

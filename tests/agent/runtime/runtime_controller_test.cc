@@ -38,7 +38,7 @@ TEST(ControllerTest, DrivesWhatTheModelAsksForWhenNothingSpeaksAgainstIt) {
   EXPECT_THAT(tick.triggers, IsEmpty());
   EXPECT_THAT(tick.reasons, IsEmpty());
   EXPECT_FALSE(tick.stop || tick.clamped || tick.model_fault || tick.nonfinite);
-  EXPECT_NEAR(tick.clearance_m, 4.5, 1e-12);
+  EXPECT_NEAR(tick.clearance_m, 4.25, 1e-12);
   EXPECT_EQ(tick.infer, std::chrono::microseconds(70));
   EXPECT_EQ(tick.digest, std::string(64, 'a'));
 }
@@ -292,7 +292,7 @@ TEST(ControllerTest, CrossingAnEdgeIsAnEmergency) {
   DrivenRobot robot;
   robot.DriveAtEight();
   const Tick& tick =
-      robot.Tick([](v1::Observation& packet) { packet.mutable_odom()->set_x_m(20.01); });
+      robot.Tick([](v1::Observation& packet) { packet.mutable_odom()->set_x_m(19.76); });
   EXPECT_EQ(tick.state, "EMERGENCY_STOP");
   EXPECT_THAT(tick.triggers, ElementsAre("envelope_breach"));
   EXPECT_THAT(tick.reasons, Contains("outside:hall"));
@@ -434,11 +434,12 @@ TEST(ControllerTest, RecordsAndCommandsSayWhatTheTickSays) {
   EXPECT_NEAR(record.raw(0), 1.2, 1e-6);
   EXPECT_EQ(record.enforced(0), tick.enforced[0]);
   EXPECT_EQ(record.state(), "NOMINAL");
-  EXPECT_THAT(record.reasons(), ElementsAre("speed", "acceleration"));
+  EXPECT_THAT(record.reasons(), ElementsAre("speed", "acceleration", "jerk"));
   EXPECT_TRUE(record.clamped());
   EXPECT_EQ(record.infer_ns(), 70'000);
   EXPECT_EQ(record.unit_digest(), std::string(64, 'a'));
-  const v1::Command command = ToCommand(tick, 7, 99);
+  v1::Command command;
+  WriteCommand(tick, 7, 99, command);
   EXPECT_EQ(command.seq(), 7U);
   EXPECT_EQ(command.stamp_ns(), 99);
   EXPECT_EQ(command.values(0), tick.enforced[0]);

@@ -115,6 +115,7 @@ class ShadowTest : public testing::Test {
   const ShadowTick& Step(const std::function<void(v1::Observation&)>& edit = {}) {
     now_ += milliseconds(50);
     v1::Observation packet = Packet(now_);
+    packet.mutable_odom()->set_vx_mps(driven_[0]);
     if (edit) edit(packet);
     board_.Accept(packet, now_);
     return shadow_.Step(board_, driven_, now_);
@@ -140,8 +141,15 @@ TEST_F(ShadowTest, SaysWhatItsPolicyWouldHaveHeldBack) {
   unit_.model->says = {1.2F, 0.0F};
   const ShadowTick& tick = Step();
   EXPECT_TRUE(tick.clamped);
-  EXPECT_NEAR(tick.enforced[0], 0.56, 1e-12)
-      << "from the 0.5 m/s that the robot is really driven at";
+  EXPECT_NEAR(tick.enforced[0], 0.525, 1e-12)
+      << "from the 0.5 m/s that the robot is really driven at, and as steadily";
+}
+
+TEST_F(ShadowTest, GoesOnAcceleratingWithTheRobot) {
+  unit_.model->says = {0.9F, 0.0F};
+  Step();
+  driven_[0] = 0.53;
+  EXPECT_NEAR(Step().enforced[0], 0.53 + 0.055, 1e-12) << "0.6 m/s2 so far and half as much more";
 }
 
 TEST_F(ShadowTest, NamesEachWayToFail) {

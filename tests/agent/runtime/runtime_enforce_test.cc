@@ -56,7 +56,8 @@ class EnforceTest : public testing::Test {
                        .last_raw = {},
                        .acc_s = kPeriod,
                        .dec_s = kPeriod,
-                       .motion = Motion{.pose = {10, 4.5, 0}},
+                       .acc_mps2 = 1.2,
+                       .motion = Motion{.pose = {10, 4.5, 0}, .vx_mps = 0.5},
                        .joints_rad = {}};
 };
 
@@ -161,7 +162,7 @@ TEST_F(EnforceTest, ASlowZoneCapsAtOnce) {
 }
 
 TEST_F(EnforceTest, TheEnvelopeScalesSpeedAndTurnAlike) {
-  situation_.motion = Motion{.pose = {19.45, 6, 0}};
+  situation_.motion = Motion{.pose = {19.45, 6, 0}, .vx_mps = 0.9};
   last_ = {0.9, 0.3};
   const Enforcement result = Run(0.9, 0.3);
   EXPECT_LT(result.values[0], 0.9);
@@ -403,6 +404,7 @@ class ArmTest : public testing::Test {
     policy.mutable_limits()->clear_transition();
     policy.mutable_limits()->clear_degraded();
     policy.clear_envelope();
+    policy.clear_footprint();
     policy.clear_separation();
     for (const char* name : {"j1", "j2"}) {
       v1::JointLimit& joint = (*policy.mutable_joints())[name];

@@ -65,7 +65,7 @@ TEST_F(InputsTest, AreOldAfterTheirMaxAgeAndNotBefore) {
               ElementsAre("input:odom:old", "input:scan:old"));
 }
 
-TEST_F(InputsTest, ABackwardStampIsDroppedAndNamedOnce) {
+TEST_F(InputsTest, AnOvertakenMessageIsDroppedAndNamedOnce) {
   Feed(kStartOfTime + milliseconds(100));
   v1::Observation late = Packet(kStartOfTime + milliseconds(40));
   late.mutable_odom()->set_x_m(-77);
@@ -73,7 +73,7 @@ TEST_F(InputsTest, ABackwardStampIsDroppedAndNamedOnce) {
   late.clear_signals();
   board_.Accept(late, kStartOfTime + milliseconds(110));
   EXPECT_EQ(board_.odom().x_m(), 10);
-  EXPECT_THAT(Faults(kStartOfTime + milliseconds(110)), ElementsAre("input:odom:backward"));
+  EXPECT_THAT(Faults(kStartOfTime + milliseconds(110)), ElementsAre("input:odom:out_of_order"));
   EXPECT_THAT(Faults(kStartOfTime + milliseconds(120)), IsEmpty());
 }
 
@@ -172,9 +172,9 @@ TEST_F(InputsTest, ValuesThatAreNotFiniteAreNotTaken) {
   (*packet.mutable_signals())["goal_range_m"].set_value(kNan);
   board_.Accept(packet, at_);
   EXPECT_EQ(board_.odom().yaw_rad(), 0);
-  EXPECT_EQ(board_.Find("odom")->invalid, 1U);
-  EXPECT_EQ(board_.Find("scan")->invalid, 1U);
-  EXPECT_EQ(board_.Find("goal_range_m")->invalid, 1U);
+  EXPECT_EQ(board_.Find("odom")->drops.invalid, 1U);
+  EXPECT_EQ(board_.Find("scan")->drops.invalid, 1U);
+  EXPECT_EQ(board_.Find("goal_range_m")->drops.invalid, 1U);
   EXPECT_EQ(board_.FindSignal("goal_range_m")->value, 3);
   EXPECT_EQ(board_.Find("imu"), nullptr);
   EXPECT_EQ(board_.Find("joints"), nullptr);
@@ -250,7 +250,7 @@ TEST_F(InputsTest, TheRobotCannotSpeakForASignalThatControlMeasures) {
   board_.Accept(packet, kStartOfTime + milliseconds(2));
   EXPECT_EQ(board_.FindSignal("soc_temp_degC")->value, 90);
   EXPECT_EQ(board_.Find("soc_temp_degC")->messages, 2U);
-  EXPECT_EQ(board_.Find("soc_temp_degC")->backward, 0U);
+  EXPECT_EQ(board_.Find("soc_temp_degC")->drops.out_of_order, 0U);
 }
 
 TEST_F(InputsTest, ASignalOfControlsOwnThatIsNotFiniteGrowsOld) {

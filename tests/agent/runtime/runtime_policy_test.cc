@@ -25,8 +25,9 @@ TEST(PolicyTest, CompilesTheDemoRobotsPolicy) {
   EXPECT_EQ(policy.separation().size(), 2U);
   EXPECT_EQ(policy.clamp_budget().window_ticks, 80U);
   EXPECT_EQ(policy.clamp_budget().max_clamped, 40U);
-  EXPECT_THAT(policy.triggers(), ElementsAre("input_stale", "deadline_miss", "nonfinite",
-                                             "policy_saturated", "envelope_breach"));
+  EXPECT_THAT(policy.triggers(),
+              ElementsAre("input_stale", "deadline_miss", "nonfinite", "policy_saturated",
+                          "hardware_limit", "envelope_breach"));
   EXPECT_EQ(policy.FindInput("imu"), nullptr);
   EXPECT_EQ(policy.FindInput("scan")->max_age, std::chrono::milliseconds(250));
 }
@@ -43,6 +44,7 @@ v1::ControlPolicy ArmPolicy() {
   policy.mutable_limits()->clear_transition();
   policy.mutable_limits()->clear_degraded();
   policy.clear_envelope();
+  policy.clear_footprint();
   policy.clear_separation();
   for (const char* name : {"j1", "j2"}) {
     v1::JointLimit& joint = (*policy.mutable_joints())[name];
@@ -197,8 +199,8 @@ INSTANTIATE_TEST_SUITE_P(
                [](P& p) { p.mutable_limits()->mutable_transition()->set_acc_max_mps2(0, 0); }},
         Defect{"limits.transition.acc_max_mps2",
                [](P& p) { p.mutable_limits()->mutable_transition()->set_acc_max_mps2(0, 1.3); }},
-        Defect{"limits.degraded",
-               [](P& p) { p.mutable_limits()->mutable_degraded()->add_acc_max_mps2(1); }},
+        Defect{"limits.degraded.acc_max_mps2",
+               [](P& p) { p.mutable_limits()->mutable_degraded()->add_acc_max_mps2(1.1); }},
         Defect{"limits.degraded.vx_max_mps",
                [](P& p) { p.mutable_limits()->mutable_degraded()->clear_vx_max_mps(); }},
         Defect{"limits.degraded.vx_max_mps",

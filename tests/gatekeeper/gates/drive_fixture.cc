@@ -123,6 +123,7 @@ inputs:
   dust: {required: true, trigger: input_stale, max_age_ms: 200, max_future_ms: 100, stuck_after_ms: 500}
 deadline: {hard_ms: 40, max_consecutive: 2, window: {n: 200, max: 4}, trigger: deadline_miss}
 output: {nonfinite: reject, trigger: nonfinite}
+footprint: {circle_m: {c: [0, 0], r: 0.1}}
 limits:
   nominal:
     speed_points_mps: [0.0, 1.0]
@@ -132,11 +133,16 @@ limits:
     acc_max_mps2: [0.6, 0.6]
     dec_max_mps2: [1.0, 1.0]
     wz_acc_max_radps2: 3.0
+    jerk_max_mps3: [50.0]
+    cmd_vs_measured_mps: 2.0
   transition: {for_ms: 1000, vx_max_mps: 0.3, acc_max_mps2: [0.3]}
   degraded: {vx_max_mps: 0.3, wz_abs_max_radps: [0.5]}
   clamp_budget: {window_s: 5, max_fraction: 0.5, trigger: policy_saturated}
 envelope:
   - {id: hall, kind: inclusion, frame: map, polygon_m: [[0, 0], [40, 0], [40, 20], [0, 20]], margin_m: 0.3, trigger: envelope_breach}
+requirements:
+  # The slalom along the hall turns by 0.2 rad/s at most.
+  - {id: calm, formula: "abs(wz_radps) > 0.5 -> eventually[0,0.5](abs(wz_radps) < 0.5)", trigger: policy_saturated}
 )";
 }
 
@@ -151,16 +157,20 @@ states:
   EMERGENCY_STOP: {rank: 6, controller: stop, dec_mps2: 2.4, complete_within_ms: 800, then: ESTOP_LATCHED}
   ESTOP_LATCHED: {rank: 7, controller: hold, minimal_risk_condition: true, latch: persistent}
 triggers:
-  - {id: input_stale, layer: firmware, to: CONTROLLED_STOP, clear: {quiet_ms: 1000}}
-  - {id: deadline_miss, layer: model, to: CONTROLLED_STOP, clear: {quiet_ms: 5000}}
-  - {id: nonfinite, layer: model, to: CONTROLLED_STOP, clear: {quiet_ms: 5000}}
+  - {id: input_stale, layer: firmware, to: CONTROLLED_STOP, detect_ms: 550, clear: {quiet_ms: 1000}}
+  - {id: deadline_miss, layer: model, to: CONTROLLED_STOP, detect_ms: 150, clear: {quiet_ms: 5000}}
+  - {id: nonfinite, layer: model, to: CONTROLLED_STOP, detect_ms: 50, clear: {quiet_ms: 5000}}
   - {id: policy_saturated, layer: model, to: DEGRADED, clear: {quiet_ms: 5000}}
-  - {id: envelope_breach, layer: firmware, to: EMERGENCY_STOP, clear: {rearm: true}}
-  - {id: model_failed, layer: model, to: CONTROLLED_STOP, clear: {quiet_ms: 5000}}
-  - {id: estop_button, layer: circuit, to: EMERGENCY_STOP, clear: {rearm: true}}
+  - {id: envelope_breach, layer: firmware, to: EMERGENCY_STOP, detect_ms: 250, clear: {rearm: true}}
+  - {id: model_failed, layer: model, to: CONTROLLED_STOP, detect_ms: 50, clear: {quiet_ms: 5000}}
+  - {id: estop_button, layer: circuit, to: EMERGENCY_STOP, detect_ms: 50, clear: {rearm: true}}
   - {id: network_down, layer: firmware, after_ms: 2000, to: DEGRADED, clear: {quiet_ms: 1000}}
 flap: {window_s: 60, max_transitions: 6, to: SAFE_STOPPED}
-rearm: {standstill_ms: 2000}
+rearm:
+  standstill_ms: 2000
+  approvals: [local_operator, safety_officer]
+  ttl_s: 600
+  probation: {for_s: 10, to: SAFE_STOPPED}
 )";
 }
 

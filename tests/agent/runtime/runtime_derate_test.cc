@@ -1,0 +1,338 @@
+#include <cmath>
+#include <limits>
+
+#include "agent/runtime/derate.h"
+#include "agent/runtime/shadow_run.h"
+#include "gmock/gmock.h"
+#include "tests/agent/runtime/driven_robot.h"
+#include "tests/agent/runtime/nav_world.h"
+#include "tests/support/status_matchers.h"
+
+namespace agent::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+using ::tests::kStartOfTime;
+using ::tests::NavPolicyDocument;
+using ::tests::StatusIs;
+namespace v1 = ::gatekeeper::v1;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+v1::DerateRule Heat() {
+  v1::DerateRule rule;
+  rule.set_signal("soc_temp_degC");
+  for (double point : {70.0, 80.0, 90.0}) rule.add_points(point);
+  for (double scale : {1.0, 0.5, 0.0}) rule.add_scale(scale);
+  rule.set_max_age_ms(1000);
+  rule.set_absent_scale(0.4);
+  rule.set_trigger("hardware_limit");
+  rule.set_release_at(84);
+  return rule;
+}
+
+v1::DerateRule Supply() {
+  v1::DerateRule rule;
+  rule.set_signal("supply_V");
+  for (double point : {21.0, 23.0}) rule.add_points(point);
+  for (double scale : {0.0, 1.0}) rule.add_scale(scale);
+  rule.set_max_age_ms(1000);
+  rule.set_absent_scale(1.0);
+  rule.set_trigger("hardware_limit");
+  rule.set_release_at(22);
+  return rule;
+}
+
+v1::ControlPolicy With(const std::vector<v1::DerateRule>& rules) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  document.clear_derate();
+  for (const v1::DerateRule& rule : rules) *document.add_derate() = rule;
+  return document;
+}
+
+class DerateTest : public testing::Test {
+ protected:
+  explicit DerateTest(const v1::ControlPolicy& document = With({Heat(), Supply()}))
+      : policy_(*Policy::Compile(document)) {}
+
+  void Measure(std::string_view signal, double value) { board_.SetSignal(signal, value, now_); }
+  double Scale() {
+    reasons_.clear();
+    raised_ = derating_.Judge(board_, now_, reasons_);
+    return derating_.scale();
+  }
+  double ScaleAt(double heat) {
+    Measure("soc_temp_degC", heat);
+    return Scale();
+  }
+  bool Raised() const { return raised_ != 0; }
+
+  Policy policy_;
+  InputBoard board_;
+  Derating derating_{policy_};
+  Nanos now_ = kStartOfTime;
+  std::vector<std::string_view> reasons_;
+  TriggerMask raised_ = 0;
+};
+
+TEST_F(DerateTest, IsLinearBetweenPointsAndFlatOutside) {
+  EXPECT_EQ(ScaleAt(20), 1);
+  EXPECT_EQ(ScaleAt(70), 1);
+  EXPECT_DOUBLE_EQ(ScaleAt(75), 0.75);
+  EXPECT_DOUBLE_EQ(ScaleAt(80), 0.5);
+  EXPECT_DOUBLE_EQ(ScaleAt(86), 0.2);
+  EXPECT_EQ(ScaleAt(90), 0);
+  EXPECT_EQ(derating_.reason(), "derate:soc_temp_degC");
+}
+
+TEST_F(DerateTest, RaisesItsTriggerWhileTheScaleIsZeroAndUntilReleaseAt) {
+  ScaleAt(89.9);
+  EXPECT_FALSE(Raised());
+  ScaleAt(90);
+  EXPECT_TRUE(Raised());
+  EXPECT_EQ(raised_, MaskOf(*policy_.derate()[0].trigger));
+  EXPECT_THAT(reasons_, ElementsAre("derate:soc_temp_degC"));
+  EXPECT_EQ(ScaleAt(84.1), 0) << "held down by the hysteresis";
+  EXPECT_TRUE(Raised());
+  EXPECT_DOUBLE_EQ(ScaleAt(84), 0.3);
+  EXPECT_FALSE(Raised());
+  EXPECT_THAT(reasons_, IsEmpty());
+}
+
+TEST_F(DerateTest, ASignalThatMustStayHighIsReleasedFromBelow) {
+  Measure("soc_temp_degC", 20);
+  Measure("supply_V", 21);
+  EXPECT_EQ(Scale(), 0);
+  EXPECT_TRUE(Raised());
+  Measure("supply_V", 21.9);
+  EXPECT_EQ(Scale(), 0);
+  Measure("supply_V", 22);
+  EXPECT_DOUBLE_EQ(Scale(), 0.5);
+  EXPECT_FALSE(Raised());
+}
+
+TEST_F(DerateTest, AnAbsentOrOldSignalCountsAsDeclared) {
+  EXPECT_EQ(Scale(), 0.4) << "never measured";
+  EXPECT_EQ(ScaleAt(20), 1);
+  now_ += seconds(1);
+  EXPECT_EQ(Scale(), 1);
+  now_ += Nanos(1);
+  EXPECT_EQ(Scale(), 0.4) << "too old";
+  EXPECT_EQ(ScaleAt(20), 1);
+  Measure("soc_temp_degC", kNan);
+  now_ += seconds(1);
+  EXPECT_EQ(Scale(), 1) << "what is no number is not taken";
+}
+
+TEST_F(DerateTest, ASignalLostAtZeroStaysAtZero) {
+  EXPECT_EQ(ScaleAt(95), 0);
+  now_ += seconds(5);
+  EXPECT_EQ(Scale(), 0) << "and not 0.4: nobody has seen it cool";
+  EXPECT_TRUE(Raised());
+}
+
+TEST_F(DerateTest, TheMostRestrictiveRuleHolds) {
+  Measure("soc_temp_degC", 80);
+  Measure("supply_V", 22.5);
+  EXPECT_DOUBLE_EQ(Scale(), 0.5);
+  EXPECT_EQ(derating_.reason(), "derate:soc_temp_degC");
+  Measure("supply_V", 21.5);
+  EXPECT_DOUBLE_EQ(Scale(), 0.25);
+  EXPECT_EQ(derating_.reason(), "derate:supply_V");
+}
+
+class AbsentStopsTest : public DerateTest {
+ protected:
+  AbsentStopsTest() : DerateTest(Document()) {}
+  static v1::ControlPolicy Document() {
+    v1::DerateRule rule = Heat();
+    rule.set_scale(2, 0.2);
+    rule.set_absent_scale(0);
+    return With({rule});
+  }
+};
+
+TEST_F(AbsentStopsTest, ASignalWithoutWhichTheRobotMayNotDriveRaisesTheTrigger) {
+  EXPECT_EQ(Scale(), 0);
+  EXPECT_TRUE(Raised());
+  EXPECT_EQ(ScaleAt(90), 0) << "there again, but not on the good side";
+  EXPECT_DOUBLE_EQ(ScaleAt(80), 0.5);
+  EXPECT_FALSE(Raised());
+}
+
+// --- in the control loop ----------------------------------------------------------------------
+
+tests::Unit::Edit OnlyHeat() {
+  return [](v1::ControlPolicy& policy, v1::FallbackRules&, v1::ModelCard&) {
+    policy = With({Heat()});
+  };
+}
+
+TEST(DeratedRobotTest, IsSlowedAsGentlyAsItBrakesAndNotBelowItsShare) {
+  tests::DrivenRobot robot(OnlyHeat());
+  robot.controller.SetSignal("soc_temp_degC", 20, robot.now);
+  for (int i = 0; i < 100; ++i) {
+    robot.unit.model->says = {0.8F, 0.3F};
+    robot.controller.SetSignal("soc_temp_degC", 20, robot.now);
+    robot.Tick();
+  }
+  robot.controller.SetSignal("soc_temp_degC", 80, robot.now);
+  const Tick& first = robot.Tick();
+  EXPECT_NEAR(first.enforced[0], 0.8 - 2.0 * 0.05, 1e-6);
+  EXPECT_DOUBLE_EQ(first.derate, 0.5);
+  EXPECT_THAT(first.reasons, ElementsAre("derate:soc_temp_degC"));
+  EXPECT_FALSE(first.clamped) << "heat is not the model's doing";
+  const Tick& later = robot.Ticks(5);
+  EXPECT_NEAR(later.enforced[0], 0.5, 1e-9);
+  EXPECT_NEAR(later.enforced[1], 0.3, 1e-6) << "turning is left to its own limits";
+}
+
+TEST(DeratedRobotTest, StopsByItsTriggerWhenNothingIsLeft) {
+  tests::DrivenRobot robot(OnlyHeat());
+  robot.controller.SetSignal("soc_temp_degC", 95, robot.now);
+  const Tick& tick = robot.Tick();
+  EXPECT_THAT(tick.triggers, ElementsAre("hardware_limit"));
+  EXPECT_EQ(tick.derate, 0);
+  EXPECT_EQ(tick.state, "CONTROLLED_STOP");
+}
+
+TEST(DeratedRobotTest, AShadowIsHeldByItsOwnRules) {
+  tests::Unit candidate(std::string(64, 'c'), OnlyHeat());
+  candidate.model->says = {0.8F, 0.0F};
+  ShadowRun shadow(*candidate.pilot);
+  InputBoard board;
+  v1::Observation packet = tests::Packet(kStartOfTime);
+  packet.mutable_odom()->set_vx_mps(0.8);
+  board.Accept(packet, kStartOfTime);
+  board.SetSignal("soc_temp_degC", 20, kStartOfTime);
+  const std::vector<double> driven = {0.79, 0};
+  EXPECT_NEAR(shadow.Step(board, driven, kStartOfTime).enforced[0], 0.8, 1e-6);
+  board.SetSignal("soc_temp_degC", 80, kStartOfTime + Nanos(1));
+  EXPECT_NEAR(shadow.Step(board, driven, kStartOfTime + Nanos(1)).enforced[0], 0.69, 1e-6);
+}
+
+TEST(DeratedArmTest, EveryJointIsSlowedByTheScale) {
+  v1::ControlPolicy document = With({Heat()});
+  document.mutable_command()->set_type("joints");
+  document.mutable_command()->set_fields(0, "j1");
+  document.mutable_command()->set_fields(1, "j2");
+  (*document.mutable_inputs())["joints"] = document.inputs().at("odom");
+  document.mutable_limits()->clear_nominal();
+  document.mutable_limits()->clear_transition();
+  document.mutable_limits()->clear_degraded();
+  document.clear_envelope();
+  document.clear_separation();
+  document.clear_footprint();
+  for (const char* name : {"j1", "j2"}) {
+    v1::JointLimit& joint = (*document.mutable_joints())[name];
+    joint.set_q_min_rad(-1);
+    joint.set_q_max_rad(1);
+    joint.set_qd_abs_max_radps(1);
+  }
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
+  const std::vector<double> last = {0, 0};
+  const std::vector<double> last_raw = {0.96, 0};
+  const std::vector<double> wanted = {1, -0.02};
+  Enforcement result;
+  Enforce(policy, Separation(policy), wanted,
+          {.last = last,
+           .last_raw = last_raw,
+           .acc_s = 0.05,
+           .dec_s = 0.05,
+           .derate = 0.5,
+           .derate_reason = "derate:soc_temp_degC",
+           .motion = {},
+           .joints_rad = last},
+          result);
+  EXPECT_THAT(result.values, ElementsAre(0.025, -0.02));
+  EXPECT_THAT(result.reasons, ElementsAre("derate:soc_temp_degC"));
+  EXPECT_FALSE(result.clamped) << "heat is not the model's doing";
+}
+
+// --- what is refused --------------------------------------------------------------------------
+
+struct Defect {
+  const char* path;
+  void (*seed)(v1::DerateRule&);
+};
+
+class BadDerateTest : public testing::TestWithParam<Defect> {};
+
+TEST_P(BadDerateTest, IsRefusedByThePathOfTheDefect) {
+  v1::DerateRule rule = Heat();
+  GetParam().seed(rule);
+  EXPECT_THAT(Policy::Compile(With({rule})),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       StartsWith(std::string("[derate[0]") + GetParam().path + "] ")));
+}
+
+using R = v1::DerateRule;
+
+INSTANTIATE_TEST_SUITE_P(
+    Derate, BadDerateTest,
+    testing::Values(Defect{".signal", [](R& r) { r.clear_signal(); }},
+                    Defect{".signal", [](R& r) { r.set_signal("odom"); }},
+                    Defect{".points",
+                           [](R& r) {
+                             r.clear_points();
+                             r.add_points(1);
+                           }},
+                    Defect{".points", [](R& r) { r.set_points(1, 70); }},
+                    Defect{".points", [](R& r) { r.set_points(0, kNan); }},
+                    Defect{".points",
+                           [](R& r) { r.set_points(2, std::numeric_limits<double>::infinity()); }},
+                    Defect{".scale", [](R& r) { r.add_scale(0); }},
+                    Defect{".scale", [](R& r) { r.set_scale(0, 1.01); }},
+                    Defect{".scale", [](R& r) { r.set_scale(2, -0.01); }},
+                    Defect{".scale", [](R& r) { r.set_scale(1, kNan); }},
+                    Defect{".scale",
+                           [](R& r) {
+                             r.set_scale(1, 0);
+                             r.set_scale(2, 0.5);
+                           }},
+                    Defect{".scale",
+                           [](R& r) {
+                             for (int i = 0; i < 3; ++i) r.set_scale(i, 0.5);
+                           }},
+                    Defect{".max_age_ms", [](R& r) { r.clear_max_age_ms(); }},
+                    Defect{".absent_scale", [](R& r) { r.set_absent_scale(1.01); }},
+                    Defect{".absent_scale", [](R& r) { r.set_absent_scale(kNan); }},
+                    Defect{".trigger", [](R& r) { r.clear_trigger(); }},
+                    Defect{".trigger", [](R& r) { r.set_scale(2, 0.1); }},
+                    Defect{".trigger",
+                           [](R& r) {
+                             r.set_scale(2, 0.1);
+                             r.set_absent_scale(0);
+                             r.clear_trigger();
+                           }},
+                    Defect{".release_at",
+                           [](R& r) {
+                             r.set_scale(2, 0.1);
+                             r.clear_trigger();
+                           }},
+                    Defect{".release_at", [](R& r) { r.set_release_at(90); }},
+                    Defect{".release_at", [](R& r) { r.set_release_at(kNan); }}));
+
+TEST(DeratePolicyTest, RefusesTheSameSignalTwice) {
+  EXPECT_THAT(Policy::Compile(With({Heat(), Heat()})),
+              StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[derate[1].signal] ")));
+}
+
+TEST(DeratePolicyTest, NeedsNoTriggerWhereTheScaleStaysAboveZero) {
+  v1::DerateRule rule = Heat();
+  rule.set_scale(2, 0.1);
+  rule.clear_trigger();
+  rule.clear_release_at();
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(With({rule})));
+  EXPECT_FALSE(policy.derate()[0].trigger.has_value());
+  EXPECT_THAT(policy.triggers(), Not(Contains("hardware_limit")));
+}
+
+}  // namespace
+}  // namespace agent::runtime
