@@ -108,6 +108,15 @@ absl::StatusOr<::foxglove::RawImage> ToFoxglove(const v1::Image& image) {
   return out;
 }
 
+::foxglove::Log LogEntry(int64_t stamp_ns, ::foxglove::Log::Level level, std::string_view message) {
+  ::foxglove::Log out;
+  SetStamp(stamp_ns, *out.mutable_timestamp());
+  out.set_level(level);
+  out.set_message(message.data(), message.size());
+  out.set_name("gatekeeper-control");
+  return out;
+}
+
 ::foxglove::CompressedImage JpegImage(int64_t stamp_ns, std::string_view jpeg) {
   ::foxglove::CompressedImage out;
   SetStamp(stamp_ns, *out.mutable_timestamp());

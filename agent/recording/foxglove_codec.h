@@ -14,6 +14,8 @@ namespace agent::recording {
 ::foxglove::PoseInFrame ToFoxglove(const ::gatekeeper::v1::Odometry& odom);
 // kInvalidArgument when the data do not fill width x height of the encoding (mono8, rgb8).
 absl::StatusOr<::foxglove::RawImage> ToFoxglove(const ::gatekeeper::v1::Image& image);
+// Something that happened, for Foxglove's log panel.
+::foxglove::Log LogEntry(int64_t stamp_ns, ::foxglove::Log::Level level, std::string_view message);
 ::foxglove::CompressedImage JpegImage(int64_t stamp_ns, std::string_view jpeg);
 
 // The increment comes back from the end angle, up to rounding.

@@ -27,6 +27,8 @@ struct RecordingOptions {
 //   /imu      gatekeeper.v1.Imu        /joints gatekeeper.v1.JointState
 //   /signal/N gatekeeper.v1.Signal     /command gatekeeper.v1.Command   /verdict
 //   gatekeeper.v1.TickRecord
+//   /health   gatekeeper.v1.HealthSample   /event   foxglove.Log (the flight recorder's, by
+//   WriteMessage)
 // Log and publish time are the receive time; stamps stay inside the messages. Receive times must
 // not be negative (kInvalidArgument) but may repeat. One thread at a time.
 class ObservationWriter {

@@ -84,6 +84,8 @@ absl::Status PacketMerge::AddPacket(const Message& message) {
   ASSIGN_OR_RETURN(auto packet, Parse<v1::Observation>(message.data));
   if (packet.has_scan()) scan_increment_rad_ = packet.scan().angle_increment_rad();
   packet.clear_scan();
+  estop_pressed_ = packet.estop_pressed();
+  network_up_ = packet.network_up();
   open_ = RecordedItem{static_cast<int64_t>(message.log_time_ns), std::move(packet)};
   return absl::OkStatus();
 }
@@ -108,7 +110,9 @@ absl::Status PacketMerge::AddSensor(const std::string& channel, const std::strin
   v1::Observation alone;
   ASSIGN_OR_RETURN(const int64_t stamp, ParseSensor(channel, schema, message.data, alone));
   alone.set_stamp_ns(stamp);
-  alone.set_network_up(true);
+  // It says nothing about these; the last packet did.
+  alone.set_estop_pressed(estop_pressed_);
+  alone.set_network_up(network_up_);
   return callback_(RecordedItem{static_cast<int64_t>(message.log_time_ns), std::move(alone)});
 }
 

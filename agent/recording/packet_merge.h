@@ -31,6 +31,8 @@ class PacketMerge {
   ObservationReader::Callback callback_;
   std::optional<RecordedItem> open_;
   std::optional<double> scan_increment_rad_;  // of the open packet
+  bool estop_pressed_ = false;                // as the newest packet said
+  bool network_up_ = true;
 };
 
 }  // namespace agent::recording

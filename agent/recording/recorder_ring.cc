@@ -29,8 +29,9 @@ uint64_t NumberOf(const std::string& name) {
 }
 
 struct RingFile {
-  uint64_t number;
+  uint64_t number = 0;
   std::string path;
+  uint64_t bytes = 0;
   auto operator<=>(const RingFile&) const = default;
 };
 
@@ -39,7 +40,10 @@ absl::StatusOr<std::vector<RingFile>> List(const std::string& folder) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const uint64_t number = NumberOf(it->path().filename().string());
-    if (number != 0) files.push_back({number, it->path().string()});
+    if (number == 0) continue;
+    std::error_code unknown;  // a file that vanishes meanwhile takes no room
+    const uint64_t bytes = it->file_size(unknown);
+    files.push_back({number, it->path().string(), unknown ? 0 : bytes});
   }
   if (error)
     return absl::UnavailableError(
@@ -72,15 +76,22 @@ absl::StatusOr<std::vector<std::string>> RecorderRing::FilesOf(const std::string
   return paths;
 }
 
-// Makes room first, so that the ring never holds more than max_files.
+// Makes room first: beside the new file stand at most max_files - 1 others, and no more bytes than
+// max_files full ones, whoever wrote them with whatever bounds.
 absl::Status RecorderRing::BeginFile() {
   ASSIGN_OR_RETURN(const std::vector<RingFile> files, List(options_.folder));
-  for (size_t i = 0; i + options_.max_files <= files.size(); ++i) {
+  uint64_t bytes = 0;
+  for (const RingFile& file : files) bytes += file.bytes;
+  size_t kept = files.size();
+  for (const RingFile& file : files) {
+    if (kept < options_.max_files && bytes <= options_.max_files * options_.max_file_bytes) break;
     std::error_code error;
-    fs::remove(files[i].path, error);
+    fs::remove(file.path, error);
     if (error)
-      return absl::UnavailableError(absl::StrFormat("cannot remove the oldest recording %s: %s",
-                                                    files[i].path, error.message()));
+      return absl::UnavailableError(
+          absl::StrFormat("cannot remove the oldest recording %s: %s", file.path, error.message()));
+    bytes -= file.bytes;
+    --kept;
   }
   const std::string path =
       absl::StrFormat("%s/%s%06d%s", options_.folder, kPrefix, next_number_, kSuffix);
@@ -95,11 +106,9 @@ absl::Status RecorderRing::BeginFile() {
   return absl::OkStatus();
 }
 
-template <class T>
-absl::Status RecorderRing::WriteAny(const T& message, base::Nanos at) {
+absl::Status RecorderRing::MakeReady() {
   if (current_ && current_->bytes_written() >= options_.max_file_bytes) RETURN_IF_ERROR(Rotate());
-  if (!current_) RETURN_IF_ERROR(BeginFile());
-  return Keep(current_->Write(message, at));
+  return current_ ? absl::OkStatus() : BeginFile();
 }
 
 // A message that cannot be recorded costs only itself. Any other error ends the file; one without a
@@ -115,15 +124,24 @@ absl::Status RecorderRing::Keep(absl::Status status) {
 }
 
 absl::Status RecorderRing::Write(const v1::Observation& observation, base::Nanos received) {
-  return WriteAny(observation, received);
+  RETURN_IF_ERROR(MakeReady());
+  return Keep(current_->Write(observation, received));
 }
 
 absl::Status RecorderRing::Write(const v1::Command& command, base::Nanos at) {
-  return WriteAny(command, at);
+  RETURN_IF_ERROR(MakeReady());
+  return Keep(current_->Write(command, at));
 }
 
 absl::Status RecorderRing::Write(const v1::TickRecord& tick, base::Nanos at) {
-  return WriteAny(tick, at);
+  RETURN_IF_ERROR(MakeReady());
+  return Keep(current_->Write(tick, at));
+}
+
+absl::Status RecorderRing::WriteMessage(const std::string& topic,
+                                        const google::protobuf::Message& message, base::Nanos at) {
+  RETURN_IF_ERROR(MakeReady());
+  return Keep(current_->WriteMessage(topic, message, at));
 }
 
 absl::Status RecorderRing::Flush() {

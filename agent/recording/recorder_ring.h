@@ -32,6 +32,9 @@ class RecorderRing {
   absl::Status Write(const ::gatekeeper::v1::Observation& observation, base::Nanos received);
   absl::Status Write(const ::gatekeeper::v1::Command& command, base::Nanos at);
   absl::Status Write(const ::gatekeeper::v1::TickRecord& tick, base::Nanos at);
+  // Any other message; see ObservationWriter.
+  absl::Status WriteMessage(const std::string& topic, const google::protobuf::Message& message,
+                            base::Nanos at);
 
   absl::Status Flush();
   // Ends the current file, so that it can be read strictly; the next write begins another.
@@ -42,8 +45,7 @@ class RecorderRing {
 
  private:
   explicit RecorderRing(RingOptions options) : options_(std::move(options)) {}
-  template <class T>
-  absl::Status WriteAny(const T& message, base::Nanos at);
+  absl::Status MakeReady();
   absl::Status BeginFile();
   absl::Status Keep(absl::Status status);
 

@@ -17,6 +17,8 @@ inline constexpr char kImu[] = "/imu";
 inline constexpr char kJoints[] = "/joints";
 inline constexpr char kCommand[] = "/command";
 inline constexpr char kVerdict[] = "/verdict";
+inline constexpr char kHealth[] = "/health";
+inline constexpr char kEvent[] = "/event";
 inline constexpr std::string_view kSignals = "/signal/";  // + the signal's name
 }  // namespace topics
 

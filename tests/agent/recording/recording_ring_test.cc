@@ -198,6 +198,18 @@ TEST_F(RecorderRingTest, LeavesOtherFilesAlone) {
   EXPECT_EQ(tests::ReadBytes(folder_ / "recorder/notes.txt"), "mine");
 }
 
+TEST_F(RecorderRingTest, IsBoundedByBytesWhateverAnEarlierProcessLeft) {
+  {
+    RecorderRing ring = Ring();
+    ASSERT_OK(ring.Write(Packet(1), At(1)));
+    ASSERT_OK(ring.Rotate());
+  }
+  std::filesystem::resize_file(Files()[0], 600'001);  // one byte more than three full files
+  RecorderRing ring = Ring();
+  ASSERT_OK(ring.Write(Packet(2), At(2)));
+  EXPECT_THAT(Files(), ElementsAre(HasSubstr("flight-000002.mcap")));
+}
+
 TEST_F(RecorderRingTest, RefusesABoundOfNothing) {
   RingOptions options = Options();
   options.max_files = 0;
