@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
@@ -92,10 +93,10 @@ absl::Status SendPacket(int fd, std::string_view bytes, int attached_fd) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Packet> ReceivePacket(int fd) {
-  Packet packet;
-  packet.bytes.resize(kMaxPacket);
-  iovec part{packet.bytes.data(), packet.bytes.size()};
+PacketBuffer::Outcome PacketBuffer::Receive(int fd) {
+  size_ = 0;
+  attached_.reset();
+  iovec part{memory_.data(), memory_.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr message{};
   message.msg_iov = &part;
@@ -105,24 +106,38 @@ absl::StatusOr<Packet> ReceivePacket(int fd) {
   const ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (n < 0) {
     const bool empty = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    const std::string text = "receive: " + ErrnoText(errno);
-    return empty ? absl::UnavailableError(text) : absl::AbortedError(text);
+    return empty ? Outcome::kNothingYet : Outcome::kFailed;
   }
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
       int attached = -1;
       std::memcpy(&attached, CMSG_DATA(header), sizeof(int));
-      packet.attached.reset(attached);
+      attached_.reset(attached);
     }
   }
-  if (n == 0) return absl::AbortedError("the peer closed the socket");
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("packet larger than %d bytes was cut off", kMaxPacket));
+  if (n == 0) return Outcome::kClosed;
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return Outcome::kTooLarge;
+  size_ = static_cast<size_t>(n);
+  return Outcome::kPacket;
+}
+
+absl::StatusOr<Packet> ReceivePacket(int fd) {
+  PacketBuffer buffer;
+  switch (buffer.Receive(fd)) {
+    case PacketBuffer::Outcome::kPacket:
+      break;
+    case PacketBuffer::Outcome::kNothingYet:
+      return absl::UnavailableError("receive: " + ErrnoText(errno));
+    case PacketBuffer::Outcome::kClosed:
+      return absl::AbortedError("the peer closed the socket");
+    case PacketBuffer::Outcome::kFailed:
+      return absl::AbortedError("receive: " + ErrnoText(errno));
+    case PacketBuffer::Outcome::kTooLarge:
+      return absl::InvalidArgumentError(
+          absl::StrFormat("packet larger than %d bytes was cut off", kMaxPacket));
   }
-  packet.bytes.resize(static_cast<size_t>(n));
-  return packet;
+  return Packet{.bytes = std::string(buffer.bytes()), .attached = std::move(buffer.attached())};
 }
 
 }  // namespace agent::base

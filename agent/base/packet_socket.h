@@ -23,6 +23,24 @@ struct Packet {
   std::string bytes;
   UniqueFd attached;  // a memfd sent beside the packet
 };
+// The same into memory that is kept, for those who may not allocate. What a caller does about each
+// outcome, ReceivePacket's status says in words.
+class PacketBuffer {
+ public:
+  PacketBuffer() : memory_(kMaxPacket) {}
+  enum class Outcome { kPacket, kNothingYet, kClosed, kFailed, kTooLarge };
+  Outcome Receive(int fd);
+
+  // Of the last Receive that gave kPacket.
+  std::string_view bytes() const { return {memory_.data(), size_}; }
+  UniqueFd& attached() { return attached_; }
+
+ private:
+  std::vector<char> memory_;
+  size_t size_ = 0;
+  UniqueFd attached_;
+};
+
 // Non-blocking. kUnavailable: nothing there yet. kAborted: the peer closed. Truncation is
 // kInvalidArgument.
 absl::StatusOr<Packet> ReceivePacket(int fd);
