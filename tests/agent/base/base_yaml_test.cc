@@ -123,6 +123,11 @@ TEST(YamlDocumentTest, RefusesAliasesTagsAndSecondDocuments) {
   EXPECT_THAT(Read("schema: control_policy/1\n---\nid: a\n"), RefusedWith("more than one"));
 }
 
+TEST(YamlDocumentTest, EndsWhereTheParserWouldFindEmptyDocumentsForEver) {
+  EXPECT_THAT(Read("# a comment\n,schema: control_policy/1\n"), RefusedWith("policy.yaml:2:1"));
+  EXPECT_THAT(Read(",schema: control_policy/1\n"), RefusedWith("more than one"));
+}
+
 TEST(YamlDocumentTest, RefusesDeepNestingAndLargeFiles) {
   EXPECT_THAT(Read("schema: control_policy/1\nid: " + std::string(5000, '[')),
               RefusedWith("nested too deeply"));
