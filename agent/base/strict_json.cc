@@ -57,6 +57,14 @@ bool TooDeep(std::string_view text) {
   return false;
 }
 
+// The parser quotes what it read last. Its text goes into events and answers, which are UTF-8.
+std::string Printable(std::string text) {
+  for (char& c : text) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return text;
+}
+
 }  // namespace
 
 absl::StatusOr<nlohmann::json> ParseStrictJson(std::string_view text, std::string_view what) {
@@ -72,7 +80,7 @@ absl::StatusOr<nlohmann::json> ParseStrictJson(std::string_view text, std::strin
                           return strictness(depth, event, parsed);
                         });
   } catch (const Json::exception& e) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s is not JSON: %s", name, e.what()));
+    return absl::InvalidArgumentError(absl::StrFormat("%s is not JSON: %s", name, Printable(e.what())));
   }
   if (!strictness.refusal().empty()) {
     return absl::InvalidArgumentError(name + " " + strictness.refusal());

@@ -22,6 +22,7 @@ void ControlCore::Apply(const v1::ControlOrder& order, Nanos now) {
   events_.Acknowledge(order.events_acked());
   controller_.SetLink(order.link_up(), now);
   TakeRelease(order);
+  TakeAcknowledgement(order, now);
   TakeRearm(order, now);
   TakeStage(order, now);
   Poll(now);
@@ -41,21 +42,25 @@ void ControlCore::TakeRelease(const v1::ControlOrder& order) {
   Tell("quarantine_released", digest, order.reason());
 }
 
-void ControlCore::TakeRearm(const v1::ControlOrder& order, Nanos now) {
+void ControlCore::TakeAcknowledgement(const v1::ControlOrder& order, Nanos now) {
   if (!order.acknowledge() || order.seq() == latch_.acknowledged_seq() ||
-      order.seq() == refused_rearm_seq_) {
+      order.seq() == refused_acknowledgement_) {
     return;
   }
-  const absl::Status rearmed = controller_.Rearm(now);
-  if (!rearmed.ok()) {
-    // Asked about the stop that was there then; a later one needs a person who looked at it.
-    refused_rearm_seq_ = order.seq();
-    Tell("rearm_refused", "", std::string(rearmed.message()));
+  const absl::Status acknowledged =
+      controller_.latch().latched
+          ? absl::FailedPreconditionError(
+                "an emergency stop wants a re-arm, by two people's approval")
+          : controller_.Rearm(now);
+  if (!acknowledged.ok()) {
+    // Asked about what was there then; a later trouble needs a person who looked at it.
+    refused_acknowledgement_ = order.seq();
+    Tell("acknowledgement_refused", "", std::string(acknowledged.message()));
     return;
   }
   latch_.set_acknowledged_seq(order.seq());
   SaveLatch();
-  Tell("rearmed", "", order.reason());
+  Tell("acknowledged", "", order.reason());
 }
 
 void ControlCore::TakeStage(const v1::ControlOrder& order, Nanos now) {

@@ -172,8 +172,9 @@ std::vector<std::string> MissingRoles(const v1::RearmChallenge& challenge,
 
 bool SamePerson(const std::string& a, const std::string& b) { return absl::EqualsIgnoreCase(a, b); }
 
-absl::Status VerifyRearm(const v1::RearmChallenge& challenge,
-                         std::span<const std::string> approvals, const TrustPolicy& trust) {
+absl::StatusOr<std::vector<Approver>> VerifyRearm(const v1::RearmChallenge& challenge,
+                                                  std::span<const std::string> approvals,
+                                                  const TrustPolicy& trust) {
   const std::set<std::string> roles(challenge.roles().begin(), challenge.roles().end());
   if (challenge.robot().empty() || challenge.nonce().empty() || roles.size() < kLeastRoles) {
     return absl::FailedPreconditionError(absl::StrFormat(
@@ -197,7 +198,7 @@ absl::Status VerifyRearm(const v1::RearmChallenge& challenge,
     approvers.push_back(std::move(approver));
   }
   const std::vector<std::string> missing = MissingRoles(challenge, approvers);
-  if (missing.empty()) return absl::OkStatus();
+  if (missing.empty()) return approvers;
   return absl::PermissionDeniedError("no approval by a " + absl::StrJoin(missing, " nor by a "));
 }
 

@@ -51,10 +51,11 @@ bool SamePerson(const std::string& a, const std::string& b);
 std::vector<std::string> MissingRoles(const gatekeeper::v1::RearmChallenge& challenge,
                                       std::span<const Approver> approvers);
 
-// OK: different people in all the roles of the challenge approve exactly it. What was asked of
-// OpenRearmApproval holds for each; beyond it kPermissionDenied: one person twice, a role missing;
+// Who permits a restart: different people in all the roles of the challenge. OpenRearmApproval's
+// refusals hold for each approval; beyond them kPermissionDenied: one person twice, a role missing;
 // kInvalidArgument: too many approvals; kFailedPrecondition: a challenge that nobody can answer.
-absl::Status VerifyRearm(const gatekeeper::v1::RearmChallenge& challenge,
-                         std::span<const std::string> approvals, const TrustPolicy& trust);
+absl::StatusOr<std::vector<Approver>> VerifyRearm(const gatekeeper::v1::RearmChallenge& challenge,
+                                                  std::span<const std::string> approvals,
+                                                  const TrustPolicy& trust);
 
 }  // namespace agent::trust

@@ -90,7 +90,10 @@ class CrashFiles final : public agent::base::Files {
   }
   absl::Status MakeFolders(const std::string&) override { return absl::OkStatus(); }
   absl::Status RemoveAll(const std::string& path) override {
-    disk_.erase(path);
+    if (dead_) return Dead();
+    std::erase_if(disk_, [&path](const auto& file) {
+      return file.first == path || file.first.starts_with(path + "/");
+    });
     return absl::OkStatus();
   }
   bool Exists(const std::string& path) const override { return disk_.contains(path); }
@@ -102,6 +105,8 @@ class CrashFiles final : public agent::base::Files {
     return std::vector<std::string>();
   }
 
+  // Somebody else puts a file there.
+  void Put(const std::string& path, const std::string& bytes) { disk_[path] = bytes; }
   void FailOverwrites(bool failing) { failing_overwrites_ = failing; }
   void Damage(const std::string& path, size_t offset) {
     disk_[path][offset] = static_cast<char>(disk_[path][offset] ^ 0x40);

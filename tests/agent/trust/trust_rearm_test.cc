@@ -54,7 +54,7 @@ class RearmApprovalTest : public testing::Test {
     return Must(SignStatement(base::CanonicalJson(statement), signers_.ada));
   }
   absl::Status Verify(const std::vector<std::string>& approvals) const {
-    return VerifyRearm(challenge_, approvals, signers_.trust);
+    return VerifyRearm(challenge_, approvals, signers_.trust).status();
   }
 
   const tests::Signers signers_;

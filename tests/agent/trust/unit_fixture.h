@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/base/files.h"
+#include "agent/trust/certificate.h"
 #include "agent/trust/dsse.h"
 #include "agent/trust/manifest.h"
 #include "agent/trust/statements.h"
@@ -84,6 +85,17 @@ struct Signers {
             .wall_ms = 1'767'225'600'000};
   }
 };
+
+// A certificate of robot `name`, by an authority made for it.
+inline std::string RobotCertificate(const std::string& name) {
+  constexpr int64_t kWallMs = 1'767'225'600'000;
+  const auto authority = Must(agent::trust::CertificateAuthority::Create(
+      Must(agent::trust::PrivateKey::Generate()), "test CA", 30, kWallMs));
+  const auto key = Must(agent::trust::PrivateKey::Generate());
+  return Must(authority.Issue({.csr_pem = Must(agent::trust::MakeCsr(key)),
+                               .identity = {agent::trust::Party::kRobot, name}},
+                              kWallMs));
+}
 
 // File name under seal/ -> bundle.
 using Seal = std::map<std::string, std::string>;
