@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/digest.h"
 #include "agent/base/status_macros.h"
+#include "agent/trust/rearm_approval.h"
 #include "spdlog/spdlog.h"
 
 namespace agent::lifecycle {
@@ -79,14 +80,29 @@ void Agent::OnServer(const v1::ServerMessage& message, Nanos now) {
       IsFine(events_.OnAck(message.event_ack().id()));
       break;
     case v1::ServerMessage::kAcknowledge:
-      rearm_ = control_open_;
-      NoteNow({control_open_ ? "rearm_passed_on" : "rearm_dropped",
-               absl::StrFormat("%s: %s", message.acknowledge().actor(), message.acknowledge().reason())},
+      acknowledge_ = control_open_;
+      NoteNow({control_open_ ? "acknowledgement_passed_on" : "acknowledgement_dropped",
+               absl::StrFormat("%s: %s", message.acknowledge().actor(),
+                               message.acknowledge().reason())},
               "");
+      break;
+    case v1::ServerMessage::kRearm:
+      TakeApprovals(message.rearm());
       break;
     default:
       break;  // a heartbeat, or what a newer gatekeeper says: contact is all it is to us
   }
+}
+
+// Control alone judges them; what could never be read there is not sent there.
+void Agent::TakeApprovals(const v1::Rearm& rearm) {
+  const bool readable = rearm.approvals_size() <= static_cast<int>(trust::kMaxApprovals) &&
+                        std::ranges::all_of(rearm.approvals(), [](const std::string& approval) {
+                          return approval.size() <= trust::kMaxApprovalBytes;
+                        });
+  const bool passed_on = readable && control_open_;
+  if (passed_on) approvals_.assign(rearm.approvals().begin(), rearm.approvals().end());
+  NoteNow({passed_on ? "rearm_passed_on" : "rearm_dropped", rearm.reason()}, "");
 }
 
 void Agent::OnDirective(const v1::DesiredState& desired, Nanos now) {

@@ -77,6 +77,7 @@ class Agent {
   // Answers the question that the state Offered asks.
   Event Admission();
   absl::Status CheckServed(const std::string& digest);
+  void TakeApprovals(const gatekeeper::v1::Rearm& rearm);
   void KeepQuarantine(const gatekeeper::v1::ControlReport& report);
   void NoteNow(const Note& note, const std::string& unit_digest);
 
@@ -113,7 +114,9 @@ class Agent {
   Nanos report_at_{};
   std::string quarantine_kept_;  // digests of control's list that the journal holds
   uint64_t events_acked_ = 0;    // of control's, over the present connection
-  bool rearm_ = false;
+  // What people said and control shall hear once, with the next order.
+  bool acknowledge_ = false;
+  std::vector<std::string> approvals_;
   std::optional<Nanos> rules_only_since_;
 
   uint64_t ticket_ = 1;  // of the present state's task

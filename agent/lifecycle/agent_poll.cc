@@ -41,7 +41,8 @@ void Agent::OnControlClosed() {
   control_open_ = false;
   report_.reset();
   rules_only_since_.reset();
-  rearm_ = false;
+  acknowledge_ = false;
+  approvals_.clear();
 }
 
 Nanos Agent::Poll(Nanos now) {
@@ -80,7 +81,10 @@ void Agent::SayOrder(Nanos now) {
   std::optional<v1::ControlOrder> order =
       OrderOf(lifecycle_.state, lifecycle_.desired, LeaseLeftMs(now));
   if (!order) return;
-  order->set_acknowledge(std::exchange(rearm_, false));
+  order->set_acknowledge(std::exchange(acknowledge_, false));
+  for (std::string& approval : std::exchange(approvals_, {})) {
+    order->add_rearm_approvals(std::move(approval));
+  }
   orders_.Say(*std::move(order), {.link_up = link_open_, .events_acked = events_acked_},
               std::min(kOrderEvery, Beat()), now);
 }

@@ -1,5 +1,7 @@
 #include "agent/lifecycle/order_book.h"
 
+#include <algorithm>
+
 namespace agent::lifecycle {
 namespace {
 
@@ -8,7 +10,8 @@ using gatekeeper::v1::ControlOrder;
 bool SameContent(const ControlOrder& a, const ControlOrder& b) {
   return a.candidate_digest() == b.candidate_digest() && a.stage() == b.stage() &&
          a.reason() == b.reason() && a.release_quarantine() == b.release_quarantine() &&
-         a.acknowledge() == b.acknowledge();
+         a.acknowledge() == b.acknowledge() &&
+         std::ranges::equal(a.rearm_approvals(), b.rearm_approvals());
 }
 
 }  // namespace
