@@ -287,33 +287,6 @@ absl::Status FleetCore::ReleaseUnit(const v1::ReleaseUnitRequest& request, const
   return absl::OkStatus();
 }
 
-absl::Status FleetCore::AcknowledgeRobot(const v1::AcknowledgeRobotRequest& request,
-                                         const std::string& actor, Moment now) {
-  if (request.reason().empty()) {
-    return absl::InvalidArgumentError("a reason must be given: who looked, and what was found");
-  }
-  const auto found = facts_.find(request.robot());
-  if (found == facts_.end()) {
-    return absl::NotFoundError(absl::StrFormat("there is no robot %s", request.robot()));
-  }
-  if (!found->second.connected) {
-    return absl::UnavailableError(
-        absl::StrFormat("%s is not connected; a re-arm is never kept for later", request.robot()));
-  }
-  const v1::ControlReport& control = found->second.observed.control();
-  if (!control.latched() && control.triggers().empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("%s reports no latched stop and no other trigger: nothing waits for re-arm",
-                        request.robot()));
-  }
-  RETURN_IF_ERROR(Record(actor, "robot.rearm", request.robot(), request.reason(), now));
-  v1::Acknowledge& rearm =
-      *outgoing_.emplace_back(Outgoing{request.robot(), {}}).message.mutable_acknowledge();
-  rearm.set_actor(actor);
-  rearm.set_reason(request.reason());
-  return absl::OkStatus();
-}
-
 const store::Unit* FleetCore::KnownUnit(const std::string& digest) const {
   if (digest.empty()) return nullptr;
   const auto cached = units_.find(digest);

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/trust/rearm_approval.h"
 #include "gatekeeper/incident/draft.h"
 #include "gatekeeper/rollout/step.h"
 #include "gatekeeper/store/store.h"
@@ -82,11 +83,20 @@ class FleetCore {
                                        Moment now);
   // One sentence on a robot that has not answered: not connected, or what it runs instead.
   std::string WhereIs(const std::string& robot) const;
-  // Clears what only a person may clear: a latched stop, flapping, a trigger whose rule says
-  // `operator`. Which of its triggers those are, the robot knows. kUnavailable: not connected;
-  // kFailedPrecondition: it reports no latch and no trigger.
-  absl::Status AcknowledgeRobot(const v1::AcknowledgeRobotRequest& request, const std::string& actor,
-                          Moment now);
+  // Clears what an operator may clear: flapping, a trigger whose rule says `operator`. Which of its
+  // triggers those are, the robot knows. kUnavailable: not connected; kFailedPrecondition: it
+  // reports no trigger, or a latched stop, which wants approvals.
+  absl::Status AcknowledgeRobot(const v1::AcknowledgeRobotRequest& request,
+                                const std::string& actor, Moment now);
+
+  // --- re-arm after an emergency stop: approvals are kept in memory until the robot's challenge
+  // changes; the one that completes them is sent down with the others, and once more when it is
+  // given once more. kNotFound, kUnavailable: the robot; kFailedPrecondition: it asks for no
+  // approvals; else as OpenRearmApproval, and kPermissionDenied for one person in two roles.
+  absl::StatusOr<v1::RearmView> ViewRearm(const std::string& robot) const;
+  absl::StatusOr<v1::RearmView> ApproveRearm(const v1::ApproveRearmRequest& request,
+                                             const agent::trust::TrustPolicy& trust,
+                                             const std::string& actor, Moment now);
 
   // --- incidents
   absl::StatusOr<incident::Facts> IncidentFacts(const std::string& id) const;
@@ -116,11 +126,21 @@ class FleetCore {
     std::optional<store::Unit> to;
   };
 
+  // What has been said in answer to a robot's challenge.
+  struct Approvals {
+    v1::RearmChallenge challenge;
+    std::vector<agent::trust::Approver> approvers;
+    std::vector<std::string> bundles;  // of the approver at the same place
+  };
+
   explicit FleetCore(store::Store& store) : store_(store) {}
   absl::Status Load(Moment now);
   absl::Status Commit(const Changes& changes);
   absl::Status Record(const std::string& actor, const std::string& action,
                       const std::string& object, const std::string& detail, Moment now);
+
+  absl::StatusOr<const rollout::RobotFacts*> Attending(const std::string& robot) const;
+  const Approvals* ApprovalsFor(const std::string& robot) const;
 
   v1::RobotView ViewRobot(const std::string& robot, Moment now) const;
   std::vector<std::string> RobotsOf(const std::string& fleet) const;
@@ -173,6 +193,7 @@ class FleetCore {
   std::set<std::pair<std::string, std::string>> unsaved_served_;
   std::set<std::string> unsaved_incidents_;
   std::vector<store::StoredEvent> unsaved_events_;
+  std::map<std::string, Approvals> approvals_;  // robot -> answers to its newest challenge
   std::vector<Outgoing> outgoing_;
   uint64_t last_connection_ = 0;
   int64_t observed_saved_ms_ = 0;

@@ -153,11 +153,25 @@ OperatorService::Unary* OperatorService::ShowIncident(Context* context,
   });
 }
 
-OperatorService::Unary* OperatorService::AcknowledgeRobot(Context* context,
-                                                    const v1::AcknowledgeRobotRequest* request,
-                                                    v1::Empty* reply) {
+OperatorService::Unary* OperatorService::AcknowledgeRobot(
+    Context* context, const v1::AcknowledgeRobotRequest* request, v1::Empty* reply) {
   return Answer(context, reply, [&](const std::string& actor, Moment now) {
     return Nothing(hub_.core.AcknowledgeRobot(*request, actor, now));
+  });
+}
+
+OperatorService::Unary* OperatorService::GetRearm(Context* context,
+                                                  const v1::GetRearmRequest* request,
+                                                  v1::RearmView* reply) {
+  return Answer(context, reply,
+                [&](const std::string&, Moment) { return hub_.core.ViewRearm(request->robot()); });
+}
+
+OperatorService::Unary* OperatorService::ApproveRearm(Context* context,
+                                                      const v1::ApproveRearmRequest* request,
+                                                      v1::RearmView* reply) {
+  return Answer(context, reply, [&](const std::string& actor, Moment now) {
+    return hub_.core.ApproveRearm(*request, hub_.trust, actor, now);
   });
 }
 

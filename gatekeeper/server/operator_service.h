@@ -28,6 +28,8 @@ class OperatorService final : public v1::Operator::CallbackService {
   Unary* ListIncidents(Context*, const v1::Empty*, v1::IncidentList*) override;
   Unary* ShowIncident(Context*, const v1::ShowIncidentRequest*, v1::Incident*) override;
   Unary* AcknowledgeRobot(Context*, const v1::AcknowledgeRobotRequest*, v1::Empty*) override;
+  Unary* GetRearm(Context*, const v1::GetRearmRequest*, v1::RearmView*) override;
+  Unary* ApproveRearm(Context*, const v1::ApproveRearmRequest*, v1::RearmView*) override;
   Unary* ReleaseUnit(Context*, const v1::ReleaseUnitRequest*, v1::Empty*) override;
   Unary* ReadAudit(Context*, const v1::ReadAuditRequest*, v1::AuditList*) override;
 

@@ -22,7 +22,8 @@ RobotStream::RobotStream(Hub& hub, std::string robot) : hub_(hub), robot_(std::m
 
 void RobotStream::Send(const v1::ServerMessage& message) {
   if (message.has_desired()) desired_ = message.desired();
-  if (message.has_acknowledge()) rearm_ = message.acknowledge();
+  if (message.has_acknowledge()) acknowledge_ = message.acknowledge();
+  if (message.has_rearm()) rearm_ = message.rearm();
   if (message.has_event_ack()) acks_.push_back(message.event_ack().id());
   if (message.has_heartbeat()) heartbeat_ = true;
   Write();
@@ -33,8 +34,11 @@ bool RobotStream::NextMessage() {
   if (desired_) {  // first: a way back must not wait behind acknowledgements
     *writing_message_.mutable_desired() = *std::move(desired_);
     desired_.reset();
+  } else if (acknowledge_) {
+    *writing_message_.mutable_acknowledge() = *std::move(acknowledge_);
+    acknowledge_.reset();
   } else if (rearm_) {
-    *writing_message_.mutable_acknowledge() = *std::move(rearm_);
+    *writing_message_.mutable_rearm() = *std::move(rearm_);
     rearm_.reset();
   } else if (heartbeat_) {
     writing_message_.mutable_heartbeat();

@@ -12,7 +12,7 @@ namespace gatekeeper::server {
 
 // One robot's AgentLink.Connect. Deletes itself when gRPC is done with it. All state is under the
 // hub's lock. What waits to be written is bounded: one desired state (the newest), one heartbeat,
-// one re-arm, and the acknowledgements of events the robot sent.
+// one acknowledgement, one re-arm, and the acknowledgements of events the robot sent.
 class RobotStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::ServerMessage> {
  public:
   // Ends at once when the core does not know the robot.
@@ -39,7 +39,8 @@ class RobotStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::S
   v1::AgentMessage incoming_;
   v1::ServerMessage writing_message_;
   std::optional<v1::DesiredState> desired_;
-  std::optional<v1::Acknowledge> rearm_;
+  std::optional<v1::Acknowledge> acknowledge_;
+  std::optional<v1::Rearm> rearm_;
   std::deque<uint64_t> acks_;
   bool heartbeat_ = false;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "agent/base/status_macros.h"
 #include "agent/trust/hash.h"
 #include "agent/trust/manifest.h"
@@ -51,17 +52,29 @@ Interpreter::Interpreter() : narrator_(world_) {}
 
 const std::map<std::string, Interpreter::Verb>& Interpreter::Verbs() {
   static const std::map<std::string, Verb> kVerbs = {
-      {"robots", &Interpreter::Robots},   {"unit", &Interpreter::Unit},
-      {"rollout", &Interpreter::Rollout}, {"rollback", &Interpreter::Rollback},
-      {"abort", &Interpreter::Abort},     {"release", &Interpreter::Release},
-      {"rearm", &Interpreter::Rearm},     {"cut", &Interpreter::Cut},
-      {"mend", &Interpreter::Mend},       {"delay", &Interpreter::Delay},
-      {"kill", &Interpreter::Kill},       {"restart", &Interpreter::Restart},
-      {"tamper", &Interpreter::Tamper},   {"estop", &Interpreter::Estop},
-      {"program", &Interpreter::Program}, {"run", &Interpreter::Run},
-      {"skip", &Interpreter::Skip},       {"status", &Interpreter::Status},
-      {"units", &Interpreter::Units},     {"incidents", &Interpreter::Incidents},
-      {"audit", &Interpreter::Audit},     {"slots", &Interpreter::Slots},
+      {"robots", &Interpreter::Robots},
+      {"unit", &Interpreter::Unit},
+      {"rollout", &Interpreter::Rollout},
+      {"rollback", &Interpreter::Rollback},
+      {"abort", &Interpreter::Abort},
+      {"release", &Interpreter::Release},
+      {"acknowledge", &Interpreter::Acknowledge},
+      {"rearm", &Interpreter::Rearm},
+      {"cut", &Interpreter::Cut},
+      {"mend", &Interpreter::Mend},
+      {"delay", &Interpreter::Delay},
+      {"kill", &Interpreter::Kill},
+      {"restart", &Interpreter::Restart},
+      {"tamper", &Interpreter::Tamper},
+      {"estop", &Interpreter::Estop},
+      {"program", &Interpreter::Program},
+      {"run", &Interpreter::Run},
+      {"skip", &Interpreter::Skip},
+      {"status", &Interpreter::Status},
+      {"units", &Interpreter::Units},
+      {"incidents", &Interpreter::Incidents},
+      {"audit", &Interpreter::Audit},
+      {"slots", &Interpreter::Slots},
   };
   return kVerbs;
 }
@@ -161,13 +174,31 @@ absl::StatusOr<Lines> Interpreter::Release(const CommandLine& line) {
   return Ok();
 }
 
-absl::StatusOr<Lines> Interpreter::Rearm(const CommandLine& line) {
+absl::StatusOr<Lines> Interpreter::Acknowledge(const CommandLine& line) {
   v1::AcknowledgeRobotRequest request;
   request.set_robot(line.words.empty() ? "" : line.words[0]);
   request.set_reason(Setting(line, "reason"));
   RETURN_IF_ERROR(
       world_.headquarters().core().AcknowledgeRobot(request, kPerson, world_.headquarters().Now()));
   return Ok();
+}
+
+// Each person takes the challenge as the gatekeeper shows it, signs it and hands it in.
+absl::StatusOr<Lines> Interpreter::Rearm(const CommandLine& line) {
+  gatekeeper::server::FleetCore& core = world_.headquarters().core();
+  const std::string by = Setting(line, "by");
+  v1::ApproveRearmRequest request;
+  request.set_robot(line.words.empty() ? "" : line.words[0]);
+  request.set_reason(Setting(line, "reason"));
+  ASSIGN_OR_RETURN(v1::RearmView view, core.ViewRearm(request.robot()));
+  const std::vector<std::string> people = by.empty() ? Lines{"ada", "bo"} : Lines{by};
+  for (const std::string& person : people) {
+    if (view.has_challenge()) request.set_approval(TestApproval(view.challenge(), person));
+    ASSIGN_OR_RETURN(view,
+                     core.ApproveRearm(request, TestTrust(), kPerson, world_.headquarters().Now()));
+  }
+  if (view.missing().empty()) return Ok();
+  return Lines{"wants approval by " + absl::StrJoin(view.missing(), ", ")};
 }
 
 // --- what happens ------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ struct CommandLine {
 //   rollback north reason="..." [to=nav@1.0.0]      its receipts are told while time goes on
 //   abort reason="..."            the newest rollout
 //   release nav@1.1.0 reason="..."
-//   rearm r2 reason="..."
+//   acknowledge r2 reason="..."
+//   rearm r2 reason="..." [by=ada|bo]               approved by both, one after the other; by one
 // What happens:
 //   cut r2 | mend r2              the network of a robot
 //   delay r2 300ms                each way
@@ -67,6 +68,7 @@ class Interpreter {
   absl::StatusOr<Lines> Rollback(const CommandLine& line);
   absl::StatusOr<Lines> Abort(const CommandLine& line);
   absl::StatusOr<Lines> Release(const CommandLine& line);
+  absl::StatusOr<Lines> Acknowledge(const CommandLine& line);
   absl::StatusOr<Lines> Rearm(const CommandLine& line);
   absl::StatusOr<Lines> Cut(const CommandLine& line);
   absl::StatusOr<Lines> Mend(const CommandLine& line);

@@ -132,7 +132,10 @@ class RandomJourney {
       case 15:
         return "estop " + robot + (dice_.Roll(3) == 0 ? " pressed" : " released");
       case 16:
-        return "rearm " + robot + " reason=random";
+        return dice_.Roll(4) == 0 ? "acknowledge " + robot + " reason=random"
+               : dice_.Roll(2) == 0
+                   ? "rearm " + robot + " reason=random by=" + (dice_.Roll(2) == 0 ? "ada" : "bo")
+                   : "rearm " + robot + " reason=random";
       case 17:
         return "program " + robot + (dice_.Roll(3) == 0 ? " paused" : " driving");
       default:
@@ -156,7 +159,10 @@ class RandomJourney {
       Do("program " + robot + " paused");
     }
     Do("run 8s quiet");
-    for (const std::string& robot : robots_) Do("rearm " + robot + " reason=calm");
+    for (const std::string& robot : robots_) {
+      Do("rearm " + robot + " reason=calm");
+      Do("acknowledge " + robot + " reason=calm");
+    }
     Do("run 2s quiet");
     for (const std::string& robot : robots_) Do("program " + robot + " driving");
     for (int i = 0; i < kRestChecks && !NotAtRest(interpreter_.world()).empty(); ++i) {

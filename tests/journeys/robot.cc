@@ -32,6 +32,7 @@ Robot::Robot(std::string name, std::string state_folder, Headquarters& headquart
     if (!files_.MakeFolders(state_ + folder).ok()) std::abort();
   }
   WriteFile(state_ + "/trust.json", TestTrust().ToJson());
+  WriteFile(state_ + "/agent/cert.pem", RobotCertificate(name_));
   StartWhatIsDue();
 }
 

@@ -1,5 +1,6 @@
 #include "tests/support/sealed_unit.h"
 
+#include "agent/trust/rearm_approval.h"
 #include "tests/agent/trust/unit_fixture.h"
 
 namespace tests {
@@ -122,6 +123,12 @@ SealedUnit MakeUnit(const UnitRecipe& recipe) {
 }
 
 const trust::TrustPolicy& TestTrust() { return Keys().trust; }
+
+std::string TestApproval(const gatekeeper::v1::RearmChallenge& challenge, const std::string& name) {
+  const bool ada = name == "ada";
+  return Must(trust::SignRearmApproval(challenge, {ada ? "local_operator" : "safety_officer", name},
+                                       ada ? Keys().ada : Keys().bo));
+}
 
 std::map<std::string, std::string> TestKeyNames() {
   return {{Keys().build.public_key().key_id(), "(build key)"},

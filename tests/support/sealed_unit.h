@@ -44,6 +44,8 @@ SealedUnit MakeUnit(const UnitRecipe& recipe);
 
 // What the robots and the gatekeeper of these tests trust; the keys are made once a process.
 const agent::trust::TrustPolicy& TestTrust();
+// Signed by `name`: "ada", whom TestTrust lists as local_operator, or "bo", the safety_officer.
+std::string TestApproval(const gatekeeper::v1::RearmChallenge& challenge, const std::string& name);
 // Key ids of this process's keys, each with a name for people, so that printed text can be the same
 // in every run.
 std::map<std::string, std::string> TestKeyNames();
