@@ -20,7 +20,7 @@ absl::Status PolicyCompiler::Separation() {
   for (int i = 0; i < zones.size(); ++i) {
     RETURN_IF_ERROR(BodyZone(zones[i], absl::StrFormat("separation.zones[%d]", i)));
   }
-  return document_.separation().has_ssm() ? Ssm() : absl::OkStatus();
+  return document_.separation().has_ssm() ? Under("S10", Ssm()) : absl::OkStatus();
 }
 
 absl::Status PolicyCompiler::ScanSource(const std::string& path, const std::string& source) const {

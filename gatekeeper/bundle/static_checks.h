@@ -1,32 +1,57 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "gatekeeper/bundle/policy_checks.h"
 #include "gatekeeper/bundle/ungated_unit.h"
 
 namespace gatekeeper::bundle {
 
 // Something that must not be in a unit: which rule it breaks and where it stands.
 struct Diagnostic {
-  std::string rule;  // S1: the document reads and compiles; S8, S11: see policy_checks.h
-  std::string file;  // path inside the unit
+  std::string rule;  // S1 to S15: policies/README.md
+  std::string file;  // as the document was named
   int line = 1;
   int column = 1;
   std::string message;
+
+  bool operator==(const Diagnostic&) const = default;
 };
 
 // "policy/control_policy.yaml:12:3: S9: ..."
 std::string ToString(const Diagnostic& diagnostic);
 
-// Proves what can be proved about model card, control policy and fallback rules without running
-// them. Empty: nothing was found.
-std::vector<Diagnostic> CheckRules(std::string_view card_yaml, std::string_view policy_yaml,
-                                   std::string_view fallback_yaml);
+// One YAML file: what people call it, and its bytes.
+struct Document {
+  std::string file;
+  std::string text;
+};
 
-// The same for a unit's own files. Errors only when they cannot be read.
+// Documents that are to hold together. Each proof is made of those that are there: without a policy
+// the others are only read; without a site S9 and S11 know no certificate and no geofence; without
+// a previous unit S12 has nothing to say.
+struct RuleSet {
+  std::optional<Document> card;
+  std::optional<Document> policy;
+  std::optional<Document> fallback;
+  std::optional<Document> site;
+  std::vector<std::string> hardware;     // classes it is for; empty: the policy's robot_class
+  std::optional<PreviousUnit> previous;  // what a robot would fall back to
+};
+
+// Proves what can be proved without running anything. Empty: nothing was found.
+std::vector<Diagnostic> CheckRules(const RuleSet& rules);
+
+// The same for a unit's own files, named as in the unit. Errors only when they cannot be read.
 absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit);
+
+// The same with S12: `deployed` is what its robots would fall back to. kInvalidArgument too when
+// `deployed` has no readable documents.
+absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit,
+                                                   const UngatedUnit& deployed);
 
 }  // namespace gatekeeper::bundle

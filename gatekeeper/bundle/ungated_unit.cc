@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -12,9 +13,11 @@
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
 #include "agent/base/yaml_document.h"
+#include "agent/inference/golden.h"
 #include "agent/trust/hash.h"
 #include "agent/trust/manifest.h"
 #include "agent/trust/semantic_version.h"
+#include "gatekeeper/bundle/golden_check.h"
 #include "gatekeeper/bundle/static_checks.h"
 
 namespace gatekeeper::bundle {
@@ -79,6 +82,12 @@ absl::StatusOr<std::string> PathInRepository(const SourceMap& map, const std::st
   return whole.string();
 }
 
+// A file that the spec names and the commit does not give, told by the key that names it.
+absl::Status Unread(const absl::Status& status, const SourceMap& map, const std::string& key) {
+  return absl::Status(status.code(), absl::StrFormat("%s: %s: %s", map.Locate(key), key,
+                                                     std::string(status.message())));
+}
+
 absl::StatusOr<std::vector<Piece>> ReadPieces(const source::Repository& repository,
                                               const std::string& commit, const SourceMap& map,
                                               const v1::ReleaseSpec& spec,
@@ -91,20 +100,18 @@ absl::StatusOr<std::vector<Piece>> ReadPieces(const source::Repository& reposito
   };
   const Wanted wanted[] = {
       {"model_card", spec.model_card(), agent::trust::kCardFile, kMaxDocument},
+      {"golden", spec.golden(), agent::trust::kGoldenFile, agent::inference::kMaxGoldenBytes},
       {"model", spec.model(), agent::trust::kModelFile, kMaxModel},
       {"control_policy", spec.control_policy(), agent::trust::kPolicyFile, kMaxDocument},
       {"fallback_rules", spec.fallback_rules(), agent::trust::kFallbackFile, kMaxDocument},
   };
   std::vector<Piece> pieces;
   for (const Wanted& want : wanted) {
+    if (want.written.empty()) continue;  // golden answers alone are optional: see CheckSpec
     ASSIGN_OR_RETURN(const std::string path,
                      PathInRepository(map, want.key, spec_path, want.written));
     auto file = repository.ReadFile(commit, path, want.cap);
-    if (!file.ok()) {
-      return absl::Status(file.status().code(),
-                          absl::StrFormat("%s: %s: %s", map.Locate(want.key), want.key,
-                                          std::string(file.status().message())));
-    }
+    if (!file.ok()) return Unread(file.status(), map, want.key);
     pieces.push_back({want.unit_path, path, std::move(file->bytes)});
   }
   return pieces;
@@ -153,16 +160,53 @@ absl::Status Publish(const std::string& out_folder, const std::vector<Piece>& pi
   return status;
 }
 
-absl::Status CheckPieces(const std::vector<Piece>& pieces) {
-  std::vector<Diagnostic> found = CheckRules(pieces[0].bytes, pieces[2].bytes, pieces[3].bytes);
+// The optional site is not part of the unit: a robot obeys its policy, and the place that the
+// policy was proved for stays where the safety team keeps it.
+absl::StatusOr<std::optional<Document>> ReadSite(const source::Repository& repository,
+                                                 const std::string& commit, const SourceMap& map,
+                                                 const v1::ReleaseSpec& spec,
+                                                 const std::string& spec_path) {
+  if (spec.site().empty()) return std::optional<Document>();
+  ASSIGN_OR_RETURN(const std::string path, PathInRepository(map, "site", spec_path, spec.site()));
+  auto file = repository.ReadFile(commit, path, kMaxDocument);
+  if (!file.ok()) return Unread(file.status(), map, "site");
+  return std::optional<Document>(Document{path, std::move(file->bytes)});
+}
+
+// Golden answers stand outside CheckRules: they are the model's, not a rule.
+absl::Status CheckGolden(const SourceMap& map, const std::vector<Piece>& pieces) {
+  const auto find = [&pieces](const char* path) {
+    return std::ranges::find(pieces, path, &Piece::path);
+  };
+  const auto golden = find(agent::trust::kGoldenFile);
+  if (golden == pieces.end()) return absl::OkStatus();
+  const absl::Status checked =
+      CheckGoldenFile(golden->bytes, find(agent::trust::kCardFile)->bytes,
+                      find(agent::trust::kPolicyFile)->bytes);
+  if (checked.ok()) return checked;
+  return absl::Status(checked.code(),
+                      absl::StrFormat("%s: golden: %s: %s", map.Locate("golden"), golden->source,
+                                      std::string(checked.message())));
+}
+
+absl::Status CheckPieces(const std::vector<Piece>& pieces, std::optional<Document> site,
+                         const v1::ReleaseSpec& spec) {
+  RuleSet rules{.card = {},
+                .policy = {},
+                .fallback = {},
+                .site = std::move(site),
+                .hardware = {spec.hardware().begin(), spec.hardware().end()},
+                .previous = {}};
+  for (const Piece& piece : pieces) {  // named as the person who has to mend it knows it
+    const Document document{piece.source, piece.bytes};
+    if (piece.path == agent::trust::kCardFile) rules.card = document;
+    if (piece.path == agent::trust::kPolicyFile) rules.policy = document;
+    if (piece.path == agent::trust::kFallbackFile) rules.fallback = document;
+  }
+  const std::vector<Diagnostic> found = CheckRules(rules);
   if (found.empty()) return absl::OkStatus();
   std::string text;
-  for (Diagnostic& diagnostic : found) {
-    for (const Piece& piece : pieces) {  // named as the person who has to mend it knows it
-      if (diagnostic.file == piece.path) diagnostic.file = piece.source;
-    }
-    text += "\n  " + ToString(diagnostic);
-  }
+  for (const Diagnostic& diagnostic : found) text += "\n  " + ToString(diagnostic);
   return absl::InvalidArgumentError(
       absl::StrFormat("the unit's rules do not hold together (%d finding%s):%s", found.size(),
                       found.size() == 1 ? "" : "s", text));
@@ -191,7 +235,10 @@ absl::StatusOr<UngatedUnit> BuildUnit(const source::Repository& repository,
   RETURN_IF_ERROR(CheckSpec(map, spec));
   ASSIGN_OR_RETURN(const std::vector<Piece> pieces,
                    ReadPieces(repository, commit, map, spec, request.spec_path));
-  RETURN_IF_ERROR(CheckPieces(pieces));
+  ASSIGN_OR_RETURN(std::optional<Document> site,
+                   ReadSite(repository, commit, map, spec, request.spec_path));
+  RETURN_IF_ERROR(CheckPieces(pieces, std::move(site), spec));
+  RETURN_IF_ERROR(CheckGolden(map, pieces));
   const v1::Manifest manifest = MakeManifest(spec, commit, request.spec_path, pieces);
   RETURN_IF_ERROR(agent::trust::CheckManifest(manifest));
   RETURN_IF_ERROR(Publish(request.out_folder, pieces, agent::trust::CanonicalManifest(manifest)));

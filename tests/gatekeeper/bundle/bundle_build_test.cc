@@ -26,7 +26,7 @@ constexpr char kSpec[] = "nav/release.yaml";
 class BuildTest : public testing::Test {
  protected:
   BuildTest() {
-    git_.Write(kSpec, Edit(NavFile("release-1.0.0.yaml"), "models/nav-1.0.0.onnx", "model.onnx"));
+    git_.Write(kSpec, tests::NavSpecWithout("golden", "model.onnx"));
     git_.Write("nav/model.onnx", "weights");
     for (const char* name : {"card.yaml", "control_policy.yaml", "fallback_rules.yaml"}) {
       git_.Write(std::string("nav/") + name, NavFile(name));
@@ -105,8 +105,7 @@ TEST_F(BuildTest, LeavesNothingBehindWhenItRefuses) {
 }
 
 TEST_F(BuildTest, NamesFileLineAndColumnOfAWrongSpec) {
-  const std::string good =
-      Edit(NavFile("release-1.0.0.yaml"), "models/nav-1.0.0.onnx", "model.onnx");
+  const std::string good = tests::NavSpecWithout("golden", "model.onnx");
   Recommit(kSpec, Edit(good, "version: 1.0.0", "version: one"));
   EXPECT_THAT(Build(), RefusedWith("nav/release.yaml:3:1: version must be a semantic version"));
   Recommit(kSpec, Edit(good, "name: nav", "name: Nav 7"));

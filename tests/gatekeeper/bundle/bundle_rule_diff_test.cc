@@ -1,6 +1,4 @@
-#include "agent/trust/manifest.h"
 #include "gatekeeper/bundle/rule_diff.h"
-#include "gatekeeper/bundle/static_checks.h"
 #include "gtest/gtest.h"
 #include "tests/support/git_folder.h"
 #include "tests/support/nav_release.h"
@@ -15,71 +13,13 @@ using testing::IsEmpty;
 using tests::Edit;
 using tests::NavFile;
 
-std::vector<std::string> Check(const std::string& policy, const std::string& fallback,
-                               const std::string& card = NavFile("card.yaml")) {
-  std::vector<std::string> texts;
-  for (const Diagnostic& diagnostic : CheckRules(card, policy, fallback)) {
-    texts.push_back(ToString(diagnostic));
-  }
-  return texts;
-}
-
 std::string Policy() { return NavFile("control_policy.yaml"); }
 std::string Fallback() { return NavFile("fallback_rules.yaml"); }
-
-TEST(StaticChecksTest, FindNothingInTheShippedPolicy) {
-  EXPECT_THAT(Check(Policy(), Fallback()), IsEmpty());
-  EXPECT_THAT(Check(Policy(), Fallback(), NavFile("card-1.3.0.yaml")), IsEmpty());
-}
-
-TEST(StaticChecksTest, NameFileAndLineOfAnUnreadableDocument) {
-  EXPECT_THAT(Check(Edit(Policy(), "id: nav-indoor", "idd: nav-indoor"), Fallback()),
-              ElementsAre(testing::AllOf(HasSubstr("policy/control_policy.yaml:5:1: S1: "),
-                                         HasSubstr("did you mean 'id'?"))));
-}
-
-TEST(StaticChecksTest, FindATriggerThatNobodyAnswers) {
-  EXPECT_THAT(Check(Edit(Policy(), "trigger: nonfinite", "trigger: exploded"), Fallback()),
-              ElementsAre(HasSubstr("'exploded'")));
-}
-
-TEST(StaticChecksTest, FindAStateWithNoWayToASafeStop) {
-  EXPECT_THAT(Check(Policy(), Edit(Fallback(), "    then: SAFE_STOPPED\n    else: EMERGENCY_STOP\n",
-                                   "    then: NOMINAL\n    else: EMERGENCY_STOP\n")),
-              ElementsAre(HasSubstr("states.CONTROLLED_STOP.then")));
-}
-
-TEST(StaticChecksTest, FindAStopThatTakesLongerThanTheHazardTolerates) {
-  EXPECT_THAT(Check(Policy(), Edit(Fallback(), "mrc_within_ms: 2500", "mrc_within_ms: 2000")),
-              ElementsAre(HasSubstr("mrc_within_ms")));
-}
-
-TEST(StaticChecksTest, FindAnInputThatMayBeOlderThanTheHazardTolerates) {
-  EXPECT_THAT(
-      Check(Edit(Policy(), "    trigger: input_stale\n    max_age_ms: 250            # five",
-                 "    trigger: input_stale\n    max_age_ms: 2600           # five"),
-            Fallback()),
-      ElementsAre(HasSubstr(": S8: inputs.scan.max_age_ms 2600 ms is longer")));
-}
-
-TEST(StaticChecksTest, FindZonesThatLeaveNoGround) {
-  EXPECT_THAT(Check(Edit(Policy(), "circle_m: {c: [19.0, 0.8], r: 0.8}",
-                         "polygon_m: [[-1, -1], [21, -1], [21, 13], [-1, 13]]"),
-                    Fallback()),
-              ElementsAre(HasSubstr(": S11: envelope the exclusion zones cover all")));
-}
-
-TEST(StaticChecksTest, FindACardWhoseChannelThePolicyDoesNotWatch) {
-  EXPECT_THAT(
-      Check(Policy(), Fallback(),
-            Edit(NavFile("card.yaml"), "channel: goal_range_m", "channel: goal_distance_m")),
-      ElementsAre(HasSubstr("model/card.yaml:")));
-}
 
 class DiffTest : public testing::Test {
  protected:
   absl::StatusOr<UngatedUnit> Unit(const std::string& policy, const std::string& fallback) {
-    git_.Write("release.yaml", Edit(NavFile("release-1.0.0.yaml"), "models/nav-1.0.0.onnx", "m"));
+    git_.Write("release.yaml", tests::NavSpecWithout("golden", "m"));
     git_.Write("m", "weights");
     git_.Write("card.yaml", NavFile("card.yaml"));
     git_.Write("control_policy.yaml", policy);
@@ -118,12 +58,13 @@ TEST_F(DiffTest, CommentsAndOrderAreNoDifference) {
 }
 
 TEST_F(DiffTest, AHigherSpeedIsLooserAndALowerOneTighter) {
-  EXPECT_THAT(Diff(Edit(Edit(Policy(), "    vx_max_mps: 0.4            # stops",
-                             "    vx_max_mps: 0.5 # stops"),
-                        "    acc_max_mps2: [0.6]          # half", "    acc_max_mps2: [0.5] # half"),
-                   Fallback()),
-              ElementsAre("LOOSER limits.transition.vx_max_mps 0.4 -> 0.5",
-                          "tighter limits.transition.acc_max_mps2[0] 0.6 -> 0.5"));
+  EXPECT_THAT(
+      Diff(Edit(Edit(Policy(), "    vx_max_mps: 0.4            # stops",
+                     "    vx_max_mps: 0.5 # stops"),
+                "    acc_max_mps2: [0.6]          # half", "    acc_max_mps2: [0.5] # half"),
+           Fallback()),
+      ElementsAre("LOOSER limits.transition.vx_max_mps 0.4 -> 0.5",
+                  "tighter limits.transition.acc_max_mps2[0] 0.6 -> 0.5"));
 }
 
 TEST_F(DiffTest, AMissingZoneIsLooser) {
