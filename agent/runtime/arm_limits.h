@@ -10,6 +10,9 @@
 
 namespace agent::runtime {
 
+// Of one arm.
+inline constexpr size_t kMaxJoints = 32;
+
 struct JointLimits {
   double q_min_rad = 0;
   double q_max_rad = 0;

@@ -15,7 +15,9 @@ void Enforce(const Policy& policy, const Separation& separation, std::span<const
   if (wanted.size() != result.values.size() || !AllFinite(wanted)) {
     result.reasons.push_back("unusable");
     const bool twist = policy.command().type == CommandType::kTwist2d;
-    if (!twist) result.values.assign(situation.last.begin(), situation.last.end());
+    if (!twist) {
+      BrakeJoints(policy, situation.last, situation.joints_radps, situation.acc_s, result.values);
+    }
     return;
   }
   if (policy.command().type == CommandType::kTwist2d) {
@@ -49,8 +51,12 @@ double RiseOf(std::span<const double> last, std::span<const double> driven, doub
 
 void BrakeAlong(const Policy& policy, std::span<const double> last, const Braking& braking,
                 std::vector<double>& values) {
+  if (policy.command().type != CommandType::kTwist2d) {
+    BrakeJoints(policy, last, braking.joints_radps, braking.seconds, values);
+    return;
+  }
   values.assign(last.begin(), last.end());
-  if (policy.command().type != CommandType::kTwist2d || last.size() != 2) return;
+  if (last.size() != 2) return;
   const double speed = std::abs(last[0]);
   const double dec = speed > 0 ? braking.dec_mps2 : policy.nominal().wz_acc_max_radps2;
   const double moving = speed > 0 ? speed : std::abs(last[1]);

@@ -24,6 +24,9 @@ struct Situation {
   std::string_view derate_reason = {};
   std::optional<Motion> motion;        // absent: not measured, or too old
   std::span<const double> joints_rad;  // measured; empty: unknown
+  // How the last targets moved; see ArmMotion. Empty: the arm stood.
+  std::span<const double> joints_radps = {};
+  std::span<const double> joints_radps2 = {};
 };
 
 struct Enforcement {
@@ -33,7 +36,7 @@ struct Enforcement {
 };
 
 // Passes a finite command through the whole control policy: speed, acceleration and yaw limits,
-// caps of the situation, envelope and scan zones (twist2d), or position and velocity limits
+// caps of the situation, envelope and scan zones (twist2d), or the limits of joints and tool point
 // (joints). For twist2d no magnitude rises and no sign changes. A non-finite or ill-sized command
 // comes out as standing still.
 void Enforce(const Policy& policy, const Separation& separation, std::span<const double> wanted,
@@ -52,12 +55,13 @@ double RiseOf(std::span<const double> last, std::span<const double> driven, doub
               double before);
 
 struct Braking {
-  double dec_mps2 = 0;
+  double dec_mps2 = 0;  // twist2d; joints brake as hard as each may
   double seconds = 0;
+  std::span<const double> joints_radps = {};  // how the last targets moved
 };
 
 // The last command after braking on the same curve; turning on the spot slows by wz_acc_max_radps2.
-// Joints: unchanged, which is a target that the arm is at or near.
+// Joints: targets on the way to a halt; unchanged once they stand.
 void BrakeAlong(const Policy& policy, std::span<const double> last, const Braking& braking,
                 std::vector<double>& values);
 

@@ -19,7 +19,7 @@ constexpr double kMsADay = 86'400'000;
 constexpr double kMaxRateHz = 1000;
 constexpr uint32_t kMaxWindowTicks = 100'000;
 constexpr int kMaxInputs = 64;
-constexpr int kMaxFields = 32;
+constexpr size_t kMaxFields = kMaxJoints;
 
 bool IsOneOf(const std::string& value, std::initializer_list<const char*> words) {
   return std::any_of(words.begin(), words.end(), [&](const char* word) { return value == word; });

@@ -12,6 +12,7 @@ absl::Status PolicyCompiler::FootprintPart() {
     if (!document_.has_footprint()) return absl::OkStatus();
     return Wrong("footprint", "belongs to command type twist2d only");
   }
+  if (document_.has_arm()) return Wrong("arm", "belongs to command type joints only");
   if (!document_.has_footprint()) {
     return Wrong("footprint", "must be given: margins are kept around the ground a robot covers");
   }

@@ -5,6 +5,7 @@
 #include "agent/runtime/policy_compiler.h"
 #include "agent/runtime/policy_shape.h"
 #include "agent/runtime/rule_id.h"
+#include "agent/runtime/tool_path.h"
 
 // The `envelope` part of a control policy.
 
@@ -99,6 +100,12 @@ absl::Status PolicyCompiler::EdgeZone(const v1::EnvelopeZone& zone, const std::s
   if (zone.margin_m() < kLeastMarginM) {
     return Wrong(path + ".margin_m", "must be at least %g, because the way is checked in steps",
                  kLeastMarginM);
+  }
+  const double looks_m =
+      twist() ? 0 : policy_.arm_.tcp_v_max_mps / policy_.command_.rate_hz * TicksALook(policy_) / 2;
+  if (zone.margin_m() < looks_m) {
+    return Wrong(path + ".margin_m",
+                 "must be at least %g: half of what the tool goes between two looks", looks_m);
   }
   compiled.kind = zone.kind() == "inclusion" ? ZoneKind::kInclusion : ZoneKind::kExclusion;
   compiled.reason = absl::StrCat("envelope:", zone.id());

@@ -78,6 +78,33 @@ inline v1::ModelCard NavCard() {
   return card;
 }
 
+// Turns a policy for wheels into one for an arm: links of 0.3 m in a plane, joints of 1 rad/s that
+// stop within a millisecond, and a tool that is never too fast.
+inline void MakeArm(v1::ControlPolicy& policy, const std::vector<std::string>& joints) {
+  policy.set_robot_class("arm");
+  policy.mutable_command()->set_type("joints");
+  policy.mutable_command()->mutable_fields()->Assign(joints.begin(), joints.end());
+  const v1::InputRule rule = policy.inputs().at("odom");
+  (*policy.mutable_inputs())["joints"] = rule;
+  policy.mutable_limits()->clear_nominal();
+  policy.mutable_limits()->clear_transition();
+  policy.mutable_limits()->clear_degraded();
+  policy.clear_envelope();
+  policy.clear_footprint();
+  policy.clear_separation();
+  for (const std::string& name : joints) {
+    v1::JointLimit& joint = (*policy.mutable_joints())[name];
+    joint.set_q_min_rad(-1);
+    joint.set_q_max_rad(2);
+    joint.set_qd_abs_max_radps(1);
+    joint.set_qdd_abs_max_radps2(1000);
+    policy.mutable_arm()->add_chain()->set_a_m(0.3);
+  }
+  policy.mutable_arm()->set_tcp_v_max_mps(1);
+  policy.mutable_arm()->set_degraded_scale(0.5);
+  policy.mutable_arm()->set_transition_for_ms(500);
+}
+
 // Answers with what stands in `says`, or fails as told.
 class FakeModel final : public agent::base::Model {
  public:

@@ -19,30 +19,22 @@ namespace v1 = ::gatekeeper::v1;
 
 auto Near(double value) { return DoubleNear(value, 1e-6); }
 
-void MakeArm(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
-  policy.set_robot_class("arm");
-  policy.mutable_command()->set_type("joints");
-  policy.mutable_command()->set_fields(0, "shoulder");
-  policy.mutable_command()->set_fields(1, "elbow");
+void MakeArmUnit(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
   const v1::InputRule rule = policy.inputs().at("odom");
+  tests::MakeArm(policy, {"shoulder", "elbow"});
+  policy.mutable_arm()->set_degraded_scale(1);
   policy.clear_inputs();
   (*policy.mutable_inputs())["joints"] = rule;
-  policy.mutable_limits()->clear_nominal();
-  policy.mutable_limits()->clear_transition();
-  policy.mutable_limits()->clear_degraded();
-  policy.clear_envelope();
-  policy.clear_footprint();
-  policy.clear_separation();
-  for (const char* name : {"shoulder", "elbow"}) {
-    v1::JointLimit& joint = (*policy.mutable_joints())[name];
-    joint.set_q_min_rad(-1);
-    joint.set_q_max_rad(1);
-    joint.set_qd_abs_max_radps(1);
+  // An arm has no gap to follow, and this one has no envelope.
+  rules.mutable_states()->erase("SIMPLE_CONTROLLER");
+  (*rules.mutable_states())["PREVIOUS_MODEL"].set_else_("CONTROLLED_STOP");
+  for (int i = rules.triggers_size(); i-- > 0;) {
+    const bool envelope = rules.triggers(i).id() == "envelope_breach";
+    if (envelope) rules.mutable_triggers()->DeleteSubrange(i, 1);
   }
-  for (int i = 0; i < rules.triggers_size(); ++i) {
-    // An arm has no envelope.
-    if (rules.triggers(i).id() == "envelope_breach") rules.mutable_triggers()->DeleteSubrange(i, 1);
-  }
+  // Nor does it drive after gaps.
+  rules.mutable_states()->erase("SIMPLE_CONTROLLER");
+  rules.mutable_states()->at("PREVIOUS_MODEL").set_else_("CONTROLLED_STOP");
   card.clear_inputs();
   v1::InputBinding& input = *card.add_inputs();
   input.set_tensor("features");
@@ -76,7 +68,7 @@ class ArmControllerTest : public testing::Test {
     return *tick;
   }
 
-  tests::Unit unit_{std::string(64, 'd'), MakeArm};
+  tests::Unit unit_{std::string(64, 'd'), MakeArmUnit};
   Controller controller_{LatchState{}};
   Nanos now_ = tests::kStartOfTime;
   std::vector<double> measured_ = {0.5, -0.5};

@@ -14,6 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::Contains;
+using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -219,22 +220,7 @@ TEST(DeratedRobotTest, AShadowIsHeldByItsOwnRules) {
 
 TEST(DeratedArmTest, EveryJointIsSlowedByTheScale) {
   v1::ControlPolicy document = With({Heat()});
-  document.mutable_command()->set_type("joints");
-  document.mutable_command()->set_fields(0, "j1");
-  document.mutable_command()->set_fields(1, "j2");
-  (*document.mutable_inputs())["joints"] = document.inputs().at("odom");
-  document.mutable_limits()->clear_nominal();
-  document.mutable_limits()->clear_transition();
-  document.mutable_limits()->clear_degraded();
-  document.clear_envelope();
-  document.clear_separation();
-  document.clear_footprint();
-  for (const char* name : {"j1", "j2"}) {
-    v1::JointLimit& joint = (*document.mutable_joints())[name];
-    joint.set_q_min_rad(-1);
-    joint.set_q_max_rad(1);
-    joint.set_qd_abs_max_radps(1);
-  }
+  tests::MakeArm(document, {"j1", "j2"});
   ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
   const std::vector<double> last = {0, 0};
   const std::vector<double> last_raw = {0.96, 0};
@@ -250,7 +236,7 @@ TEST(DeratedArmTest, EveryJointIsSlowedByTheScale) {
            .motion = {},
            .joints_rad = last},
           result);
-  EXPECT_THAT(result.values, ElementsAre(0.025, -0.02));
+  EXPECT_THAT(result.values, ElementsAre(DoubleNear(0.025, 1e-9), DoubleNear(-0.02, 1e-9)));
   EXPECT_THAT(result.reasons, ElementsAre("derate:soc_temp_degC"));
   EXPECT_FALSE(result.clamped) << "heat is not the model's doing";
 }

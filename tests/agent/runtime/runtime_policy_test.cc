@@ -34,24 +34,7 @@ TEST(PolicyTest, CompilesTheDemoRobotsPolicy) {
 
 v1::ControlPolicy ArmPolicy() {
   v1::ControlPolicy policy = NavPolicyDocument();
-  policy.set_robot_class("arm");
-  policy.mutable_command()->set_type("joints");
-  policy.mutable_command()->clear_fields();
-  policy.mutable_command()->add_fields("j1");
-  policy.mutable_command()->add_fields("j2");
-  (*policy.mutable_inputs())["joints"] = policy.inputs().at("odom");
-  policy.mutable_limits()->clear_nominal();
-  policy.mutable_limits()->clear_transition();
-  policy.mutable_limits()->clear_degraded();
-  policy.clear_envelope();
-  policy.clear_footprint();
-  policy.clear_separation();
-  for (const char* name : {"j1", "j2"}) {
-    v1::JointLimit& joint = (*policy.mutable_joints())[name];
-    joint.set_q_min_rad(-1);
-    joint.set_q_max_rad(2);
-    joint.set_qd_abs_max_radps(0.5);
-  }
+  tests::MakeArm(policy, {"j1", "j2"});
   return policy;
 }
 
@@ -303,7 +286,8 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"joints.j2.qd_abs_max_radps",
                [](P& p) { (*p.mutable_joints())["j2"].set_qd_abs_max_radps(0); }},
         Defect{"limits", [](P& p) { Nominal(p).set_vx_max_mps(1); }},
-        Defect{"envelope", [](P& p) { *p.add_envelope() = NavPolicyDocument().envelope(0); }},
+        Defect{"envelope[0].z_m",
+               [](P& p) { *p.add_envelope() = NavPolicyDocument().envelope(0); }},
         Defect{"separation",
                [](P& p) { *p.mutable_separation() = NavPolicyDocument().separation(); }}));
 
