@@ -19,6 +19,14 @@ std::string NavFile(const std::string& name) {
   return text.str();
 }
 
+std::string NavSpecWithout(const std::string& key, const std::string& model) {
+  std::string spec = NavFile("release-1.0.0.yaml");
+  const size_t line = spec.find("\n" + key + ": ");
+  if (line == std::string::npos) std::abort();
+  spec.erase(line + 1, spec.find('\n', line + 1) - line);
+  return Edit(spec, "models/nav-1.0.0.onnx", model);
+}
+
 std::string Edit(std::string text, const std::string& from, const std::string& to) {
   const size_t at = text.find(from);
   if (at == std::string::npos || text.find(from, at + 1) != std::string::npos) {

@@ -18,16 +18,17 @@ constexpr char kGolden[] = "models/nav-1.0.0.golden.json";
 class GoldenBuildTest : public testing::Test {
  protected:
   absl::StatusOr<UngatedUnit> Build(const std::string& golden) {
-    git_.Write("release.yaml", NavFile("release-1.0.0.yaml"));
+    git_.Write("nav/release.yaml", NavFile("release-1.0.0.yaml"));
+    git_.Write("site/hall.yaml", NavFile("../site/hall.yaml"));
     for (const char* name :
          {"card.yaml", "control_policy.yaml", "fallback_rules.yaml", "models/nav-1.0.0.onnx"}) {
-      git_.Write(name, NavFile(name));
+      git_.Write(std::string("nav/") + name, NavFile(name));
     }
-    git_.Write(kGolden, golden);
+    git_.Write(std::string("nav/") + kGolden, golden);
     git_.Commit("nav 1.0.0");
     auto repository = gatekeeper::source::Repository::Open(git_.path());
     if (!repository.ok()) return repository.status();
-    return gatekeeper::bundle::BuildUnit(*repository, {"HEAD", "release.yaml", out_ / "unit"});
+    return gatekeeper::bundle::BuildUnit(*repository, {"HEAD", "nav/release.yaml", out_ / "unit"});
   }
 
   tests::GitFolder git_;
@@ -44,7 +45,7 @@ TEST_F(GoldenBuildTest, CarriesTheAnswersAsCommitted) {
 TEST_F(GoldenBuildTest, RefusesAnswersOfAnotherModel) {
   EXPECT_THAT(Build(NavFile("models/nav-1.3.0.golden.json")),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("release.yaml:6:1: golden: models/nav-1.0.0.golden.json"),
+                       AllOf(HasSubstr("nav/release.yaml:6:1: golden: nav/models/nav-1.0.0.golden.json"),
                              HasSubstr("the model card binds"))));
 }
 
