@@ -142,7 +142,7 @@ envelope:
   - {id: hall, kind: inclusion, frame: map, polygon_m: [[0, 0], [40, 0], [40, 20], [0, 20]], margin_m: 0.3, trigger: envelope_breach}
 requirements:
   # The slalom along the hall turns by 0.2 rad/s at most.
-  - {id: calm, formula: "abs(wz_radps) > 0.5 -> eventually[0,0.5](abs(wz_radps) < 0.5)", trigger: policy_saturated}
+  - {id: calm, formula: 'abs(wz_radps) > 0.5 -> eventually[0,0.5](abs(wz_radps) < 0.5)', trigger: policy_saturated}
 )";
 }
 
@@ -262,11 +262,17 @@ gatekeeper::gates::Scenario RecordScenario(const std::string& folder, const std:
 }
 
 void WriteUnit(const std::string& folder, const std::string& onnx, const std::string& policy_yaml) {
-  const std::vector<std::pair<std::string, std::string>> files = {
+  WriteUnit(folder, onnx, policy_yaml, "");
+}
+
+void WriteUnit(const std::string& folder, const std::string& onnx, const std::string& policy_yaml,
+               const std::string& golden_json) {
+  std::vector<std::pair<std::string, std::string>> files = {
       {agent::trust::kCardFile, CardYaml()},
       {agent::trust::kModelFile, onnx},
       {agent::trust::kPolicyFile, policy_yaml},
       {agent::trust::kFallbackFile, FallbackYaml()}};
+  if (!golden_json.empty()) files.emplace_back(agent::trust::kGoldenFile, golden_json);
   v1::Manifest manifest;
   manifest.set_schema("manifest/1");
   manifest.set_name("nav");

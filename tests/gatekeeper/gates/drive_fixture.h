@@ -58,6 +58,8 @@ gatekeeper::gates::Scenario RecordScenario(const std::string& folder, const std:
 
 // Writes an unpacked unit; `onnx` are the model's bytes.
 void WriteUnit(const std::string& folder, const std::string& onnx, const std::string& policy_yaml);
+void WriteUnit(const std::string& folder, const std::string& onnx, const std::string& policy_yaml,
+               const std::string& golden_json);  // empty: none
 // y = (0.4, 0.5 * bearing + dust_gain * dust) as an ONNX file.
 std::string LinearOnnx(float bearing_gain, float dust_gain);
 
