@@ -7,8 +7,6 @@
 #include <array>
 #include <utility>
 
-#include "agent/control/observation_packet.h"
-
 namespace agent::control {
 namespace {
 
@@ -19,7 +17,7 @@ constexpr Nanos kHousekeeping = std::chrono::milliseconds(20);
 constexpr Nanos kReportEvery = std::chrono::milliseconds(200);
 // News do not wait for the next regular report, but a flood of them does not become one of packets.
 constexpr Nanos kReportApart = std::chrono::milliseconds(20);
-constexpr int kPacketsAtOnce = 32;  // then the own tick gets its turn
+constexpr int kOrdersAtOnce = 32;  // then the robot gets its turn
 constexpr char kStopped[] = "SHUT_DOWN";
 
 void WaitUntil(std::array<pollfd, 7>& fds, Nanos due, Nanos now) {
@@ -42,15 +40,16 @@ void ControlLoop::Run(int stop_fd) {
                                   {parts_.robot.peer_fd(), POLLIN, 0},
                                   {parts_.agent.listener_fd(), POLLIN, 0},
                                   {parts_.agent.peer_fd(), POLLIN, 0},
-                                  {parts_.source.news_fd(), POLLIN, 0},
+                                  {parts_.unit_news_fd, POLLIN, 0},
                                   {parts_.shadow.result_fd(), POLLIN, 0}}};
     WaitUntil(fds, NextDue(), parts_.clock.Now());
     if (fds[0].revents != 0) break;
-    ServeRobot();
+    if (fds[2].revents != 0) ServeRobot();
     if (fds[1].revents != 0) parts_.robot.Accept();
     TickWhenDue();
     if (fds[3].revents != 0) parts_.agent.Accept();
-    ServeAgent();
+    if (fds[4].revents != 0) ServeAgent();
+    FollowAgent();
     if (fds[6].revents != 0) {
       if (const auto result = parts_.shadow.Take()) {
         parts_.core.AcceptShadow(*result, parts_.clock.Now());
@@ -71,58 +70,89 @@ Nanos ControlLoop::NextDue() const {
   return std::min({next_own_tick_, report, parts_.clock.Now() + kHousekeeping});
 }
 
+// One packet: the next one, if there is one already, makes the next wait end at once, which costs
+// no more than asking in vain whether it is there.
 void ControlLoop::ServeRobot() {
-  for (int i = 0; i < kPacketsAtOnce; ++i) {
-    const std::optional<base::Packet> packet = parts_.robot.Receive();
-    if (!packet) return;
-    const Nanos received = parts_.clock.Now();
-    absl::StatusOr<v1::Observation> observation = ParseObservation(*packet);
-    if (!observation.ok()) {
-      spdlog::error("robot turned away: {}", std::string(observation.status().message()));
-      parts_.robot.Drop();
-      return;
-    }
-    parts_.core.Observe(*observation, received);
-    if (observation->want_command()) {
-      TickFor(observation->seq());
-      next_own_tick_ = received + parts_.core.period() * 3 / 2;
-    }
-    parts_.recorder.Add(*std::move(observation), received);
+  base::PacketBuffer* const packet = parts_.robot.Receive();
+  if (packet == nullptr) return;
+  const Nanos received = parts_.clock.Now();
+  if (const absl::Status parsed = observation_.Parse(packet->bytes(), packet->attached().get());
+      !parsed.ok()) {
+    spdlog::error("robot turned away: {}", std::string(parsed.message()));
+    parts_.robot.Drop();
+    return;
   }
+  const v1::Observation& observation = observation_.observation();
+  parts_.core.Observe(observation_, received);
+  if (observation.want_command()) {
+    TickFor(observation.seq(), received);
+    next_own_tick_ = received + parts_.core.period() * 3 / 2;
+  }
+  parts_.recorder.AddPacket(packet->bytes(), std::move(packet->attached()), observation.has_image(),
+                            received);
 }
 
 void ControlLoop::TickWhenDue() {
   const Nanos now = parts_.clock.Now();
   if (now < next_own_tick_) return;
-  TickFor(0);
+  TickFor(0, next_own_tick_);
   next_own_tick_ = now + parts_.core.period();
 }
 
-void ControlLoop::TickFor(uint64_t seq) {
-  const runtime::Tick& tick = parts_.core.Tick(parts_.clock.Now());
-  v1::Command command = parts_.core.CommandFor(seq);
+void ControlLoop::TickFor(uint64_t seq, Nanos asked) {
+  const Nanos start = parts_.clock.Now();
+  TakeSignals(start);
+  const runtime::Tick& tick = parts_.core.Tick(start);
+  const v1::Command& command = parts_.core.CommandFor(seq);
+  const Nanos decided = parts_.clock.Now();
   command.SerializeToString(&bytes_);
   parts_.robot.Send(bytes_);
   // Everything below is after the answer: it delays nobody.
+  const Nanos sent = parts_.clock.Now();
+  const ModelTimes& model = parts_.core.model_times();
+  runtime::WriteRecord(tick, record_);
+  v1::LatencySplit& latency = *record_.mutable_latency();
+  latency.set_wait_ns((start - asked).count());
+  latency.set_copy_ns(model.copy.count());
+  latency.set_run_ns(model.run.count());
+  latency.set_check_ns((decided - start - model.copy - model.run).count());
+  latency.set_publish_ns((sent - decided).count());
+  parts_.recorder.AddTick(record_, tick.now);
+  parts_.recorder.AddCommand(bytes_, tick.now);
+  latency_.Count(tick);
   if (std::optional<ShadowFrame> frame = parts_.core.TakeShadow()) {
     parts_.shadow.Offer(*std::move(frame));
   }
-  parts_.recorder.Add(runtime::ToRecord(tick), tick.now);
-  parts_.recorder.Add(std::move(command), tick.now);
+}
+
+// Before a tick, so that it decides on the newest; what is recorded is what was set.
+void ControlLoop::TakeSignals(Nanos now) {
+  const auto set = [this](const OwnSignal& signal, Nanos at) {
+    parts_.core.SetSignal(signal.name, signal.value, at);
+    parts_.recorder.AddSignal(signal.name, signal.value, at);
+  };
+  if (const std::optional<health::HealthSample> sample = parts_.health.Take()) {
+    parts_.recorder.AddHealth(*sample);
+    for (const OwnSignal& signal : HealthSignals(*sample).values()) set(signal, sample->at);
+  }
+  if (const std::optional<OwnSignal> latency = latency_.Due(now)) set(*latency, now);
 }
 
 void ControlLoop::ServeAgent() {
-  for (int i = 0; i < kPacketsAtOnce; ++i) {
-    const std::optional<base::Packet> packet = parts_.agent.Receive();
-    if (!packet) break;
+  for (int i = 0; i < kOrdersAtOnce; ++i) {
+    base::PacketBuffer* const packet = parts_.agent.Receive();
+    if (packet == nullptr) return;
     v1::ControlOrder order;
-    if (!order.ParseFromString(packet->bytes)) {
+    if (!order.ParseFromString(std::string(packet->bytes()))) {
       spdlog::error("agent turned away: it sent a packet that is no order");
       parts_.agent.Drop();
-      break;
+      return;
     }
     parts_.core.Apply(order, parts_.clock.Now());
   }
+}
+
+void ControlLoop::FollowAgent() {
   const bool here = parts_.agent.connected();
   if (!here && agent_was_here_) parts_.core.LoseAgent(parts_.clock.Now());
   if (here && !agent_was_here_) next_report_ = Nanos{};
@@ -144,6 +174,7 @@ void ControlLoop::LogNews() {
   for (const v1::ControlEvent& event : parts_.core.events().pending()) {
     if (event.seq() <= logged_event_) continue;
     logged_event_ = event.seq();
+    parts_.recorder.AddEvent(event, parts_.clock.Now());
     spdlog::info("{} {} {}", event.kind(), event.unit_digest().substr(0, 12), event.detail());
   }
 }
@@ -154,8 +185,9 @@ void ControlLoop::SayStop() {
   stop.set_stop(true);
   stop.set_state(kStopped);
   stop.add_reasons("gatekeeper-control is shutting down");
-  parts_.robot.Send(stop.SerializeAsString());
-  parts_.recorder.Add(std::move(stop), parts_.clock.Now());
+  bytes_ = stop.SerializeAsString();
+  parts_.robot.Send(bytes_);
+  parts_.recorder.AddCommand(bytes_, parts_.clock.Now());
 }
 
 }  // namespace agent::control

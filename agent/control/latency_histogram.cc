@@ -18,6 +18,11 @@ void LatencyHistogram::Add(base::Nanos latency) {
   ++total_;
 }
 
+void LatencyHistogram::Add(const LatencyHistogram& other) {
+  for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+  total_ += other.total_;
+}
+
 double LatencyHistogram::QuantileUs(double q) const {
   if (total_ == 0) return 0;
   const auto rank = static_cast<uint64_t>(std::ceil(q * static_cast<double>(total_)));
@@ -30,6 +35,24 @@ double LatencyHistogram::QuantileUs(double q) const {
     }
   }
   return 0;
+}
+
+void RollingLatency::Add(base::Nanos latency, base::Nanos now) {
+  const int64_t number = now / kStep;
+  Step& step = steps_[static_cast<size_t>(number) % kSteps];
+  if (step.number != number) step = {.number = number, .latencies = {}};
+  step.latencies.Add(latency);
+}
+
+double RollingLatency::QuantileUs(double q, base::Nanos now) const {
+  const int64_t number = now / kStep;
+  LatencyHistogram all;
+  for (const Step& step : steps_) {
+    if (step.number > number - static_cast<int64_t>(kSteps) && step.number <= number) {
+      all.Add(step.latencies);
+    }
+  }
+  return all.QuantileUs(q);
 }
 
 }  // namespace agent::control

@@ -13,6 +13,7 @@ namespace agent::control {
 class LatencyHistogram {
  public:
   void Add(base::Nanos latency);
+  void Add(const LatencyHistogram& other);
   // Upper edge, in microseconds, of the bucket that holds quantile `q` in (0, 1]; 0 when empty.
   double QuantileUs(double q) const;
 
@@ -21,6 +22,24 @@ class LatencyHistogram {
   static constexpr size_t kOctaves = 24;
   std::array<uint32_t, kPerOctave * kOctaves> counts_{};
   uint64_t total_ = 0;
+};
+
+// Latencies of the last minute, in steps of five seconds: what is older than a minute and a step
+// counts no more.
+class RollingLatency {
+ public:
+  void Add(base::Nanos latency, base::Nanos now);
+  // As LatencyHistogram's; 0 when nothing was added in that time.
+  double QuantileUs(double q, base::Nanos now) const;
+
+ private:
+  static constexpr base::Nanos kStep = std::chrono::seconds(5);
+  static constexpr size_t kSteps = 13;  // a whole minute and the step that has just begun
+  struct Step {
+    int64_t number = -1;  // since the clock's start
+    LatencyHistogram latencies;
+  };
+  std::array<Step, kSteps> steps_;
 };
 
 }  // namespace agent::control

@@ -18,8 +18,10 @@
 #include "agent/base/status_macros.h"
 #include "agent/control/control_loop.h"
 #include "agent/control/realtime.h"
+#include "agent/control/worker_source.h"
 
 // gatekeeper-control --state DIR [--worker PATH] [--library PATH] [--worker-memory-mib N]
+//   [--sysfs-root DIR] [--record-images-hz N]
 // Exit codes: 0 asked to stop; 1 the state folder or its sockets cannot be used; 2 wrong usage.
 
 namespace {
@@ -32,6 +34,8 @@ using agent::control::PacketPort;
 struct Arguments {
   std::string state;
   agent::control::WorkerProgram worker;
+  std::string sysfs_root = "/sys";
+  agent::control::RecorderOptions recorder;
 };
 
 // The worker installed beside this program.
@@ -42,7 +46,8 @@ std::string DefaultWorker() {
 }
 
 std::optional<Arguments> Parse(int argc, char** argv) {
-  Arguments arguments{.state = "", .worker = {.path = DefaultWorker(), .library = ""}};
+  Arguments arguments;
+  arguments.worker.path = DefaultWorker();
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string name = argv[i];
     if (name == "--state") {
@@ -54,10 +59,16 @@ std::optional<Arguments> Parse(int argc, char** argv) {
     } else if (name == "--worker-memory-mib") {
       uint32_t& mib = arguments.worker.memory_mib;
       if (!absl::SimpleAtoi(argv[i + 1], &mib) || mib == 0) return std::nullopt;
+    } else if (name == "--sysfs-root") {
+      arguments.sysfs_root = argv[i + 1];
+    } else if (name == "--record-images-hz") {
+      double& hz = arguments.recorder.images_hz;
+      if (!absl::SimpleAtod(argv[i + 1], &hz) || !(hz > 0 && hz <= 1000)) return std::nullopt;
     } else {
       return std::nullopt;
     }
   }
+  arguments.recorder.ring.folder = arguments.state + "/control/recorder";
   return argc % 2 == 1 && !arguments.state.empty() ? std::optional(arguments) : std::nullopt;
 }
 
@@ -107,14 +118,16 @@ absl::Status Serve(const Arguments& arguments) {
       const auto source,
       agent::control::WorkerSource::Start(
           {.trust_path = arguments.state + "/trust.json", .worker = arguments.worker}, files));
-  agent::control::FlightRecorder recorder({.folder = folder + "/recorder"});
+  agent::control::FlightRecorder recorder(arguments.recorder, clock);
+  agent::control::HealthThread health(arguments.sysfs_root, clock);
   agent::control::ShadowThread shadow;
   ControlCore core(arguments.state, files, clock, *source);
   const bool realtime = agent::control::BecomeRealtime();
   spdlog::info("serving {}, realtime {}", arguments.state, realtime);
   ControlLoop loop({.core = core,
                     .clock = clock,
-                    .source = *source,
+                    .unit_news_fd = source->news_fd(),
+                    .health = health,
                     .shadow = shadow,
                     .recorder = recorder,
                     .robot = std::move(robot),
@@ -131,7 +144,8 @@ int main(int argc, char** argv) {
   if (!arguments) {
     std::fprintf(stderr,
                  "usage: gatekeeper-control --state DIR [--worker PATH] [--library PATH] "
-                 "[--worker-memory-mib N]\n");
+                 "[--worker-memory-mib N]\n"
+                 "  [--sysfs-root DIR] [--record-images-hz N]\n");
     return 2;
   }
   const absl::Status served = Serve(*arguments);

@@ -11,9 +11,10 @@ absl::StatusOr<std::shared_ptr<const Crew>> MakeCrew(
     std::unique_ptr<base::Model> model) {
   ASSIGN_OR_RETURN(runtime::Binding binding,
                    runtime::Binding::Compile(rules->card, rules->policy, model->signature()));
-  base::Model* const address = model.get();
+  auto timed = std::make_unique<TimedModel>(std::move(model));
+  base::Model* const address = timed.get();
   return std::make_shared<const Crew>(Crew{
-      .pilot = {digest, std::move(rules), std::move(binding), address}, .model = std::move(model)});
+      .pilot = {digest, std::move(rules), std::move(binding), address}, .model = std::move(timed)});
 }
 
 std::shared_ptr<const Crew> WithoutModel(const Crew& crew) {

@@ -20,12 +20,12 @@ void PacketPort::Accept() {
   peer_ = std::move(peer);
 }
 
-std::optional<base::Packet> PacketPort::Receive() {
-  if (!peer_.valid()) return std::nullopt;
-  absl::StatusOr<base::Packet> packet = base::ReceivePacket(peer_.get());
-  if (packet.ok()) return *std::move(packet);
-  if (!absl::IsUnavailable(packet.status())) Drop();
-  return std::nullopt;
+base::PacketBuffer* PacketPort::Receive() {
+  if (!peer_.valid()) return nullptr;
+  const base::PacketBuffer::Outcome outcome = packet_.Receive(peer_.get());
+  if (outcome == base::PacketBuffer::Outcome::kPacket) return &packet_;
+  if (outcome != base::PacketBuffer::Outcome::kNothingYet) Drop();
+  return nullptr;
 }
 
 bool PacketPort::Send(std::string_view bytes) {

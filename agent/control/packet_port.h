@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,8 +20,8 @@ class PacketPort {
   int peer_fd() const { return peer_.get(); }  // -1: nobody
 
   void Accept();
-  // Nothing more for now, or nobody (any more).
-  std::optional<base::Packet> Receive();
+  // The next packet, until the next call; null: nothing more for now, or nobody (any more).
+  base::PacketBuffer* Receive();
   // Best effort: a peer that does not read misses packets, it never holds up the sender.
   bool Send(std::string_view bytes);
   void Drop() { peer_.reset(); }
@@ -31,6 +30,7 @@ class PacketPort {
   explicit PacketPort(base::UniqueFd listener) : listener_(std::move(listener)) {}
   base::UniqueFd listener_;
   base::UniqueFd peer_;
+  base::PacketBuffer packet_;
 };
 
 }  // namespace agent::control

@@ -7,29 +7,33 @@ namespace {
 
 namespace v1 = ::gatekeeper::v1;
 
-const char* NameOf(RequirementVerdict verdict) {
-  if (verdict == RequirementVerdict::kHolds) return "holds";
-  return verdict == RequirementVerdict::kViolated ? "violated" : "unknown";
+const char* NameOf(monitor::Verdict verdict) {
+  if (verdict == monitor::Verdict::kHolds) return "holds";
+  return verdict == monitor::Verdict::kViolated ? "violated" : "unknown";
 }
 
-void Write(const LatencySplit& latency, v1::LatencySplit& record) {
-  record.set_wait_ns(latency.wait.count());
-  record.set_copy_ns(latency.copy.count());
-  record.set_run_ns(latency.run.count());
-  record.set_check_ns(latency.check.count());
-  record.set_publish_ns(latency.publish.count());
+// The field keeps the memory of elements that are gone.
+void Assign(const std::vector<std::string_view>& words,
+            google::protobuf::RepeatedPtrField<std::string>& field) {
+  field.Clear();
+  for (const std::string_view word : words) field.Add()->assign(word);
+}
+
+void Assign(const std::vector<double>& numbers, google::protobuf::RepeatedField<double>& field) {
+  field.Clear();
+  field.Add(numbers.begin(), numbers.end());
 }
 
 }  // namespace
 
-gatekeeper::v1::TickRecord ToRecord(const Tick& tick) {
-  gatekeeper::v1::TickRecord record;
+// Field by field, because Clear would give the memory of messages inside back.
+void WriteRecord(const Tick& tick, v1::TickRecord& record) {
   record.set_now_ns(tick.now.count());
-  record.mutable_raw()->Add(tick.raw.begin(), tick.raw.end());
-  record.mutable_enforced()->Add(tick.enforced.begin(), tick.enforced.end());
+  Assign(tick.raw, *record.mutable_raw());
+  Assign(tick.enforced, *record.mutable_enforced());
   record.set_state(tick.state);
-  for (std::string_view trigger : tick.triggers) record.add_triggers(std::string(trigger));
-  for (std::string_view reason : tick.reasons) record.add_reasons(std::string(reason));
+  Assign(tick.triggers, *record.mutable_triggers());
+  Assign(tick.reasons, *record.mutable_reasons());
   record.set_confidence(tick.confidence);
   record.set_clearance_m(tick.clearance_m);
   record.set_infer_ns(tick.infer.count());
@@ -39,26 +43,29 @@ gatekeeper::v1::TickRecord ToRecord(const Tick& tick) {
   record.set_uncertainty(tick.uncertainty);
   record.set_nearest_m(tick.nearest_m);
   record.set_derate(tick.derate);
-  Write(tick.latency, *record.mutable_latency());
+  record.mutable_requirements()->Clear();
   for (const RequirementState& state : tick.requirements) {
     v1::RequirementState& written = *record.add_requirements();
-    written.set_id(std::string(state.id));
+    written.mutable_id()->assign(state.id);
     written.set_verdict(NameOf(state.verdict));
     written.set_robustness(state.robustness);
   }
-  return record;
 }
 
-gatekeeper::v1::Command ToCommand(const Tick& tick, uint64_t seq, int64_t stamp_ns) {
-  gatekeeper::v1::Command command;
+void WriteCommand(const Tick& tick, uint64_t seq, int64_t stamp_ns, v1::Command& command) {
   command.set_seq(seq);
   command.set_stamp_ns(stamp_ns);
-  command.mutable_values()->Add(tick.enforced.begin(), tick.enforced.end());
+  Assign(tick.enforced, *command.mutable_values());
   command.set_stop(tick.stop);
   command.set_state(tick.state);
   command.set_unit_digest(tick.digest);
-  for (std::string_view reason : tick.reasons) command.add_reasons(std::string(reason));
-  return command;
+  Assign(tick.reasons, *command.mutable_reasons());
+}
+
+v1::TickRecord ToRecord(const Tick& tick) {
+  v1::TickRecord record;
+  WriteRecord(tick, record);
+  return record;
 }
 
 }  // namespace agent::runtime

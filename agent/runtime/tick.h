@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/base/clock.h"
+#include "agent/monitor/verdict.h"
 #include "proto/robot.pb.h"
 #include "proto/verdict.pb.h"
 
@@ -13,22 +14,10 @@ namespace agent::runtime {
 
 using base::Nanos;
 
-// Where a tick's time went, as far as somebody measured it; zero elsewhere. The controller reads no
-// clock: whoever drives it on a robot fills this in.
-struct LatencySplit {
-  Nanos wait{};     // from the robot's packet to the start of the tick
-  Nanos copy{};     // inputs into the model's tensors
-  Nanos run{};      // the model, as control waited for it
-  Nanos check{};    // policy and fallback
-  Nanos publish{};  // until the answer was handed to the socket
-};
-
-enum class RequirementVerdict { kUnknown, kHolds, kViolated };
-
 // What the monitor of one of the policy's requirements says now.
 struct RequirementState {
   std::string_view id;
-  RequirementVerdict verdict = RequirementVerdict::kUnknown;
+  monitor::Verdict verdict = monitor::Verdict::kUnknown;
   double robustness = std::numeric_limits<double>::quiet_NaN();  // the margin; NaN while unknown
 };
 
@@ -59,11 +48,15 @@ struct Tick {
   Nanos infer{};       // as Model::took() tells; zero where nobody measures
   std::string digest;  // of the unit whose rules (and model, in model states) made the command; may
                        // be empty
-  LatencySplit latency;
   std::vector<RequirementState> requirements;  // in the order of the policy
 };
 
+// Into messages that the caller keeps, so that their memory is used again: no tick allocates. The
+// record's latency is left alone: whoever drives the controller on a robot measures it.
+void WriteRecord(const Tick& tick, gatekeeper::v1::TickRecord& record);
+void WriteCommand(const Tick& tick, uint64_t seq, int64_t stamp_ns,
+                  gatekeeper::v1::Command& command);
+
 gatekeeper::v1::TickRecord ToRecord(const Tick& tick);
-gatekeeper::v1::Command ToCommand(const Tick& tick, uint64_t seq, int64_t stamp_ns);
 
 }  // namespace agent::runtime

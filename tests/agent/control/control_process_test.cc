@@ -1,9 +1,11 @@
 #include <dirent.h>
 #include <gmock/gmock.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <thread>
@@ -22,6 +25,7 @@
 #include "agent/recording/recorder_ring.h"
 #include "gatekeeper/sim/onnx_writer.h"
 #include "proto/control.pb.h"
+#include "tests/agent/control/syscall_counter.h"
 #include "tests/agent/trust/unit_fixture.h"
 #include "tests/support/sealed_unit.h"
 #include "tests/support/status_matchers.h"
@@ -250,6 +254,34 @@ TEST_F(ControlProcessTest, LetsAWorkerServeAtThePriorityOfControlThoughLoadingSt
   EXPECT_THAT(NicenessOf(workers[0]), Each(getpriority(PRIO_PROCESS, static_cast<id_t>(pid_))));
 }
 
+TEST_F(ControlProcessTest, SchedulesTheDrivingWorkerJustBelowItselfAndTheShadowBesideThem) {
+  if (sched_getscheduler(pid_) != (SCHED_FIFO | SCHED_RESET_ON_FORK)) {
+    GTEST_SKIP() << "this computer permits no realtime scheduling";
+  }
+  const SealedUnit one = Cruise("1.0.0", 0.2F);
+  const SealedUnit two = Cruise("1.1.0", 0.3F);
+  Trust();
+  Stage(one);
+  Stage(two);
+  CommitUnit(one);
+  const std::vector<pid_t> driving = Workers();
+  ASSERT_EQ(driving.size(), 1);
+  Order(v1::STAGE_SHADOW, two.digest);
+  ReportWith([](const auto& report) { return report.candidate().ticks() > 2; });
+
+  const auto priority = [](pid_t pid) {
+    sched_param parameters{};
+    sched_getparam(pid, &parameters);
+    return parameters.sched_priority;
+  };
+  EXPECT_EQ(sched_getscheduler(driving[0]), SCHED_FIFO | SCHED_RESET_ON_FORK);
+  EXPECT_EQ(priority(driving[0]), priority(pid_) - 1);
+  for (const pid_t worker : Workers()) {
+    if (worker == driving[0]) continue;
+    EXPECT_EQ(sched_getscheduler(worker) & ~SCHED_RESET_ON_FORK, SCHED_OTHER);
+  }
+}
+
 TEST_F(ControlProcessTest, PicksUpATrustPolicyThatAppearsLater) {
   const SealedUnit unit = Cruise("1.0.0", 0.4F);
   Trust();
@@ -395,6 +427,50 @@ TEST_F(ControlProcessTest, RefusesASecondProcessOnTheSameState) {
   EXPECT_EQ(WEXITSTATUS(status), 1);
   EXPECT_THAT(std::string(text, read), HasSubstr("another gatekeeper-control"));
   EXPECT_TRUE(Step().stop());
+}
+
+TEST_F(ControlProcessTest, MakesNoSystemCallInATickBeyondThoseItNeeds) {
+  const SealedUnit unit = Cruise("1.0.0", 0.4F);
+  Trust();
+  Stage(unit);
+  CommitUnit(unit);
+  agent_.reset();  // five reports a second are no part of a tick
+  const auto exchange = [&](int ticks) {
+    for (int i = 0; i < ticks; ++i) {
+      v1::Observation seen;
+      seen.set_stamp_ns(Now().count());
+      seen.set_network_up(true);
+      (*seen.mutable_signals())["distance_to_the_present_goal_m"].set_value(i);
+      ASSERT_EQ(robot_->Exchange(std::move(seen), kAnswerWithin)->unit_digest(), unit.digest);
+    }
+  };
+  exchange(50);
+
+  constexpr int kTicks = 400;
+  SyscallCounter counter(pid_);
+  if (!counter.watching()) GTEST_SKIP() << "no permission to trace a child process";
+  exchange(kTicks);
+  std::map<uint64_t, int> calls = counter.Stop();
+
+  const auto took = [&](uint64_t number) {
+    const int count = calls[number];
+    calls.erase(number);
+    return count;
+  };
+  // One more of each may have been under way when counting began or ended.
+  EXPECT_NEAR(took(SYS_recvmsg), kTicks, 1);
+  EXPECT_NEAR(took(SYS_sendmsg), kTicks, 1);
+  // Wakes the worker, and waits for it unless the answer is there already.
+  const int futexes = took(SYS_futex);
+  EXPECT_GE(futexes, kTicks - 1);
+  EXPECT_LE(futexes, 2 * kTicks + 2);
+  // Between packets it looks after itself every 20 ms.
+  const int waits = took(SYS_ppoll);
+  EXPECT_GE(waits, kTicks - 1);
+  EXPECT_LE(waits, kTicks + kTicks / 4);
+  for (const auto& [number, count] : calls) {
+    ADD_FAILURE() << "system call " << number << ": " << count << " times";
+  }
 }
 
 TEST_F(ControlProcessTest, LeavesAFlightRecordingOfWhatItSawAndDid) {

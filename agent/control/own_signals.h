@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "agent/base/clock.h"
+#include "agent/control/latency_histogram.h"
+#include "agent/health/reading.h"
+#include "agent/runtime/tick.h"
+
+namespace agent::control {
+
+// What control itself knows and a policy may derate by, as signals beside the robot's:
+// soc_temp_degC, supply_V, power_W, throttled (0 or 1) and infer_p99_ms_60s, how long the driving
+// unit's model took in the worst hundredth of its answers of the last minute. What cannot be read
+// is not set and grows old.
+struct OwnSignal {
+  std::string_view name;
+  double value = 0;
+};
+
+// Those that a sample tells.
+class HealthSignals {
+ public:
+  explicit HealthSignals(const health::HealthSample& sample);
+  std::span<const OwnSignal> values() const { return {values_.data(), count_}; }
+
+ private:
+  std::array<OwnSignal, 4> values_;
+  size_t count_ = 0;
+};
+
+class LatencySignal {
+ public:
+  // Counts the tick's run, if there was one. Another unit's model begins afresh.
+  void Count(const runtime::Tick& tick);
+  // Once a second, when a model ran within the last minute.
+  std::optional<OwnSignal> Due(base::Nanos now);
+
+ private:
+  RollingLatency latency_;
+  std::string digest_;
+  base::Nanos next_{};
+};
+
+}  // namespace agent::control
