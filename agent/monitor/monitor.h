@@ -6,10 +6,9 @@
 
 #include "agent/monitor/formula.h"
 #include "agent/monitor/sliding_fold.h"
+#include "agent/monitor/verdict.h"
 
 namespace agent::monitor {
-
-enum class Verdict { kUnknown, kHolds, kViolated };
 
 // What the formula says of one sample.
 struct Outcome {

@@ -1,0 +1,124 @@
+#include "agent/runtime/requirement_watch.h"
+
+#include <cmath>
+#include <optional>
+
+#include "agent/runtime/freshness.h"
+
+namespace agent::runtime {
+namespace {
+
+using monitor::Outcome;
+using monitor::Reading;
+using monitor::Verdict;
+using Source = RequirementSignal::Source;
+
+// What a tick and its inputs tell, looked up once.
+struct Told {
+  const Policy& policy;
+  const InputBoard& board;
+  const Tick& tick;
+  bool odometry = false;
+  bool scan = false;
+
+  Told(const Policy& rules, const InputBoard& inputs, const Tick& decided)
+      : policy(rules), board(inputs), tick(decided) {
+    odometry = Fresh(policy.FindInput("odom"));
+    scan = Fresh(policy.FindInput("scan"));
+  }
+
+  bool Fresh(const InputLimits* input) const {
+    return input != nullptr && IsFresh(*input, board, tick.now);
+  }
+  Reading IfKnown(double value) const { return std::isnan(value) ? Reading{} : Reading{value}; }
+  Reading IfOdometry(double value) const { return odometry ? Reading{value} : Reading{}; }
+  Reading IfAnswered(double value) const { return tick.raw.empty() ? Reading{} : Reading{value}; }
+  static Reading Field(const std::vector<double>& values, size_t index) {
+    return index < values.size() ? Reading{values[index]} : Reading{};
+  }
+  Reading Nearest() const {
+    if (!scan) return {};
+    return std::isnan(tick.nearest_m) ? monitor::kInfinity : tick.nearest_m;
+  }
+  Reading Channel(const InputLimits& input) const {
+    return Fresh(&input) ? Reading{board.FindSignal(input.channel)->value} : Reading{};
+  }
+  Reading Of(const RequirementSignal& signal) const;
+};
+
+Reading Told::Of(const RequirementSignal& signal) const {
+  switch (signal.source) {
+    case Source::kEnforced:
+      return Field(tick.enforced, signal.index);
+    case Source::kRaw:
+      return Field(tick.raw, signal.index);
+    case Source::kStop:
+      return tick.stop ? 1.0 : 0.0;
+    case Source::kSpeed:
+      return IfOdometry(board.odom().vx_mps());
+    case Source::kYawRate:
+      return IfOdometry(board.odom().wz_radps());
+    case Source::kX:
+      return IfOdometry(board.odom().x_m());
+    case Source::kY:
+      return IfOdometry(board.odom().y_m());
+    case Source::kClearance:
+      return IfKnown(tick.clearance_m);
+    case Source::kNearest:
+      return Nearest();
+    case Source::kConfidence:
+      return IfAnswered(tick.confidence);
+    case Source::kUncertainty:
+      return IfAnswered(tick.uncertainty);
+    case Source::kDerate:
+      return tick.derate;
+    case Source::kChannel:
+      break;
+  }
+  return Channel(policy.inputs()[signal.index]);
+}
+
+// The worst of what was decided: a violation is never hidden by what came after it.
+const Outcome& Worst(std::span<const Outcome> outcomes) {
+  const Outcome* worst = &outcomes.front();
+  for (const Outcome& outcome : outcomes) {
+    const bool worse = outcome.verdict == Verdict::kViolated ||
+                       (outcome.verdict == Verdict::kUnknown && worst->verdict == Verdict::kHolds);
+    const bool same = outcome.verdict == worst->verdict;
+    if (same ? outcome.robustness < worst->robustness : worse) worst = &outcome;
+  }
+  return *worst;
+}
+
+}  // namespace
+
+RequirementWatch::RequirementWatch(const Policy& policy)
+    : policy_(&policy), readings_(policy.requirement_signals().size()) {
+  for (const RequirementRule& rule : policy.requirements()) {
+    watched_.push_back({monitor::Monitor(rule.formula), {.id = rule.id}});
+  }
+}
+
+TriggerMask RequirementWatch::Step(const InputBoard& board, Tick& tick) {
+  tick.requirements.clear();
+  if (watched_.empty()) return 0;
+  const Told told(*policy_, board, tick);
+  for (size_t i = 0; i < readings_.size(); ++i) {
+    readings_[i] = told.Of(policy_->requirement_signals()[i]);
+  }
+  TriggerMask raised = 0;
+  for (size_t i = 0; i < watched_.size(); ++i) {
+    Watched& watched = watched_[i];
+    const auto outcomes = watched.monitor.Step(tick.now, readings_);
+    if (!outcomes.empty()) {
+      const Outcome& worst = Worst(outcomes);
+      watched.state.verdict = worst.verdict;
+      watched.state.robustness = worst.robustness;
+      if (worst.verdict == Verdict::kViolated) raised |= MaskOf(policy_->requirements()[i].trigger);
+    }
+    tick.requirements.push_back(watched.state);
+  }
+  return raised;
+}
+
+}  // namespace agent::runtime
