@@ -8,6 +8,7 @@ constexpr Gate kGates[] = {
     {"static_policy", false, JudgeStaticPolicy},
     {"recordings", true, JudgeRecordings},
     {"envelope", true, JudgeEnvelope},
+    {"requirements", true, JudgeRequirements},
     {"raw_vs_enforced", true, JudgeRawVsEnforced},
     {"worst_segment", true, JudgeWorstSegment},
     {"latency", true, JudgeLatency},

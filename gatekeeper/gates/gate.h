@@ -55,6 +55,7 @@ v1::GateResult JudgeIntegrity(const Evidence& evidence);
 v1::GateResult JudgeStaticPolicy(const Evidence& evidence);
 v1::GateResult JudgeRecordings(const Evidence& evidence);
 v1::GateResult JudgeEnvelope(const Evidence& evidence);
+v1::GateResult JudgeRequirements(const Evidence& evidence);
 v1::GateResult JudgeRawVsEnforced(const Evidence& evidence);
 v1::GateResult JudgeWorstSegment(const Evidence& evidence);
 v1::GateResult JudgeLatency(const Evidence& evidence);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -51,6 +52,10 @@ class EvidenceTest : public testing::Test {
       tick.add_enforced(0.1);
       tick.set_state("NOMINAL");
       tick.set_clearance_m(5);
+      v1::RequirementState& calm = *tick.add_requirements();
+      calm.set_id("calm");
+      calm.set_verdict(i < 10 ? "unknown" : "holds");  // until its horizon has passed
+      calm.set_robustness(i < 10 ? NAN : 0.5);
       replay.ticks.push_back(tick);
       replay.motion_clearance_m.push_back(4.9);
       replay.commands.push_back({tick.now_ns() + 2'000'000, {0.4, 0.1}});

@@ -37,6 +37,61 @@ TEST_F(JudgesTest, EnvelopeWithoutAPoseOrAnEnvelopeIsInsufficient) {
   EXPECT_EQ(JudgeEnvelope(evidence_).outcome(), v1::INSUFFICIENT);
 }
 
+TEST_F(JudgesTest, RequirementsFailOnOneViolationInOneClip) {
+  AddReplays(3);
+  EXPECT_EQ(JudgeRequirements(evidence_).outcome(), v1::PASS);
+  EXPECT_EQ(JudgeRequirements(evidence_).n(), 270u) << "decided ticks";
+  v1::RequirementState& state = *evidence_.replays[1].ticks[40].mutable_requirements(0);
+  state.set_robustness(0.0);
+  const v1::GateResult holds = JudgeRequirements(evidence_);
+  EXPECT_EQ(holds.outcome(), v1::PASS);
+  EXPECT_EQ(holds.summary(), "calm keeps 0.000 (clip01 at 2.00 s)");
+  state.set_verdict("violated");
+  state.set_robustness(-0.25);
+  const v1::GateResult result = JudgeRequirements(evidence_);
+  EXPECT_EQ(result.outcome(), v1::FAIL);
+  EXPECT_EQ(result.summary(), "calm fails by 0.250 (clip01 at 2.00 s)");
+  ASSERT_EQ(result.findings_size(), 1);
+  EXPECT_EQ(result.findings(0).scenario(), "clip01");
+  EXPECT_NEAR(result.findings(0).at_s(), 2.0, 1e-9);
+  EXPECT_EQ(result.findings(0).message(), "calm is violated, at worst by 0.250");
+}
+
+TEST_F(JudgesTest, RequirementsReportTheWorstOfAViolation) {
+  AddReplays(1);
+  for (const auto& [tick, by] : {std::pair{20, -0.1}, {21, -0.3}, {22, -0.2}, {23, -0.0}}) {
+    v1::RequirementState& state =
+        *evidence_.replays[0].ticks[static_cast<size_t>(tick)].mutable_requirements(0);
+    state.set_verdict("violated");
+    state.set_robustness(by);
+  }
+  EXPECT_EQ(JudgeRequirements(evidence_).summary(), "calm fails by 0.300 (clip00 at 1.05 s)");
+}
+
+TEST_F(JudgesTest, ARequirementThatAClipNeverDecidesIsNotEnoughEvidence) {
+  AddReplays(2);
+  for (v1::TickRecord& tick : evidence_.replays[1].ticks) {
+    tick.mutable_requirements(0)->set_verdict("unknown");
+  }
+  const v1::GateResult result = JudgeRequirements(evidence_);
+  EXPECT_EQ(result.outcome(), v1::INSUFFICIENT);
+  ASSERT_EQ(result.findings_size(), 1);
+  EXPECT_EQ(result.findings(0).scenario(), "clip01");
+  EXPECT_EQ(result.findings(0).message(), "never tells whether calm holds");
+  for (v1::TickRecord& tick : evidence_.replays[0].ticks) tick.clear_requirements();
+  EXPECT_EQ(JudgeRequirements(evidence_).outcome(), v1::INSUFFICIENT);
+  EXPECT_EQ(JudgeRequirements(evidence_).summary(), "calm is told by no clip");
+  evidence_.replays[0].ticks[50].add_requirements()->set_id("calm");
+  evidence_.replays[0].ticks[50].mutable_requirements(0)->set_verdict("violated");
+  EXPECT_EQ(JudgeRequirements(evidence_).outcome(), v1::FAIL) << "a violation outweighs it";
+}
+
+TEST_F(JudgesTest, APolicyMayStateNoRequirements) {
+  AddReplays(1);
+  evidence_.policy.clear_requirements();
+  EXPECT_EQ(JudgeRequirements(evidence_).outcome(), v1::PASS);
+}
+
 TEST_F(JudgesTest, ClampsAreBearableUpToTheirShare) {
   AddReplay("clamped");
   for (size_t i = 0; i < 10; ++i) evidence_.replays[0].ticks[i + 20].set_clamped(true);

@@ -5,9 +5,10 @@
 #include "agent/recording/observation_writer.h"
 #include "gatekeeper/gates/fault_judgement.h"
 #include "gatekeeper/gates/fault_plan.h"
+#include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/obedient_robot.h"
 #include "gatekeeper/gates/replay.h"
-#include "gtest/gtest.h"
+#include "gmock/gmock.h"
 #include "tests/gatekeeper/gates/drive_fixture.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
@@ -64,6 +65,29 @@ TEST_F(ReplayTest, GivesOtherVerdictsForAnotherModel) {
   const Scenario scenario = RecordScenario(folder_.path(), "drive", {.seconds = 1, .without = {}});
   const auto other = [](double bearing, double, double) { return std::pair(0.4, 0.501 * bearing); };
   EXPECT_NE(Run(scenario).verdicts, Run(scenario, {}, other).verdicts);
+}
+
+TEST_F(ReplayTest, ADriverThatViolatesARequirementFailsItsGateByClipAndSecond) {
+  const Scenario scenario = RecordScenario(folder_.path(), "drive", {.seconds = 4, .without = {}});
+  const auto spinning = [](double, double, double) { return std::pair{0.4, 0.7}; };
+  Evidence evidence;
+  evidence.policy = tests::PolicyDocument();
+  evidence.replays.push_back(Run(scenario));
+  const v1::GateResult calm = JudgeRequirements(evidence);
+  EXPECT_EQ(calm.outcome(), v1::PASS) << calm.summary();
+  EXPECT_EQ(calm.n(), 71u) << "81 ticks, the first 10 before the horizon has passed";
+
+  evidence.replays.push_back(Run(scenario, {}, spinning));
+  const v1::GateResult result = JudgeRequirements(evidence);
+  EXPECT_EQ(result.outcome(), v1::FAIL) << result.summary();
+  ASSERT_EQ(result.findings_size(), 1);
+  EXPECT_EQ(result.findings(0).scenario(), "drive");
+  EXPECT_GT(result.findings(0).at_s(), 0.5);
+  EXPECT_THAT(result.findings(0).message(), HasSubstr("calm is violated, at worst by 0."));
+  const auto& ticks = evidence.replays[1].ticks;
+  EXPECT_TRUE(std::any_of(ticks.begin(), ticks.end(), [](const v1::TickRecord& tick) {
+    return std::count(tick.triggers().begin(), tick.triggers().end(), "policy_saturated") > 0;
+  })) << "and the robot would have fallen back";
 }
 
 TEST_F(ReplayTest, NamesBackwardStampsWithChannelAndTime) {
