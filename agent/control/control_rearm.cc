@@ -84,6 +84,7 @@ absl::StatusOr<std::string> ControlCore::PermitOnce(const std::vector<std::strin
   v1::LatchRecord rearmed = latch_;
   rearmed.set_latched(false);
   rearmed.set_awaiting_start(true);
+  rearmed.set_probation(true);
   rearmed.clear_cause();
   rearmed.clear_incident();
   RETURN_IF_ERROR(records_.SaveLatch(rearmed));

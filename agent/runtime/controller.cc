@@ -21,6 +21,7 @@ double Seconds(Nanos t) { return static_cast<double>(t.count()) * 1e-9; }
 
 Controller::Controller(LatchState initial) : latch_(std::move(initial)) {
   if (latch_.latched) latch_.awaiting_start = false;
+  latch_.probation = latch_.probation || latch_.awaiting_start;
   if (latch_.awaiting_start) start_ = Start::kAwaitingRelease;
 }
 
@@ -48,7 +49,11 @@ void Controller::SwapTo(const Pilot* active, const Pilot* previous, Nanos now) {
     active_digest_ = active == nullptr ? "" : active->digest;
     status_ = old != nullptr && rules_ != nullptr
                   ? CarriedOver(old->fallback, status_, rules_->fallback, now)
-                  : FallbackStatus{.entered = now};
+                  : FallbackStatus{};
+    // What a robot without rules, or one that was switched off, still owes.
+    if (old == nullptr && rules_ != nullptr && latch_.probation) {
+      status_.probation = rules_->fallback.probation().duration;
+    }
     if (active != nullptr) TakeRules(*active);
     if (rules_ != nullptr) transition_until_ = now + rules_->policy.transition_for();
   }
@@ -79,7 +84,10 @@ void Controller::TakeRules(const Pilot& active) {
     last_.assign(2, 0);
     acc_mps2_ = 0;
   }
-  if (!twist && (twist_ || last_.size() != policy.command().fields.size())) last_.clear();
+  if (!twist && (twist_ || last_.size() != policy.command().fields.size())) {
+    last_.clear();
+    arm_motion_.Start(0, {});
+  }
   twist_ = twist;
   if (!latch_.latched) return;
   // A latch outlives every unit: under new rules it stands at once where they latch.
@@ -105,6 +113,7 @@ const Tick& Controller::Step(Nanos now) {
     StepUnit(elapsed);
   }
   acc_mps2_ = twist_ ? RiseOf(last_, tick_.enforced, Seconds(elapsed), acc_mps2_) : 0;
+  if (!twist_) arm_motion_.Follow(last_, tick_.enforced, Seconds(std::min(elapsed, period)));
   last_.assign(tick_.enforced.begin(), tick_.enforced.end());
   estop_seen_ = false;
   if (!CommandIsZero() || MeasuredStanding() != true) {
@@ -171,7 +180,7 @@ void Controller::StepUnit(Nanos elapsed) {
   Drive(before, elapsed);
   if (!IsSound(rules_->policy, wanted_, tick_.enforced)) {
     Decide(raised | MaskOf(fallback.invariant_broken()), elapsed);
-    HoldStill();
+    HoldStill(elapsed);
   }
   Publish();
   late_ |= requirements_->Step(board_, tick_);
@@ -191,18 +200,16 @@ TriggerMask Controller::Conditions() {
   // Known without asking, which nobody does while the previous unit drives.
   if (active_->model == nullptr) raised |= MaskOf(fallback.model_failed());
   tick_.clearance_m = std::numeric_limits<double>::quiet_NaN();
-  if (const std::optional<Motion> motion = MeasuredMotion(policy, board_, tick_.now)) {
+  const std::optional<Motion> motion = MeasuredMotion(policy, board_, tick_.now);
+  if (twist_ && motion) {
     tick_.clearance_m = ClearanceM(policy, motion->pose);
     raised |= Breaches(policy, motion->pose, reasons);
   }
   if (const ChannelRecord* scan = board_.Find("scan")) {
     separation_->See(board_.scan(), scan->messages);
   }
-  const auto& joints = board_.joints().q_rad();
-  if (!twist_ && last_.empty() && joints.size() == static_cast<int>(policy.joints().size())) {
-    last_.assign(joints.begin(), joints.end());
-  }
-  return raised;
+  tick_.nearest_m = separation_->nearest_m();
+  return twist_ ? raised : raised | ArmConditions();
 }
 
 TriggerMask Controller::JudgeActive() {
@@ -243,7 +250,7 @@ void Controller::Drive(const StateRule& before, Nanos elapsed) {
   tick_.clamped = false;
   if (state.driver != Driver::kModel) clamps_->Reset();
   if (state.driver == Driver::kHold) {
-    HoldStill();
+    HoldStill(elapsed);
     return;
   }
   const bool driven =
@@ -255,7 +262,7 @@ void Controller::Drive(const StateRule& before, Nanos elapsed) {
   } else if (state.driver == Driver::kStop) {
     Brake(state, elapsed);
   } else if (state.driver == Driver::kFollowGap) {
-    follow_gap_.Steer(state.follow_gap, board_.scan(), wanted_);
+    FollowTheGap(state, elapsed);
   } else {
     // No answer to drive on: brake along the last command, so that nothing is ever repeated
     // blindly.
@@ -275,7 +282,9 @@ void Controller::Drive(const StateRule& before, Nanos elapsed) {
                       .derate = derating_->scale(),
                       .derate_reason = derating_->reason(),
                       .motion = MeasuredMotion(policy, board_, tick_.now),
-                      .joints_rad = {joints.data(), static_cast<size_t>(joints.size())}};
+                      .joints_rad = {joints.data(), static_cast<size_t>(joints.size())},
+                      .joints_radps = arm_motion_.speeds_radps(),
+                      .joints_radps2 = arm_motion_.accelerations_radps2()};
   Enforce(policy, *separation_, wanted_, situation, enforcement_);
   tick_.enforced.assign(enforcement_.values.begin(), enforcement_.values.end());
   tick_.stop = tick_.enforced.empty();
@@ -286,15 +295,22 @@ void Controller::Drive(const StateRule& before, Nanos elapsed) {
 }
 
 void Controller::BrakeAt(double dec_mps2, Nanos elapsed) {
-  BrakeAlong(rules_->policy, last_, {.dec_mps2 = dec_mps2, .seconds = Seconds(elapsed)}, wanted_);
+  // An arm that got no target for longer than a period stands at its last one.
+  const Nanos usable = twist_ ? elapsed : std::min(elapsed, rules_->policy.command().period);
+  BrakeAlong(rules_->policy, last_,
+             {.dec_mps2 = dec_mps2,
+              .seconds = Seconds(usable),
+              .joints_radps = arm_motion_.speeds_radps()},
+             wanted_);
 }
 
-void Controller::HoldStill() {
-  tick_.stop = true;
-  tick_.clamped = false;
+// An arm that still moves brakes first: its joints cannot jump to a halt.
+void Controller::HoldStill(Nanos elapsed) {
   if (twist_) last_.assign(2, 0);
-  tick_.enforced.assign(last_.begin(), last_.end());
-  wanted_ = tick_.enforced;
+  tick_.stop = CommandIsZero();
+  tick_.clamped = false;
+  BrakeAt(0, elapsed);
+  tick_.enforced.assign(wanted_.begin(), wanted_.end());
 }
 
 void Controller::Publish() {
@@ -319,7 +335,8 @@ void Controller::Publish() {
 }
 
 bool Controller::CommandIsZero() const {
-  return !twist_ || std::all_of(last_.begin(), last_.end(), [](double v) { return v == 0; });
+  if (!twist_) return arm_motion_.stands();
+  return std::all_of(last_.begin(), last_.end(), [](double v) { return v == 0; });
 }
 
 }  // namespace agent::runtime

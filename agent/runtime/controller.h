@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "agent/base/clock.h"
+#include "agent/runtime/arm_motion.h"
 #include "agent/runtime/ask.h"
 #include "agent/runtime/derate.h"
 #include "agent/runtime/enforce.h"
@@ -30,6 +31,9 @@ struct LatchState {
   bool awaiting_start =
       false;          // re-armed; motion waits for the robot's start (see Controller::Rearm)
   std::string cause;  // triggers that latched it
+  // Re-armed, and its time on probation has not been driven yet, as far as is written down: it is
+  // let go of in a tick that drives nothing.
+  bool probation = false;
 
   bool operator==(const LatchState&) const = default;
 };
@@ -84,16 +88,18 @@ class Controller {
   void StepRulesOnly(Nanos elapsed);
   void StepUnit(Nanos elapsed);
   TriggerMask Conditions();
+  TriggerMask ArmConditions();  // controller_arm.cc
   TriggerMask JudgeActive();
   void JudgePrevious();
-  void Decide(TriggerMask raised, Nanos elapsed);  // controller_fallback.cc, as the next three
+  void Decide(TriggerMask raised, Nanos elapsed);  // controller_fallback.cc, as the next four
   InputMask FreshNeeds(TriggerMask raised) const;
   ZoneMask ZonesThatDefer(TriggerMask raised) const;
   void Brake(const StateRule& stop, Nanos elapsed);
+  void FollowTheGap(const StateRule& state, Nanos elapsed);
   void KeepLatch();
   void Drive(const StateRule& before, Nanos elapsed);
   void BrakeAt(double dec_mps2, Nanos elapsed);
-  void HoldStill();
+  void HoldStill(Nanos elapsed);
   void Publish();
 
   void ExpectStart();
@@ -136,6 +142,7 @@ class Controller {
   FollowGap follow_gap_;
   std::vector<double> last_;      // last command driven
   double acc_mps2_ = 0;           // how fast its speed rose
+  ArmMotion arm_motion_;          // of last_, for joints
   std::vector<double> last_raw_;  // the driving model's last answer
   bool twist_ = true;             // what last_ is
   Answer answer_;

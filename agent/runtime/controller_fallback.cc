@@ -1,0 +1,75 @@
+#include <algorithm>
+#include <cmath>
+
+#include "agent/runtime/controller.h"
+#include "agent/runtime/stop_ramp.h"
+
+// The part of the Controller that tells the fallback machine what it wants to know.
+
+namespace agent::runtime {
+namespace {
+
+double Seconds(Nanos t) { return static_cast<double>(t.count()) * 1e-9; }
+
+}  // namespace
+
+void Controller::Decide(TriggerMask raised, Nanos elapsed) {
+  const StateIndex before = status_.state;
+  Advance(rules_->fallback,
+          {.raised = raised,
+           .previous_runs = previous_ != nullptr && !previous_faulty_,
+           .standing = CommandIsZero(),
+           .now = tick_.now,
+           .fresh = FreshNeeds(raised),
+           .zones = ZonesThatDefer(raised),
+           .driven = CommandIsZero() ? Nanos{0} : elapsed},
+          status_);
+  if (status_.state != before) braked_ = Nanos{0};
+  KeepLatch();
+}
+
+// Of the inputs that states need, those that are fresh. Nobody asks while no trigger holds a place.
+InputMask Controller::FreshNeeds(TriggerMask raised) const {
+  const InputMask needs = rules_->fallback.needs();
+  if ((raised | status_.active) == 0 || needs == 0) return 0;
+  const std::vector<InputLimits>& inputs = rules_->policy.inputs();
+  InputMask fresh = 0;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const InputMask input = InputMask{1} << i;
+    if ((needs & input) != 0 && IsFresh(inputs[i], board_, tick_.now)) fresh |= input;
+  }
+  return fresh;
+}
+
+// The zones around the robot in which a trigger that is raised now may wait. Without a fresh pose
+// none: nothing is postponed on a guess.
+ZoneMask Controller::ZonesThatDefer(TriggerMask raised) const {
+  const Fallback& fallback = rules_->fallback;
+  if ((raised & fallback.deferrable()) == 0) return 0;
+  const std::optional<Motion> motion = MeasuredMotion(rules_->policy, board_, tick_.now);
+  if (!motion) return 0;
+  const std::vector<MapZone>& zones = rules_->policy.envelope();
+  ZoneMask around = 0;
+  for (size_t i = 0; i < zones.size(); ++i) {
+    const bool inside = zones[i].region.Contains({motion->pose.x_m, motion->pose.y_m});
+    if (inside) around |= ZoneMask{1} << i;
+  }
+  return around;
+}
+
+// One tick of a stop, whose deceleration grows from where this stop began.
+void Controller::Brake(const StateRule& stop, Nanos elapsed) {
+  const StopRamp ramp{.dec_mps2 = stop.dec_mps2, .jerk_mps3 = stop.jerk_mps3};
+  const Nanos begun = braked_;
+  braked_ += elapsed;
+  BrakeAt(ramp.MeanDecMps2(Seconds(begun), Seconds(braked_)), elapsed);
+}
+
+// Nobody holds braking back, so a robot that was faster is slowed down here as its drive can brake.
+void Controller::FollowTheGap(const StateRule& state, Nanos elapsed) {
+  follow_gap_.Steer(state.follow_gap, board_.scan(), wanted_);
+  const double dec_mps2 = rules_->policy.nominal().dec_max_mps2.At(std::abs(last_[0]));
+  wanted_[0] = std::max(wanted_[0], last_[0] - dec_mps2 * Seconds(elapsed));
+}
+
+}  // namespace agent::runtime
