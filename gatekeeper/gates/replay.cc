@@ -11,6 +11,7 @@
 #include "agent/recording/observation_reader.h"
 #include "agent/runtime/controller.h"
 #include "agent/runtime/envelope.h"
+#include "agent/runtime/tool_point.h"
 #include "agent/trust/hash.h"
 #include "gatekeeper/gates/obedient_robot.h"
 
@@ -189,8 +190,11 @@ class Player {
     }
     const bool pose_known = controller_.board().Find("odom") != nullptr;
     replay_.motion_clearance_m.push_back(
-        pose_known ? MotionClearance(policy_, controller_.board().odom(), tick.enforced)
-                   : std::numeric_limits<double>::quiet_NaN());
+        pose_known || policy_.command().type == agent::runtime::CommandType::kJoints
+            ? MotionClearance(policy_, controller_.board().odom(), tick.enforced)
+            : std::numeric_limits<double>::quiet_NaN());
+    replay_.measured_vx_mps.push_back(pose_known ? controller_.board().odom().vx_mps()
+                                                 : std::numeric_limits<double>::quiet_NaN());
     if (fault_.Hurts(next_tick_)) robot_.Drive(tick.enforced);
     replay_.ticks.push_back(record);
     next_tick_ += policy_.command().period.count();
@@ -212,8 +216,11 @@ class Player {
   int64_t next_tick_ = 0;
 };
 
-double LeastDeceleration(const agent::runtime::Policy& policy) {
-  return std::max(policy.nominal().dec_max_mps2.Least(), 1e-3);
+// Both parts of the twist are shed alike, so the slower one says how long it takes.
+double BrakingSeconds(const agent::runtime::Policy& policy, double vx, double wz) {
+  const agent::runtime::TwistLimits& limits = policy.nominal();
+  return std::max(std::abs(vx) / std::max(limits.dec_max_mps2.Least(), 1e-3),
+                  std::abs(wz) / std::max(limits.wz_acc_max_radps2, 1e-3));
 }
 
 }  // namespace
@@ -222,21 +229,28 @@ double MotionClearance(const agent::runtime::Policy& policy, const v1::Odometry&
                        const std::vector<double>& enforced) {
   constexpr double kStep_m = 0.02;
   constexpr double kFarthest_m = 50;  // no policy here lets a robot need longer to stop
+  if (policy.command().type == agent::runtime::CommandType::kJoints) {
+    return enforced.size() == policy.joints().size()
+               ? agent::runtime::ToolClearanceM(policy, enforced)
+               : std::numeric_limits<double>::quiet_NaN();
+  }
   const agent::runtime::Pose2 start{odom.x_m(), odom.y_m(), odom.yaw_rad()};
   double least = agent::runtime::ClearanceM(policy, start);
-  if (policy.command().type != agent::runtime::CommandType::kTwist2d || enforced.size() != 2)
-    return least;
+  if (enforced.size() != 2) return least;
   const double vx = enforced[0];
-  if (std::isnan(least) || vx == 0) return least;
-  const double period_s = std::chrono::duration<double>(policy.command().period).count();
-  const double length =
-      std::min(std::abs(vx) * period_s + vx * vx / (2 * LeastDeceleration(policy)), kFarthest_m);
-  const double curvature = enforced[1] / vx;
-  const auto steps = static_cast<int>(std::ceil(length / kStep_m));
+  const double wz = enforced[1];
+  if (std::isnan(least) || (vx == 0 && wz == 0)) return least;
+  const double driven_s = std::chrono::duration<double>(policy.command().period).count() +
+                          BrakingSeconds(policy, vx, wz) / 2;
+  const double way_m = std::clamp(vx * driven_s, -kFarthest_m, kFarthest_m);
+  const double turn_rad = wz * driven_s;
+  const double outline_m = std::abs(way_m) + policy.footprint().turn_reach_m() * std::abs(turn_rad);
+  const auto steps = static_cast<int>(std::ceil(outline_m / kStep_m));
   for (int i = 1; i <= steps; ++i) {
-    const double way = std::copysign(length * i / steps, vx);
-    const agent::runtime::Vec2 at = agent::runtime::AlongArc(start, curvature, way);
-    least = std::min(least, agent::runtime::ClearanceM(policy, {at.x, at.y, 0}));
+    const double share = static_cast<double>(i) / steps;
+    least =
+        std::min(least, agent::runtime::ClearanceM(
+                            policy, agent::runtime::Moved(start, way_m * share, turn_rad * share)));
   }
   return least;
 }

@@ -41,6 +41,7 @@ struct Replay {
   std::vector<RecordingFault> faults;
   std::set<std::string> channels;          // that the recording has at least one message of
   std::vector<double> motion_clearance_m;  // see MotionClearance; one a tick
+  std::vector<double> measured_vx_mps;     // as the controller knew it; NaN before; one a tick
   std::vector<Frame> frames;               // measured; the only part that differs from run to run
   agent::base::Digest verdicts;            // SHA-256 over the serialised ticks
 
@@ -48,9 +49,9 @@ struct Replay {
   const std::string& id() const { return scenario->document.id(); }
 };
 
-// Least clearance (m) of the robot's centre if it drives the enforced command for one period from
+// Least clearance (m) of the robot's outline if it drives the enforced command for one period from
 // the recorded pose and then brakes at the policy's least deceleration; NaN without envelope or
-// pose. Robots of type joints stay where they are.
+// pose. Of an arm: of its tool point at the commanded joint angles.
 double MotionClearance(const agent::runtime::Policy& policy, const v1::Odometry& odom,
                        const std::vector<double>& enforced);
 

@@ -221,11 +221,12 @@ TEST(MotionClearanceTest, CountsTheWayToAStop) {
   v1::Odometry odom;
   odom.set_x_m(38);
   odom.set_y_m(10);
-  // 1 m/s: 0.05 m in one period and 0.5 m of braking at 1 m/s2, towards the wall at 40 m.
-  EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {1.0, 0.0}), 2 - 0.55, 1e-9);
-  EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {0.0, 0.5}), 2, 1e-9);
+  // 1 m/s: 0.05 m in one period and 0.5 m of braking at 1 m/s2, towards the wall at 40 m; the round
+  // hull reaches 0.1 m ahead.
+  EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {1.0, 0.0}), 1.9 - 0.55, 1e-9);
+  EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {0.0, 0.5}), 1.9, 1e-9);
   odom.set_yaw_rad(3.14159265358979);
-  EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {1.0, 0.0}), 2, 1e-9);
+  EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {1.0, 0.0}), 1.9, 1e-9);
 }
 
 TEST(ObedientRobotTest, MeasuresWhatItWasTold) {
