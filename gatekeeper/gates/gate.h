@@ -33,6 +33,7 @@ struct Evidence {
   std::vector<StreamDigest> streams;
   std::vector<FaultRun> stale_runs;
   std::vector<FaultRun> network_runs;
+  std::string engine;        // what ran the model: numerics key; empty when nothing did
   std::string not_replayed;  // why there are no replays at all; empty when there are
 };
 

@@ -16,6 +16,7 @@
 #include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/counterexample.h"
 #include "gatekeeper/gates/evidence_maker.h"
+#include "gatekeeper/gates/golden_answers.h"
 #include "gatekeeper/gates/suite.h"
 
 namespace gatekeeper::gates {
@@ -62,19 +63,31 @@ absl::Status CheckTolerances(const v1::ControlPolicy& policy, const v1::GateSuit
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::unique_ptr<TestBench>>> MakeBenches(const bundle::UngatedUnit& unit,
-                                                                    const OnnxRuntime& runtime,
-                                                                    const std::string& model,
-                                                                    const Documents& documents,
-                                                                    unsigned threads) {
+struct Benches {
+  std::vector<std::unique_ptr<TestBench>> all;
+  std::string engine;  // numerics key, and the providers passed over with their reasons
+};
+
+// One bench a thread, on the provider that the card asks for; the model proves itself first.
+absl::StatusOr<Benches> MakeBenches(const bundle::UngatedUnit& unit, const OnnxRuntime& runtime,
+                                    const std::string& model, const Documents& documents,
+                                    unsigned threads) {
   ASSIGN_OR_RETURN(const agent::base::ModelSignature signature,
                    agent::runtime::SignatureFor(documents.rules->card, documents.rules->policy));
-  std::vector<std::unique_ptr<TestBench>> benches;
+  const auto& listed = documents.rules->card.execution_providers();
+  ASSIGN_OR_RETURN(const auto providers,
+                   agent::base::ParseProviders({listed.begin(), listed.end()}));
+  Benches benches;
   for (unsigned i = 0; i < threads; ++i) {
-    ASSIGN_OR_RETURN(auto loaded, runtime.Load(model, signature));
-    ASSIGN_OR_RETURN(auto bench,
-                     TestBench::Create(unit.digest().hex(), documents.rules, std::move(loaded)));
-    benches.push_back(std::move(bench));
+    ASSIGN_OR_RETURN(auto loaded, runtime.Load(model, signature, providers));
+    if (i == 0) {
+      RETURN_IF_ERROR(CheckGoldenAnswers(unit, loaded));
+      benches.engine = loaded.numerics_key;
+      for (const std::string& reason : loaded.passed_over) benches.engine += "; " + reason;
+    }
+    ASSIGN_OR_RETURN(auto bench, TestBench::Create(unit.digest().hex(), documents.rules,
+                                                   std::move(loaded.model)));
+    benches.all.push_back(std::move(bench));
   }
   return benches;
 }
@@ -127,12 +140,13 @@ absl::StatusOr<Evidence> Gather(const bundle::UngatedUnit& unit, const Suite& su
     RETURN_IF_ERROR(Blame(benches.status(), agent::trust::kModelFile, evidence));
     return evidence;
   }
+  evidence.engine = std::move(benches->engine);
   if (scenarios.empty()) {
     evidence.not_replayed =
         absl::StrFormat("there is no scenario below %s", input.scenarios_folder);
     return evidence;
   }
-  ReplayFarm farm(*std::move(benches), scenarios, integrity.intact);
+  ReplayFarm farm(std::move(benches->all), scenarios, integrity.intact);
   GatherReplays(farm, threads, evidence);
   return evidence;
 }
@@ -174,7 +188,8 @@ absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInp
 
   GateRun run;
   run.report = MakeReport(unit, suite, scenarios, evidence);
-  run.report.set_engine(runtime->numerics_key().Text());
+  // Without a model that could be loaded: what would have run it.
+  run.report.set_engine(evidence.engine.empty() ? runtime->numerics_key().Text() : evidence.engine);
   if (!input.clips_folder.empty()) WriteClips(evidence, input.clips_folder, run.report);
   if (run.report.outcome() == v1::PASS)
     run.pass = GatePass(run.report, unit.folder(), unit.digest());
