@@ -47,7 +47,9 @@ TEST(OnnxQuietTest, WritesNoFileOpensNoSocketAndStartsNoThread) {
   ASSERT_OK_AND_ASSIGN(const auto runtime, OnnxRuntime::Open(DefaultLibraryPath()));
   const tests::TestModel source = tests::SlowHalf();
   ASSERT_OK_AND_ASSIGN(const auto model, runtime->Load(source.onnx, source.signature));
-  ASSERT_EQ(model->Run(std::chrono::seconds(10)), base::RunOutcome::kDone);
+  for (int i = 0; i < 1'000; ++i) {
+    ASSERT_EQ(model->Run(std::chrono::seconds(10)), base::RunOutcome::kDone);
+  }
 
   EXPECT_STREQ(getenv("ORT_DISABLE_TELEMETRY"), "1");
   EXPECT_TRUE(fs::is_empty(home.path()));
