@@ -1,7 +1,9 @@
 #include "gatekeeper/bundle/flat_document.h"
 
+#include <charconv>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "proto/policy.pb.h"
@@ -12,10 +14,17 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
-using Flat = std::map<std::string, std::string>;
 
 std::string Join(const std::string& path, const std::string& key) {
   return path.empty() ? key : path + "." + key;
+}
+
+// The shortest text that reads back as the same number: two numbers differ exactly when their texts
+// do.
+std::string Number(double value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value);
+  return std::string(text, end.ptr);
 }
 
 std::string Scalar(const Message& message, const FieldDescriptor& field, int index) {
@@ -23,14 +32,14 @@ std::string Scalar(const Message& message, const FieldDescriptor& field, int ind
   const bool list = index >= 0;
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return absl::StrFormat(
-          "%g", list ? r.GetRepeatedDouble(message, &field, index) : r.GetDouble(message, &field));
+      return Number(list ? r.GetRepeatedDouble(message, &field, index)
+                         : r.GetDouble(message, &field));
     case FieldDescriptor::CPPTYPE_UINT32:
-      return absl::StrFormat(
-          "%d", list ? r.GetRepeatedUInt32(message, &field, index) : r.GetUInt32(message, &field));
+      return absl::StrCat(list ? r.GetRepeatedUInt32(message, &field, index)
+                               : r.GetUInt32(message, &field));
     case FieldDescriptor::CPPTYPE_UINT64:
-      return absl::StrFormat(
-          "%d", list ? r.GetRepeatedUInt64(message, &field, index) : r.GetUInt64(message, &field));
+      return absl::StrCat(list ? r.GetRepeatedUInt64(message, &field, index)
+                               : r.GetUInt64(message, &field));
     case FieldDescriptor::CPPTYPE_BOOL:
       return r.GetBool(message, &field) ? "true" : "false";
     default:
@@ -38,42 +47,43 @@ std::string Scalar(const Message& message, const FieldDescriptor& field, int ind
   }
 }
 
+std::string Text(const v1::Point& point) {
+  return absl::StrCat("[", Number(point.x()), ", ", Number(point.y()), "]");
+}
+
 std::string PointList(const Message& message, const FieldDescriptor& field) {
   std::vector<std::string> points;
   for (int i = 0; i < message.GetReflection()->FieldSize(message, &field); ++i) {
-    const auto& point = static_cast<const v1::Point&>(
-        message.GetReflection()->GetRepeatedMessage(message, &field, i));
-    points.push_back(absl::StrFormat("[%g, %g]", point.x(), point.y()));
+    points.push_back(Text(static_cast<const v1::Point&>(
+        message.GetReflection()->GetRepeatedMessage(message, &field, i))));
   }
   return "[" + absl::StrJoin(points, ", ") + "]";
 }
 
-std::string ElementName(const Message& element, const FieldDescriptor& list, int index) {
+std::string StringOf(const Message& element, const char* name) {
+  const FieldDescriptor* field = element.GetDescriptor()->FindFieldByName(name);
+  return field == nullptr ? "" : element.GetReflection()->GetString(element, field);
+}
+
+std::string ElementName(const Message& element, const FieldDescriptor& list, int index,
+                        const Flat& flat, const std::string& path) {
   if (list.is_map()) {
-    const FieldDescriptor* key = element.GetDescriptor()->map_key();
-    return element.GetReflection()->GetString(element, key);
+    return element.GetReflection()->GetString(element, element.GetDescriptor()->map_key());
   }
-  const FieldDescriptor* id = element.GetDescriptor()->FindFieldByName("id");
-  if (id == nullptr) return absl::StrFormat("%d", index);
-  return element.GetReflection()->GetString(element, id);
+  if (const std::string id = StringOf(element, "id"); !id.empty()) return id;
+  const std::string signal = StringOf(element, "signal");  // one signal may have several rules
+  if (!signal.empty() && !flat.contains(Join(path, signal))) return signal;
+  return absl::StrCat(index);
 }
 
 void Walk(const Message& message, const std::string& path, Flat& flat);
 
-void WalkList(const Message& message, const FieldDescriptor& field, const std::string& path,
-              Flat& flat) {
+void WalkMessages(const Message& message, const FieldDescriptor& field, const std::string& path,
+                  Flat& flat) {
   const Reflection& r = *message.GetReflection();
-  if (field.message_type() == v1::Point::descriptor()) {
-    flat[path] = PointList(message, field);
-    return;
-  }
   for (int i = 0; i < r.FieldSize(message, &field); ++i) {
-    if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
-      flat[absl::StrFormat("%s[%d]", path, i)] = Scalar(message, field, i);
-      continue;
-    }
     const Message& element = r.GetRepeatedMessage(message, &field, i);
-    const std::string here = Join(path, ElementName(element, field, i));
+    const std::string here = Join(path, ElementName(element, field, i, flat, path));
     flat[here] = "present";
     if (!field.is_map()) {
       Walk(element, here, flat);
@@ -84,24 +94,57 @@ void WalkList(const Message& message, const FieldDescriptor& field, const std::s
   }
 }
 
+void WalkList(const Message& message, const FieldDescriptor& field, const std::string& path,
+              Flat& flat) {
+  const int size = message.GetReflection()->FieldSize(message, &field);
+  if (size == 0) return;
+  if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+    std::vector<std::string> values;
+    for (int i = 0; i < size; ++i) values.push_back(Scalar(message, field, i));
+    flat[path] = "[" + absl::StrJoin(values, ", ") + "]";
+  } else if (field.message_type() == v1::Point::descriptor()) {
+    flat[path] = PointList(message, field);
+  } else {
+    WalkMessages(message, field, path, flat);
+  }
+}
+
+void WalkOne(const Message& message, const FieldDescriptor& field, const std::string& path,
+             Flat& flat) {
+  const Reflection& r = *message.GetReflection();
+  if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+    const bool word = field.cpp_type() == FieldDescriptor::CPPTYPE_STRING;
+    const bool always = !field.has_presence() && !word;
+    if (always || r.HasField(message, &field)) flat[path] = Scalar(message, field, -1);
+    return;
+  }
+  if (!r.HasField(message, &field)) return;
+  const Message& part = r.GetMessage(message, &field);
+  if (part.GetDescriptor() == v1::Circle::descriptor()) {
+    const auto& circle = static_cast<const v1::Circle&>(part);
+    flat[path] = absl::StrCat("{c: ", Text(circle.c()), ", r: ", Number(circle.r()), "}");
+    return;
+  }
+  flat[path] = "present";
+  Walk(part, path, flat);
+}
+
 void Walk(const Message& message, const std::string& path, Flat& flat) {
-  std::vector<const FieldDescriptor*> fields;
-  message.GetReflection()->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    const std::string here = Join(path, field->name());
-    if (field->is_repeated()) {
-      WalkList(message, *field, here, flat);
-    } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      Walk(message.GetReflection()->GetMessage(message, field), here, flat);
+  const google::protobuf::Descriptor& type = *message.GetDescriptor();
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    const std::string here = Join(path, field.name());
+    if (field.is_repeated()) {
+      WalkList(message, field, here, flat);
     } else {
-      flat[here] = Scalar(message, *field, -1);
+      WalkOne(message, field, here, flat);
     }
   }
 }
 
 }  // namespace
 
-std::map<std::string, std::string> Flatten(const google::protobuf::Message& document) {
+Flat Flatten(const google::protobuf::Message& document) {
   Flat flat;
   Walk(document, "", flat);
   return flat;

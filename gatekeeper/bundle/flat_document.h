@@ -8,7 +8,10 @@
 namespace gatekeeper::bundle {
 
 // A document as path -> value text. Elements of lists of messages with an `id` stand under that id
-// ("triggers.input_stale.to"), of other lists under their index; polygons are one value each.
-std::map<std::string, std::string> Flatten(const google::protobuf::Message& document);
+// ("triggers.input_stale.to"), derate rules under their signal, others under their index. Lists of
+// numbers or words, polygons and circles are one value each. Messages are "present". Numbers and
+// flags that need not be written stand there as 0 and false, so that leaving one out is no change.
+using Flat = std::map<std::string, std::string>;
+Flat Flatten(const google::protobuf::Message& document);
 
 }  // namespace gatekeeper::bundle

@@ -4,20 +4,15 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "gatekeeper/bundle/change_effect.h"
 #include "gatekeeper/bundle/ungated_unit.h"
 
 namespace gatekeeper::bundle {
 
-enum class Effect {
-  kLooser,     // allows something that was not allowed before: wants a second pair of eyes
-  kTighter,    // allows less
-  kDifferent,  // neither can be said
-};
-
 struct RuleChange {
   Effect effect = Effect::kDifferent;
   std::string document;  // model card, control policy, fallback rules
-  std::string path;      // limits.nominal.vx_max_mps, envelope.stairs.circle_m.r, ...
+  std::string path;      // limits.nominal.vx_max_mps, envelope.stairs.circle_m, ...
   std::string before;    // "-" when it was not there
   std::string after;
 };

@@ -31,6 +31,7 @@ class BuildTest : public testing::Test {
     for (const char* name : {"card.yaml", "control_policy.yaml", "fallback_rules.yaml"}) {
       git_.Write(std::string("nav/") + name, NavFile(name));
     }
+    git_.Write("site/hall.yaml", NavFile("../site/hall.yaml"));
     git_.Commit("nav 1.0.0");
   }
 
@@ -133,6 +134,33 @@ TEST_F(BuildTest, RefusesRulesThatDoNotHoldTogetherWithFileAndLine) {
            Edit(NavFile("control_policy.yaml"), "trigger: envelope_breach\n  # Stairs",
                 "trigger: fell_over\n  # Stairs"));
   EXPECT_THAT(Build(), RefusedWith("nav/fallback_rules.yaml:"));
+}
+
+TEST_F(BuildTest, RefusesAPolicyThatLeavesTheSiteOrItsRobotsCertificate) {
+  Recommit("site/hall.yaml", Edit(NavFile("../site/hall.yaml"), "[20, 12]", "[20, 11.999999]"));
+  EXPECT_THAT(Build(), RefusedWith("S11: envelope[0] lets the robot be at"));
+  Recommit("site/hall.yaml",
+           Edit(NavFile("../site/hall.yaml"), "vx_max_mps: 1.2", "vx_max_mps: 0.9"));
+  EXPECT_THAT(Build(), RefusedWith("S9: limits.nominal.vx_max_mps asks for 1 of 'diff-drive-2'"));
+  Recommit("site/hall.yaml", "schema: site/1\nid: nowhere\nframe: map\n");
+  EXPECT_THAT(Build(), RefusedWith("site/hall.yaml:"));
+}
+
+TEST_F(BuildTest, CarriesNoSiteAndNeedsNone) {
+  ASSERT_OK_AND_ASSIGN(const UngatedUnit with_site, Build("with"));
+  EXPECT_EQ(with_site.manifest().files_size(), 4);
+  Recommit(kSpec,
+           Edit(tests::NavSpecWithout("golden", "model.onnx"), "site: ../site/hall.yaml\n", ""));
+  ASSERT_OK_AND_ASSIGN(const UngatedUnit without, Build("without"));
+  EXPECT_EQ(without.manifest().files_size(), 4);
+}
+
+TEST_F(BuildTest, SaysWhichKeyNamesAMissingSite) {
+  std::filesystem::remove(git_.path() + "/site/hall.yaml");
+  git_.Commit("remove");
+  EXPECT_THAT(Build(), StatusIs(absl::StatusCode::kNotFound,
+                                AllOf(HasSubstr("nav/release.yaml:9:1: site: "),
+                                      HasSubstr("holds no file site/hall.yaml"))));
 }
 
 TEST_F(BuildTest, FollowsAGitLfsPointer) {

@@ -19,15 +19,16 @@ std::string Fallback() { return NavFile("fallback_rules.yaml"); }
 class DiffTest : public testing::Test {
  protected:
   absl::StatusOr<UngatedUnit> Unit(const std::string& policy, const std::string& fallback) {
-    git_.Write("release.yaml", tests::NavSpecWithout("golden", "m"));
-    git_.Write("m", "weights");
-    git_.Write("card.yaml", NavFile("card.yaml"));
-    git_.Write("control_policy.yaml", policy);
-    git_.Write("fallback_rules.yaml", fallback);
+    git_.Write("nav/release.yaml", tests::NavSpecWithout("golden", "m"));
+    git_.Write("nav/m", "weights");
+    git_.Write("nav/card.yaml", NavFile("card.yaml"));
+    git_.Write("nav/control_policy.yaml", policy);
+    git_.Write("nav/fallback_rules.yaml", fallback);
+    git_.Write("site/hall.yaml", NavFile("../site/hall.yaml"));
     git_.Commit("release");
     auto repository = gatekeeper::source::Repository::Open(git_.path());
     if (!repository.ok()) return repository.status();
-    return BuildUnit(*repository, {"HEAD", "release.yaml", out_ / std::to_string(built_++)});
+    return BuildUnit(*repository, {"HEAD", "nav/release.yaml", out_ / std::to_string(built_++)});
   }
 
   // "LOOSER limits.nominal.vx_max_mps 1 -> 1.2" for each change.
@@ -61,10 +62,10 @@ TEST_F(DiffTest, AHigherSpeedIsLooserAndALowerOneTighter) {
   EXPECT_THAT(
       Diff(Edit(Edit(Policy(), "    vx_max_mps: 0.4            # stops",
                      "    vx_max_mps: 0.5 # stops"),
-                "    acc_max_mps2: [0.6]          # half", "    acc_max_mps2: [0.5] # half"),
+                "    acc_max_mps2: [0.6] ", "    acc_max_mps2: [0.5] "),
            Fallback()),
       ElementsAre("LOOSER limits.transition.vx_max_mps 0.4 -> 0.5",
-                  "tighter limits.transition.acc_max_mps2[0] 0.6 -> 0.5"));
+                  "tighter limits.transition.acc_max_mps2 [0.6] -> [0.5]"));
 }
 
 TEST_F(DiffTest, AMissingZoneIsLooser) {
@@ -81,7 +82,7 @@ TEST_F(DiffTest, AnInclusionZoneThatGrowsIsLooserAndAnExclusionZoneThatGrowsIsTi
                    Fallback()),
               ElementsAre("LOOSER envelope.hall.polygon_m [[0, 0], [20, 0], [20, 12], [0, 12]] -> "
                           "[[0, 0], [21, 0], [21, 12], [0, 12]]",
-                          "tighter envelope.stairs.circle_m.r 0.8 -> 0.9"));
+                          "tighter envelope.stairs.circle_m {c: [19, 0.8], r: 0.8} -> {c: [19, 0.8], r: 0.9}"));
 }
 
 TEST_F(DiffTest, AMilderAnswerToATriggerIsLooser) {
