@@ -52,23 +52,43 @@ double Conversion::Out(double raw) const {
   return std::clamp(raw * scale + offset, clip_min, clip_max);
 }
 
-void ResampleScan(const v1::LaserScan& scan, const v1::ScanResample& shape,
-                  const Conversion& conversion, std::span<float> block) {
-  const auto range_max = static_cast<float>(shape.range_max_m());
-  std::fill(block.begin(), block.end(), range_max);
-  const double width = (shape.to_rad() - shape.from_rad()) / static_cast<double>(block.size());
-  for (int i = 0; i < scan.ranges_m_size(); ++i) {
-    const float range = scan.ranges_m(i);
-    if (!(std::isfinite(range) && range > 0)) continue;
-    const double bearing = scan.angle_min_rad() + scan.angle_increment_rad() * i;
-    double from_start = std::fmod(bearing - shape.from_rad(), kTwoPi);
+ScanSectors::ScanSectors(const v1::ScanResample& shape)
+    : from_rad_(shape.from_rad()),
+      width_rad_((shape.to_rad() - shape.from_rad()) / static_cast<double>(shape.sectors())),
+      sectors_(shape.sectors()),
+      range_max_m_(static_cast<float>(shape.range_max_m())),
+      nearest_m_(sectors_ + 1) {}
+
+void ScanSectors::Assign(const v1::LaserScan& scan) {
+  angle_min_rad_ = scan.angle_min_rad();
+  angle_increment_rad_ = scan.angle_increment_rad();
+  sector_of_.assign(static_cast<size_t>(scan.ranges_m_size()), static_cast<uint32_t>(sectors_));
+  for (size_t i = 0; i < sector_of_.size(); ++i) {
+    const double bearing = angle_min_rad_ + angle_increment_rad_ * static_cast<double>(i);
+    double from_start = std::fmod(bearing - from_rad_, kTwoPi);
     if (from_start < 0) from_start += kTwoPi;
-    const double sector = std::floor(from_start / width);
-    if (!(sector < static_cast<double>(block.size()))) continue;
-    float& nearest = block[static_cast<size_t>(sector)];
-    nearest = std::min(nearest, range);
+    const double sector = std::floor(from_start / width_rad_);
+    if (sector < static_cast<double>(sectors_)) sector_of_[i] = static_cast<uint32_t>(sector);
   }
-  for (float& value : block) value = conversion.In(static_cast<double>(value));
+}
+
+void ScanSectors::Fill(const v1::LaserScan& scan, const Conversion& conversion,
+                       std::span<float> block) {
+  if (static_cast<size_t>(scan.ranges_m_size()) != sector_of_.size() ||
+      scan.angle_min_rad() != angle_min_rad_ ||
+      scan.angle_increment_rad() != angle_increment_rad_) {
+    Assign(scan);
+  }
+  std::fill(nearest_m_.begin(), nearest_m_.end(), range_max_m_);
+  const float* ranges = scan.ranges_m().data();
+  for (size_t i = 0; i < sector_of_.size(); ++i) {
+    float& nearest = nearest_m_[sector_of_[i]];
+    // Infinite and not-a-number ranges are not below; what is not above 0 is no return.
+    if (ranges[i] < nearest && ranges[i] > 0) nearest = ranges[i];
+  }
+  for (size_t i = 0; i < block.size(); ++i) {
+    block[i] = conversion.In(static_cast<double>(nearest_m_[i]));
+  }
 }
 
 void ResampleImage(const v1::Image& image, const v1::ImageResample& shape,
