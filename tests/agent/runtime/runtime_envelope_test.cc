@@ -53,6 +53,7 @@ TEST_F(EnvelopeTest, ClearanceIsTheDistanceOfTheOutlineToTheNearestEdge) {
 TEST_F(EnvelopeTest, ClearanceIsNotANumberWithoutZones) {
   v1::ControlPolicy document = NavPolicyDocument();
   document.clear_envelope();
+  document.clear_requirements();  // they speak of the clearance
   ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
   EXPECT_TRUE(std::isnan(ClearanceM(policy, {1, 1, 0})));
 }

@@ -209,10 +209,12 @@ TEST(FallbackTest, RefusesDegradedLimitsThatThePolicyDoesNotHave) {
 TEST(FallbackTest, NeedsNoPoseForAGapWhereThereIsNoEnvelope) {
   v1::ControlPolicy policy = NavPolicyDocument();
   policy.clear_envelope();
+  policy.clear_requirements();  // they speak of the clearance
   R rules = NavFallbackDocument();
   State(rules, "SIMPLE_CONTROLLER").mutable_needs()->RemoveLast();
   auto& triggers = *rules.mutable_triggers();
   triggers.DeleteSubrange(7, 1);
+  triggers.RemoveLast();
   ASSERT_OK_AND_ASSIGN(const Fallback compiled, Fallback::Compile(rules, Compiled(policy)));
   EXPECT_EQ(std::popcount(compiled.needs()), 1);
 }

@@ -30,7 +30,7 @@ v1::Requirement& Add(v1::ControlPolicy& policy, const std::string& id, const std
   v1::Requirement& requirement = *policy.add_requirements();
   requirement.set_id(id);
   requirement.set_formula(formula);
-  requirement.set_trigger("policy_saturated");
+  requirement.set_trigger("requirement_violated");
   return requirement;
 }
 
@@ -217,7 +217,7 @@ TEST(RequirementTest, AViolationRaisesItsTriggerInTheNextTick) {
   const Tick& violated = robot.Tick(at(12));
   EXPECT_EQ(VerdictOf(violated), Verdict::kViolated);
   EXPECT_THAT(violated.triggers, IsEmpty()) << "the command was decided before";
-  EXPECT_THAT(robot.Tick(at(10)).triggers, Contains("policy_saturated"));
+  EXPECT_THAT(robot.Tick(at(10)).triggers, Contains("requirement_violated"));
 }
 
 TEST(RequirementTest, AnUnknownRaisesNothing) {
