@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "agent/control/own_signals.h"
+#include "agent/trust/hash.h"
 
 namespace agent::control {
 namespace {
@@ -18,7 +20,7 @@ constexpr int kHungAfterPeriods = 20;
 constexpr Nanos kSaveAgainAfter = std::chrono::seconds(1);
 
 runtime::LatchState StateOf(const v1::LatchRecord& record) {
-  return {record.latched(), record.awaiting_start(), record.cause()};
+  return {record.latched(), record.awaiting_start(), record.cause(), record.probation()};
 }
 
 std::string Short(const std::string& digest) {
@@ -42,6 +44,7 @@ ControlCore::ControlCore(const std::string& state_folder, base::Files& files,
       records_(files, state_folder + "/control"),
       events_(records_.pointer().generation()),
       shelf_(source, state_folder + "/slots"),
+      desk_(files, state_folder),
       controller_(StateOf(records_.latch())),
       pointer_(records_.pointer()),
       quarantine_(records_.quarantine()),
@@ -58,6 +61,7 @@ ControlCore::ControlCore(const std::string& state_folder, base::Files& files,
     pointer_due_ = true;
     Tell("trial_interrupted", pointer_.trial_digest(), "control was restarted during the trial");
   }
+  if (latch_.latched() && latch_.incident().empty()) SaveLatch();  // it could not be read
   WantPointerUnits(started_);
   Poll(started_);
 }
@@ -66,12 +70,24 @@ void ControlCore::Observe(const v1::Observation& observation, Nanos received) {
   controller_.Observe(observation, received);
 }
 
+void ControlCore::Observe(const ParsedObservation& parsed, Nanos received) {
+  controller_.Observe(parsed.observation(), received);
+  for (const ParsedObservation::Signal& signal : parsed.signals()) {
+    controller_.ObserveSignal(signal.name, signal.value, signal.stamp_ns, received);
+  }
+}
+
 const runtime::Tick& ControlCore::Tick(Nanos now) {
   CheckLease(now);
   Install(now);
   if (last_tick_ != nullptr) driven_ = last_tick_->enforced;
   const Drives before = DriverNow();
   const runtime::Tick& tick = controller_.Step(now);
+  model_times_ = {};
+  for (const auto* crew : {active_.get(), previous_.get()}) {
+    if (crew == nullptr || crew->model == nullptr) continue;
+    if (const ModelTimes times = crew->model->TakeTimes(); times.ran) model_times_ = times;
+  }
   last_tick_ = &tick;
   ++ticks_;
   active_counters_.Count(tick, PartOf(before, DriverNow()));
@@ -96,12 +112,14 @@ std::optional<runtime::Driver> ControlCore::DriverNow() const {
   return active_->pilot.rules->fallback.states()[controller_.fallback().state].driver;
 }
 
-v1::Command ControlCore::CommandFor(uint64_t seq) const {
-  if (last_tick_ != nullptr) return runtime::ToCommand(*last_tick_, seq, last_tick_->now.count());
-  v1::Command stop;
-  stop.set_seq(seq);
-  stop.set_stop(true);
-  return stop;
+const v1::Command& ControlCore::CommandFor(uint64_t seq) {
+  if (last_tick_ != nullptr) {
+    runtime::WriteCommand(*last_tick_, seq, last_tick_->now.count(), command_);
+  } else {
+    command_.set_seq(seq);
+    command_.set_stop(true);
+  }
+  return command_;
 }
 
 void ControlCore::NoteTick(const runtime::Tick& tick) {
@@ -111,6 +129,8 @@ void ControlCore::NoteTick(const runtime::Tick& tick) {
   for (const std::string_view trigger : tick.triggers) text.append(" ").append(trigger);
   last_state_ = tick.state;
   Tell("fallback", tick.digest, text);
+  const std::string conditions = Conditions(controller_.board(), tick.derate, tick.now);
+  if (!conditions.empty()) Tell("conditions", tick.digest, conditions);
 }
 
 void ControlCore::LoseAgent(Nanos now) { controller_.SetLink(false, now); }
@@ -127,6 +147,7 @@ void ControlCore::Poll(Nanos now) {
   Advance(now);
   WantPointerUnits(now);
   Install(now);
+  AttendDesk(now);
   KeepNeededUnits();
   SaveWhatIsDue(now);
 }
@@ -202,6 +223,8 @@ void ControlCore::Install(Nanos now) {
   if (active != active_) active_counters_.EndRow();
   active_ = std::move(active);  // the crews used until here may go now
   previous_ = std::move(previous);
+  const std::string standing_by = previous_ ? previous_->pilot.digest : "";
+  shelf_.SetDriving({&after, &standing_by});
   if (before == after) return;
   active_counters_ = UnitCounters();
   Tell("swapped", after, absl::StrFormat("%s -> %s", Short(before), Short(after)));
@@ -251,13 +274,17 @@ void ControlCore::SaveLatch() {
   const runtime::LatchState& state = controller_.latch();
   if (state.latched && !latch_.latched()) {
     latch_.set_since_wall_ms(clock_.WallMs());
+    latch_.clear_incident();
     Tell("estop", active_ ? active_->pilot.digest : "", state.cause);
   }
+  if (state.latched && latch_.incident().empty()) latch_.set_incident(trust::RandomToken());
   constexpr size_t kMaxCause = 200;  // bytes: the record must fit its slot
   latch_.set_latched(state.latched);
   latch_.set_awaiting_start(state.awaiting_start);
+  latch_.set_probation(state.probation);
   latch_.set_cause(state.cause.substr(0, kMaxCause));
   const absl::Status saved = records_.SaveLatch(latch_);
+  saved_latch_.reset();
   if (saved.ok()) saved_latch_ = state;  // else the next tick tries again
   if (!saved.ok() && !latch_told_) Tell("latch_not_saved", "", std::string(saved.message()));
   latch_told_ = !saved.ok();
@@ -307,6 +334,12 @@ v1::ControlReport ControlCore::Report(Nanos now) const {
     }
   }
   report.set_latched(controller_.latch().latched);
+  if (const v1::RearmChallenge* challenge = desk_.challenge()) {
+    *report.mutable_rearm() = *challenge;
+    report.mutable_rearm()->set_since_uptime_ms(
+        std::chrono::duration_cast<std::chrono::milliseconds>(desk_.made_at() - started_).count());
+  }
+  if (report.latched()) report.set_rearm_refused(rearm_refused_);
   *report.mutable_active() = active_counters_.Health();
   report.set_candidate_digest(candidate_.digest);
   report.set_candidate_state(candidate_.state);

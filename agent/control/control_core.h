@@ -11,6 +11,8 @@
 #include "agent/control/control_records.h"
 #include "agent/control/event_ring.h"
 #include "agent/control/model_source.h"
+#include "agent/control/observation_packet.h"
+#include "agent/control/rearm_desk.h"
 #include "agent/control/shadow.h"
 #include "agent/control/unit_counters.h"
 #include "agent/control/unit_shelf.h"
@@ -34,13 +36,20 @@ class ControlCore {
               ModelSource& source);
 
   void Observe(const ::gatekeeper::v1::Observation& observation, base::Nanos received);
+  // The same with the robot's signals beside the message, which costs no memory.
+  void Observe(const ParsedObservation& parsed, base::Nanos received);
+  // What control measures itself: heat, supply, latency.
+  void SetSignal(std::string_view name, double value, base::Nanos now) {
+    controller_.SetSignal(name, value, now);
+  }
   // Decides one tick. The result stands until the next.
   const runtime::Tick& Tick(base::Nanos now);
   // The last tick as the robot's answer to observation `seq`, 0 when nobody asked.
-  ::gatekeeper::v1::Command CommandFor(uint64_t seq) const;
+  // Stands until the next call.
+  const ::gatekeeper::v1::Command& CommandFor(uint64_t seq);
 
   // The newest order stands until another comes. Orders are numbered from 1; a repeat of one renews
-  // its lease, and re-arms or releases nothing again.
+  // its lease, and acknowledges, re-arms or releases nothing again.
   void Apply(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
   // The agent is not there: its link counts as down. Leases run on.
   void LoseAgent(base::Nanos now);
@@ -62,6 +71,8 @@ class ControlCore {
   void SetSurroundings(const Surroundings& surroundings);
 
   ::gatekeeper::v1::ControlReport Report(base::Nanos now) const;
+  // What of the last tick was the model's, by the system's own clock.
+  const ModelTimes& model_times() const { return model_times_; }
   const EventRing& events() const { return events_; }
   // Rises whenever the next report tells something other than counters.
   uint64_t changes() const { return changes_; }
@@ -83,7 +94,7 @@ class ControlCore {
 
   // --- orders (control_orders.cc) ---
   void TakeRelease(const ::gatekeeper::v1::ControlOrder& order);
-  void TakeRearm(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
+  void TakeAcknowledgement(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
   void TakeStage(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
   void Advance(base::Nanos now);
   bool LoadCandidate(base::Nanos now);  // true once it is warm and nobody else uses it
@@ -94,6 +105,14 @@ class ControlCore {
   void DropCandidate();
   void Refuse(const std::string& reason);
   void SetCandidate(::gatekeeper::v1::CandidateState state, const std::string& reason);
+
+  // --- re-arm (control_rearm.cc) ---
+  void TakeRearm(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
+  void AttendDesk(base::Nanos now);
+  std::optional<RearmDesk::Stop> WaitingStop() const;
+  absl::Status Rearm(const std::vector<std::string>& approvals, base::Nanos now);
+  absl::StatusOr<std::string> PermitOnce(const std::vector<std::string>& approvals,
+                                         base::Nanos now);
 
   // --- units ---
   void OnChange(const UnitShelf::Change& change, base::Nanos now);
@@ -118,19 +137,22 @@ class ControlCore {
   ControlRecords records_;
   EventRing events_;
   UnitShelf shelf_;
+  RearmDesk desk_;
   runtime::Controller controller_;
 
   ::gatekeeper::v1::Pointer pointer_;  // as it shall be; records_ has it as it is on disk
   ::gatekeeper::v1::QuarantineRecord quarantine_;
   ::gatekeeper::v1::LatchRecord latch_;
-  runtime::LatchState saved_latch_;
+  std::optional<runtime::LatchState> saved_latch_;  // nothing: the disk may hold another one
   bool pointer_due_ = false;
   bool quarantine_due_ = false;
   bool latch_told_ = false;  // that it cannot be written
   base::Nanos save_again_at_{};
 
   ::gatekeeper::v1::ControlOrder order_;  // the standing one
-  uint64_t refused_rearm_seq_ = 0;
+  uint64_t refused_acknowledgement_ = 0;  // by its order's number
+  uint64_t rearm_seq_ = 0;                // of the last order with approvals
+  std::string rearm_refused_;             // why the newest approvals permitted nothing
   std::string last_refusal_;
   Candidate candidate_;
   Lease lease_;
@@ -144,6 +166,8 @@ class ControlCore {
   bool shadow_out_ = false;
 
   const runtime::Tick* last_tick_ = nullptr;
+  ModelTimes model_times_;
+  ::gatekeeper::v1::Command command_;  // keeps its memory from tick to tick
   std::string last_state_;
   std::vector<double> driven_;  // by the tick before the last
   uint64_t ticks_ = 0;

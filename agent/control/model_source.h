@@ -7,6 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "agent/base/model.h"
+#include "agent/control/realtime.h"
+#include "agent/control/timed_model.h"
 #include "agent/runtime/unit_rules.h"
 
 namespace agent::control {
@@ -15,7 +17,7 @@ namespace agent::control {
 // Controllers and ShadowRuns keep the pilot's address.
 struct Crew {
   runtime::Pilot pilot;
-  std::unique_ptr<base::Model> model;  // pilot.model; null when it was lost
+  std::unique_ptr<TimedModel> model;  // pilot.model; null when it was lost
 };
 
 // Binds `model` to `rules`; the errors are Binding::Compile's.
@@ -45,6 +47,9 @@ class ModelSource {
   virtual std::optional<SourceNews> Poll() = 0;
   // Ends a model that was handed over and answers no more; its loss comes as news. Never blocks.
   virtual void Kill(uint64_t ticket) = 0;
+  // A model that was handed over begins or ends to drive. Never blocks; for sources whose models
+  // are processes of their own.
+  virtual void SetUrgency(uint64_t /*ticket*/, Urgency /*urgency*/) {}
 };
 
 }  // namespace agent::control

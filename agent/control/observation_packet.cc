@@ -41,12 +41,12 @@ bool ReadBytes(CodedInputStream& stream, std::string_view whole, std::string_vie
   return stream.Skip(static_cast<int>(size));
 }
 
-// A field that comes twice is merged, as protobuf does.
+// A field that comes twice is merged, as protobuf does. Not by a stream: its reader takes memory
+// for a length that it is told before it has seen as many bytes.
 template <class Message>
 bool Merge(std::string_view bytes, bool first, Message& message) {
-  if (first) message.Clear();
-  CodedInputStream stream = StreamOf(bytes);
-  return message.MergeFromCodedStream(&stream) && stream.ConsumedEntireMessage();
+  if (first) return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  return message.MergeFromString(std::string(bytes));
 }
 
 }  // namespace
@@ -154,6 +154,7 @@ bool ParsedObservation::TakeSignal(std::string_view entry) {
   CodedInputStream stream = StreamOf(entry);
   std::string_view name;
   v1::Signal value;
+  bool first = true;
   while (const uint32_t tag = ReadTag(stream)) {
     std::string_view part;
     if (tag != kName && tag != kValue) {
@@ -161,8 +162,12 @@ bool ParsedObservation::TakeSignal(std::string_view entry) {
       continue;
     }
     if (!ReadBytes(stream, entry, part)) return false;
-    if (tag == kName) name = part;
-    if (tag == kValue && !Merge(part, false, value)) return false;
+    if (tag == kName) {
+      name = part;
+      continue;
+    }
+    if (!Merge(part, first, value)) return false;
+    first = false;
   }
   if (!stream.ConsumedEntireMessage() ||
       !WireFormatLite::VerifyUtf8String(name.data(), static_cast<int>(name.size()),

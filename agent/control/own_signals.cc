@@ -1,15 +1,51 @@
 #include "agent/control/own_signals.h"
 
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
 namespace agent::control {
+namespace {
+
+constexpr std::string_view kHeat = "soc_temp_degC";
+constexpr std::string_view kSupply = "supply_V";
+constexpr std::string_view kPower = "power_W";
+constexpr std::string_view kThrottled = "throttled";
+constexpr std::string_view kLatency = "infer_p99_ms_60s";
+
+}  // namespace
 
 HealthSignals::HealthSignals(const health::HealthSample& sample) {
   const auto add = [this](std::string_view name, const health::Reading& reading) {
     if (reading.available()) values_[count_++] = {name, reading.value};
   };
-  add("soc_temp_degC", sample.soc_temp_degc);
-  add("supply_V", sample.supply_v);
-  add("power_W", sample.power_w);
-  add("throttled", sample.throttled);
+  add(kHeat, sample.soc_temp_degc);
+  add(kSupply, sample.supply_v);
+  add(kPower, sample.power_w);
+  add(kThrottled, sample.throttled);
+}
+
+std::string Conditions(const runtime::InputBoard& board, double derate, base::Nanos now) {
+  constexpr base::Nanos kNews = std::chrono::seconds(2);
+  const auto value = [&](std::string_view name) -> std::optional<double> {
+    const runtime::SignalEntry* entry = board.FindSignal(name);
+    const bool known = entry != nullptr && entry->own && entry->record.seen &&
+                       now - entry->record.received <= kNews;
+    return known ? std::optional(entry->value) : std::nullopt;
+  };
+  std::vector<std::string> parts;
+  if (const auto heat = value(kHeat)) parts.push_back(absl::StrFormat("%.1f degC", *heat));
+  if (const auto supply = value(kSupply)) parts.push_back(absl::StrFormat("%.2f V", *supply));
+  if (const auto power = value(kPower)) parts.push_back(absl::StrFormat("%.1f W", *power));
+  if (const auto throttled = value(kThrottled)) {
+    parts.push_back(*throttled > 0 ? "throttled" : "not throttled");
+  }
+  if (const auto latency = value(kLatency)) {
+    parts.push_back(absl::StrFormat("inference p99 %.1f ms", *latency));
+  }
+  if (derate < 1) parts.push_back(absl::StrFormat("speed x %.2f", derate));
+  return absl::StrJoin(parts, ", ");
 }
 
 void LatencySignal::Count(const runtime::Tick& tick) {
@@ -28,7 +64,7 @@ std::optional<OwnSignal> LatencySignal::Due(base::Nanos now) {
   next_ = now + kEvery;
   const double p99_us = latency_.QuantileUs(0.99, now);
   if (p99_us == 0) return std::nullopt;
-  return OwnSignal{"infer_p99_ms_60s", p99_us * kMsPerUs};
+  return OwnSignal{kLatency, p99_us * kMsPerUs};
 }
 
 }  // namespace agent::control

@@ -3,11 +3,13 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "agent/base/clock.h"
 #include "agent/control/latency_histogram.h"
 #include "agent/health/reading.h"
+#include "agent/runtime/input_board.h"
 #include "agent/runtime/tick.h"
 
 namespace agent::control {
@@ -31,6 +33,10 @@ class HealthSignals {
   std::array<OwnSignal, 4> values_;
   size_t count_ = 0;
 };
+
+// What they say at this moment, for people: "81.0 degC, 24.1 V, throttled, inference p99 4.1 ms,
+// speed x 0.60". Empty when none is known; values older than two seconds are no news.
+std::string Conditions(const runtime::InputBoard& board, double derate, base::Nanos now);
 
 class LatencySignal {
  public:

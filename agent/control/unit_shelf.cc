@@ -34,6 +34,18 @@ void UnitShelf::Want(const std::string& digest, Retry retry, Nanos now) {
 void UnitShelf::Request(const std::string& digest, Unit& unit) {
   unit.ticket = source_.Request(digest, slots_ + "/" + digest);
   unit.given_up = false;
+  unit.urgency = Urgency::kBeside;
+}
+
+void UnitShelf::SetDriving(std::initializer_list<const std::string*> digests) {
+  for (auto& [digest, unit] : units_) {
+    const bool drives = std::ranges::any_of(
+        digests, [&digest = digest](const std::string* driving) { return *driving == digest; });
+    const Urgency urgency = drives ? Urgency::kDriving : Urgency::kBeside;
+    if (unit.state != State::kReady || unit.urgency == urgency) continue;
+    unit.urgency = urgency;
+    source_.SetUrgency(unit.ticket, urgency);
+  }
 }
 
 void UnitShelf::KeepOnly(std::initializer_list<const std::string*> digests) {

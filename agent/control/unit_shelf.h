@@ -52,6 +52,9 @@ class UnitShelf {
   // Takes in the source's news and starts loads that are due. Call until it returns nothing.
   std::optional<Change> Poll(base::Nanos now);
 
+  // These drive, or stand by for the fallback; all others are beside.
+  void SetDriving(std::initializer_list<const std::string*> digests);
+
   // Its model missed so many deadlines in a row that it will not come back: end it. Repeats are
   // harmless.
   void GiveUpOn(const std::string& digest);
@@ -65,6 +68,7 @@ class UnitShelf {
     base::Nanos ready_at{};
     base::Nanos retry_at{};
     bool given_up = false;
+    Urgency urgency = Urgency::kBeside;
     absl::Status reason;
     std::shared_ptr<const Crew> crew;
   };

@@ -1,5 +1,6 @@
 #include "agent/control/worker_source.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -104,10 +105,12 @@ uint64_t WorkerSource::Request(const std::string& digest, const std::string& slo
 }
 
 std::optional<SourceNews> WorkerSource::Poll() {
+  if (!has_news_) return std::nullopt;  // as in nearly every tick: no lock
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock) return std::nullopt;
   if (news_.empty()) {
     Drain(news_signal_);
+    has_news_ = false;
     return std::nullopt;
   }
   SourceNews first = std::move(news_.front());
@@ -123,10 +126,19 @@ void WorkerSource::Kill(uint64_t ticket) {
   Signal(wake_);
 }
 
+void WorkerSource::SetUrgency(uint64_t ticket, Urgency urgency) {
+  {
+    const std::lock_guard lock(mutex_);
+    urgencies_.emplace_back(ticket, urgency);
+  }
+  Signal(wake_);
+}
+
 void WorkerSource::Tell(SourceNews news) {
   {
     const std::lock_guard lock(mutex_);
     news_.push_back(std::move(news));
+    has_news_ = true;
   }
   Signal(news_signal_);
 }
@@ -143,6 +155,9 @@ void WorkerSource::LoadLoop() {
       orders_.pop_front();
     }
     absl::StatusOr<Prepared> prepared = Prepare(order);
+    // What hashing and parsing freed goes back to the system now: release after release, the
+    // allocator would keep it all.
+    malloc_trim(0);
     if (!prepared.ok()) {
       Tell({order.ticket, nullptr, prepared.status()});
       continue;
@@ -190,10 +205,12 @@ void WorkerSource::WatchLoop() {
     Drain(wake_);
     std::deque<Prepared> prepared;
     std::vector<uint64_t> kill;
+    std::vector<std::pair<uint64_t, Urgency>> urgencies;
     {
       const std::lock_guard lock(mutex_);
       prepared.swap(prepared_);
       kill.swap(kill_);
+      urgencies.swap(urgencies_);
     }
     for (Prepared& unit : prepared) {
       const uint64_t ticket = unit.ticket;
@@ -206,6 +223,9 @@ void WorkerSource::WatchLoop() {
     }
     for (const std::unique_ptr<Worker>& worker : workers) {
       if (std::ranges::count(kill, worker->ticket) > 0) worker->process.Kill();
+      for (const auto& [ticket, urgency] : urgencies) {
+        if (ticket == worker->ticket) control::SetUrgency(worker->process.pid(), urgency);
+      }
     }
     std::erase_if(workers, [this](const auto& worker) { return !Attend(*worker); });
   }

@@ -37,6 +37,7 @@ class WorkerSource final : public ModelSource {
   uint64_t Request(const std::string& digest, const std::string& slot_folder) override;
   std::optional<SourceNews> Poll() override;
   void Kill(uint64_t ticket) override;
+  void SetUrgency(uint64_t ticket, Urgency urgency) override;
 
   // Readable while Poll may have news: for the caller's epoll. Poll empties it.
   int news_fd() const { return news_signal_.get(); }
@@ -62,8 +63,9 @@ class WorkerSource final : public ModelSource {
 
   const Options options_;
   const base::Files& files_;
-  base::UniqueFd news_signal_;  // eventfd: news for Poll
-  base::UniqueFd wake_;         // eventfd: work for the watching thread
+  base::UniqueFd news_signal_;          // eventfd: news for Poll
+  std::atomic<bool> has_news_ = false;  // changed under the lock, read without it
+  base::UniqueFd wake_;                 // eventfd: work for the watching thread
   std::atomic<bool> stop_ = false;
 
   std::mutex mutex_;  // held for moments only
@@ -72,6 +74,7 @@ class WorkerSource final : public ModelSource {
   std::deque<Prepared> prepared_;
   std::deque<SourceNews> news_;
   std::vector<uint64_t> kill_;  // tickets to end
+  std::vector<std::pair<uint64_t, Urgency>> urgencies_;
   uint64_t last_ticket_ = 0;
 
   std::thread loader_;
