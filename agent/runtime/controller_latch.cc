@@ -55,8 +55,7 @@ std::optional<bool> Controller::MeasuredStanding() const {
     const ChannelRecord* record = board_.Find(channel);
     if (record == nullptr) return false;
     if (rules_ == nullptr) return *now_ - record->received <= kRulesOnlyMaxAge;
-    const InputLimits* input = rules_->policy.FindInput(channel);
-    return input != nullptr && IsFresh(*input, board_, *now_);
+    return IsFresh(*rules_->policy.FindInput(channel), board_, *now_);
   };
   const auto declared = [&](const char* channel) {
     return rules_ == nullptr ? board_.Find(channel) != nullptr

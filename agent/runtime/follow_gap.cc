@@ -24,7 +24,7 @@ void FollowGap::Steer(const FollowGapLimits& limits, const gatekeeper::v1::Laser
   BlockBearings(limits, scan);
   const Gap gap = WidestGap(limits);
   twist.assign(2, 0);
-  if (gap.width_rad < 0) return;
+  if (gap.beams == 0) return;
   const double ahead_m = FreeAheadM(limits, scan);
   const double share = (ahead_m - limits.half_width_m) / (limits.free_m - limits.half_width_m);
   twist[0] = limits.vx_mps * std::clamp(share, 0.0, 1.0);
@@ -73,13 +73,10 @@ FollowGap::Gap FollowGap::WidestGap(const FollowGapLimits& limits) const {
   size_t begin = 0;  // of the run of free bearings that ends before i
   const auto end_run = [&](size_t end) {
     if (begin == end) return;
-    const double from = angles_rad_[begin];
-    const double to = angles_rad_[end - 1];
-    const Gap gap{.middle_rad = (from + to) / 2, .width_rad = std::abs(to - from)};
+    const Gap gap{.middle_rad = (angles_rad_[begin] + angles_rad_[end - 1]) / 2,
+                  .beams = end - begin};
     const bool nearer = std::abs(gap.middle_rad) < std::abs(widest.middle_rad);
-    if (gap.width_rad > widest.width_rad || (gap.width_rad == widest.width_rad && nearer)) {
-      widest = gap;
-    }
+    if (gap.beams > widest.beams || (gap.beams == widest.beams && nearer)) widest = gap;
   };
   for (size_t i = 0; i < angles_rad_.size(); ++i) {
     blocked += blocks_[i];

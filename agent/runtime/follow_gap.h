@@ -33,7 +33,7 @@ class FollowGap {
  private:
   struct Gap {
     double middle_rad = 0;
-    double width_rad = -1;  // below 0: none
+    size_t beams = 0;  // 0: none
   };
   void LayBeams(const gatekeeper::v1::LaserScan& scan);
   void BlockBearings(const FollowGapLimits& limits, const gatekeeper::v1::LaserScan& scan);

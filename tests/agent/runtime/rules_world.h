@@ -30,6 +30,7 @@ inline v1::Trigger& Rule(Rules& rules, const std::string& id) {
 // says how sure it is.
 inline v1::ControlPolicy RichPolicyDocument() {
   v1::ControlPolicy policy = NavPolicyDocument();
+  policy.clear_requirements();
   v1::EnvelopeZone& dock = *policy.add_envelope();
   dock.set_id("dock");
   dock.set_kind("speed");
@@ -50,6 +51,10 @@ inline v1::ControlPolicy RichPolicyDocument() {
 // more; doubt may clear twice an hour.
 inline Rules RichFallbackDocument() {
   Rules rules = NavFallbackDocument();
+  for (int i = rules.triggers_size(); i-- > 0;) {
+    const bool requirement = rules.triggers(i).id() == "requirement_violated";
+    if (requirement) rules.mutable_triggers()->DeleteSubrange(i, 1);
+  }
   rules.set_mrc_within_ms(4500);
   State(rules, "DEGRADED").set_max_dwell_s(40);
   State(rules, "DEGRADED").set_else_("CONTROLLED_STOP");

@@ -25,16 +25,14 @@ void MakeArmUnit(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelC
   policy.mutable_arm()->set_degraded_scale(1);
   policy.clear_inputs();
   (*policy.mutable_inputs())["joints"] = rule;
-  // An arm has no gap to follow, and this one has no envelope.
+  // An arm has no gap to follow, and this one has no envelope and no requirements.
   rules.mutable_states()->erase("SIMPLE_CONTROLLER");
   (*rules.mutable_states())["PREVIOUS_MODEL"].set_else_("CONTROLLED_STOP");
   for (int i = rules.triggers_size(); i-- > 0;) {
-    const bool envelope = rules.triggers(i).id() == "envelope_breach";
-    if (envelope) rules.mutable_triggers()->DeleteSubrange(i, 1);
+    const std::string& id = rules.triggers(i).id();
+    const bool unraised = id == "envelope_breach" || id == "requirement_violated";
+    if (unraised) rules.mutable_triggers()->DeleteSubrange(i, 1);
   }
-  // Nor does it drive after gaps.
-  rules.mutable_states()->erase("SIMPLE_CONTROLLER");
-  rules.mutable_states()->at("PREVIOUS_MODEL").set_else_("CONTROLLED_STOP");
   card.clear_inputs();
   v1::InputBinding& input = *card.add_inputs();
   input.set_tensor("features");

@@ -284,6 +284,17 @@ TEST_F(ProbationTest, FlappingOnProbationEndsWhereBothDemand) {
   EXPECT_EQ(state(), "SAFE_STOPPED");
 }
 
+TEST_F(ProbationTest, TheMachinesOwnLatchIsNoCauseThatMustGoFirst) {
+  status_ = {};
+  standing_ = true;
+  Once(MaskOf(rules_.latched()));
+  EXPECT_EQ(state(), "ESTOP_LATCHED");
+  ASSERT_OK_AND_ASSIGN(status_, Rearmed(rules_, status_, seconds(4)));
+  EXPECT_EQ(status_.raised, 0U);
+  Once(0);
+  EXPECT_EQ(state(), "NOMINAL");
+}
+
 // --- the shape of the status
 
 TEST_F(RichMachineTest, FlappingThatIsActiveIsNotSetBackByFurtherRises) {

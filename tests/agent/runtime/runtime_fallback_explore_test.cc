@@ -246,7 +246,7 @@ TEST_P(ExploreTest, WhateverFlapsEndsInTheFlapStateAndStaysThere) {
     for (int i = 0; i < 5; ++i) walk.Step(0, hours(1));
     ASSERT_EQ(walk.status.state, rules_.flap().to) << set;
   }
-  EXPECT_EQ(flapped, 7) << "input_stale, deadline_miss and model_failed, in all their sets";
+  EXPECT_GE(flapped, 7) << "input_stale, deadline_miss and model_failed, in all their sets";
 }
 
 // --- random walks under random rules

@@ -105,6 +105,25 @@ TEST(PathsTest, AModelStateMayOutrankALostModelIfItEndsByItself) {
   EXPECT_OK(Compile(rules));
 }
 
+TEST(PathsTest, AnInputThatIsNotRequiredMayOnlySlowTheRobotDown) {
+  v1::ControlPolicy policy = RichPolicyDocument();
+  v1::InputRule& extra = (*policy.mutable_inputs())["floor_wet"];
+  extra = policy.inputs().at("goal_range_m");
+  extra.set_trigger("floor_unknown");
+  R rules = RichFallbackDocument();
+  v1::Trigger& rule = Rule(rules, "floor_unknown");
+  rule = Rule(rules, "policy_saturated");
+  rule.set_id("floor_unknown");
+  rule.set_to("DEGRADED");
+  State(rules, "DEGRADED").clear_max_dwell_s();
+  State(rules, "DEGRADED").clear_else_();
+  EXPECT_THAT(Fallback::Compile(rules, Compiled(policy)),
+              StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[triggers[10].to] ")))
+      << "the model does not run without it";
+  extra.set_required(false);
+  EXPECT_OK(Fallback::Compile(rules, Compiled(policy)));
+}
+
 // S3: nothing dead, nothing shadowed.
 INSTANTIATE_TEST_SUITE_P(
     Lattice, BadRulesTest,

@@ -219,6 +219,32 @@ INSTANTIATE_TEST_SUITE_P(
                     Latest{"envelope_breach", "the oldest pose that counts, and a tick", 300},
                     Latest{"hardware_limit", "absence after 5 s, and a tick", 5050}));
 
+TEST(TriggerTest, AContactOfAnArmIsSeenByTheOldestTorquesThatCount) {
+  v1::ControlPolicy policy = tests::ArmPolicyDocument();
+  policy.mutable_arm()->set_contact_trigger("contact");
+  policy.mutable_joints()->at("elbow").set_tau_abs_max_nm(20);
+  R rules = tests::ArmFallbackDocument();
+  v1::Trigger& contact = Rule(rules, "contact");
+  contact.set_layer("circuit");
+  contact.set_to("CONTROLLED_STOP");
+  contact.set_detect_ms(300);
+  contact.mutable_clear()->set_operator_(true);
+  EXPECT_OK(Fallback::Compile(rules, Compiled(policy)));
+  contact.set_detect_ms(299);
+  EXPECT_THAT(Fallback::Compile(rules, Compiled(policy)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at least 300")));
+}
+
+TEST(TriggerTest, APolicyMayRaiseOneThatExistsAnyway) {
+  v1::ControlPolicy policy = RichPolicyDocument();
+  policy.mutable_output()->set_trigger("model_failed");
+  R rules = RichFallbackDocument();
+  rules.mutable_triggers()->DeleteSubrange(0, 1);
+  ASSERT_OK_AND_ASSIGN(const Fallback compiled, Fallback::Compile(rules, Compiled(policy)));
+  EXPECT_EQ(compiled.triggers()[compiled.model_failed()].id, "model_failed");
+  EXPECT_EQ(compiled.latched(), 9U);
+}
+
 TEST(TriggerTest, AShorterWindowOfMissesIsSeenBeforeARowOfThem) {
   v1::ControlPolicy policy = RichPolicyDocument();
   policy.mutable_deadline()->mutable_window()->set_max(1);

@@ -148,6 +148,54 @@ TEST(RearmTest, IsRefusedWhenNobodyKnowsWhetherTheRobotStands) {
   EXPECT_THAT(robot.controller.Rearm(robot.now), StatusIs(kRefused, HasSubstr("stood for 3.0 s")));
 }
 
+TEST(RearmTest, IsRefusedWhileTheRobotTurns) {
+  DrivenRobot robot;
+  StopByButton(robot);
+  const auto turning = [&](double wz_radps) {
+    for (int i = 0; i < 100; ++i) {
+      robot.Tick([&](v1::Observation& packet) { packet.mutable_odom()->set_wz_radps(wz_radps); });
+    }
+  };
+  turning(0.11);
+  EXPECT_THAT(robot.controller.Rearm(robot.now), StatusIs(kRefused, HasSubstr("stood")));
+  turning(0.09);
+  EXPECT_OK(robot.controller.Rearm(robot.now));
+}
+
+TEST(RearmTest, IsRefusedByAPressThatNoTickHasSeenYet) {
+  DrivenRobot robot;
+  StopByButton(robot);
+  robot.Ticks(100);
+  for (const bool pressed : {true, false}) {
+    v1::Observation packet = tests::Packet(robot.now);
+    packet.set_estop_pressed(pressed);
+    robot.controller.Observe(packet, robot.now);
+  }
+  EXPECT_THAT(robot.controller.Rearm(robot.now), StatusIs(kRefused, HasSubstr("button")));
+}
+
+TEST(RearmTest, IsRefusedBeforeTheFirstTick) {
+  Controller controller{LatchState{.latched = true, .cause = "estop_button"}};
+  EXPECT_THAT(controller.Rearm(kStartOfTime), StatusIs(kRefused, HasSubstr("5 s")));
+}
+
+TEST(RearmTest, AnOperatorsActAwaitsNoStart) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  for (int i = 0; i < 6; ++i) {
+    for (int lost = 0; lost < 6; ++lost) {
+      robot.Tick([](v1::Observation& packet) { packet.clear_scan(); });
+    }
+    robot.Ticks(20);
+  }
+  ASSERT_EQ(robot.Tick().state, "SAFE_STOPPED");
+  EXPECT_OK(robot.controller.MayRearm(robot.now));
+  EXPECT_EQ(robot.Tick().state, "SAFE_STOPPED") << "asking changes nothing";
+  ASSERT_OK(robot.controller.Rearm(robot.now));
+  EXPECT_EQ(robot.Tick().state, "NOMINAL");
+  EXPECT_FALSE(robot.controller.latch().probation);
+}
+
 TEST(RearmTest, IsRefusedWhenNothingIsLatched) {
   DrivenRobot robot;
   robot.DriveAtEight();
