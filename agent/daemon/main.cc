@@ -2,13 +2,17 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 
+#include <cstdio>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/synchronization/mutex.h"
 #include "agent/base/clock.h"
 #include "agent/base/files.h"
 #include "agent/base/unique_fd.h"
+#include "agent/daemon/carried_approvals.h"
 #include "agent/daemon/channel.h"
 #include "agent/daemon/daemon.h"
 #include "agent/daemon/enrolment.h"
@@ -72,7 +76,10 @@ int ExitCode(const absl::Status& status) {
     case absl::StatusCode::kNotFound:
       return 5;
     case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
       return 6;
+    case absl::StatusCode::kDeadlineExceeded:
+      return 8;
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kDataLoss:
       return 9;
@@ -122,6 +129,25 @@ absl::Status Live(Arguments arguments, int stop_fd) {
   return (*daemon)->Run(stop_fd);
 }
 
+// gatekeeper-agent rearm --state DIR [APPROVAL...]: beside a robot without network.
+struct CarryArguments {
+  std::string state;
+  std::vector<std::string> approvals;
+};
+
+absl::Status Carry(const CarryArguments& arguments) {
+  agent::base::OsFiles files;
+  if (arguments.approvals.empty()) {
+    const auto challenge = agent::daemon::PresentChallenge(files, arguments.state);
+    if (challenge.ok()) std::fputs(challenge->c_str(), stdout);
+    return challenge.status();
+  }
+  const absl::Status carried =
+      agent::daemon::CarryApprovals(files, arguments.state, arguments.approvals);
+  if (carried.ok()) std::puts("the robot may be started again; it does not move by itself");
+  return carried;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -135,11 +161,26 @@ int main(int argc, char** argv) {
       "The robot's link to its gatekeeper: enrols, fetches and verifies units, tells "
       "gatekeeper-control what to run, reports what runs.");
   Arguments arguments;
-  Declare(app, arguments);
+  const bool carries = argc > 1 && std::string_view(argv[1]) == "rearm";
+  CarryArguments carry;
+  if (carries) {
+    CLI::App* rearm = app.add_subcommand(
+        "rearm", "Print the challenge of a latched emergency stop, or hand in approvals of it");
+    rearm->add_option("--state", carry.state, "State folder of this robot")->required();
+    rearm->add_option("APPROVAL", carry.approvals, "Files that `gatekeeper rearm sign` made");
+  } else {
+    Declare(app, arguments);
+    app.footer("gatekeeper-agent rearm --help: re-arm without a network.");
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (carries) {
+    const absl::Status status = Carry(carry);
+    if (!status.ok()) std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+    return ExitCode(status);
   }
   const agent::base::UniqueFd stop = StopSignals();
   const absl::Status status = Live(arguments, stop.get());

@@ -73,15 +73,6 @@ absl::Status Status(const Session& session) {
   return absl::OkStatus();
 }
 
-absl::Status Rearm(const v1::AcknowledgeRobotRequest& request, const Session& session) {
-  ASSIGN_OR_RETURN(const auto stub, Connect(session));
-  grpc::ClientContext context;
-  v1::Empty reply;
-  RETURN_IF_ERROR(FromRemote(stub->AcknowledgeRobot(&context, request, &reply), session));
-  std::printf("%s may be started again; it does not move by itself\n", request.robot().c_str());
-  return absl::OkStatus();
-}
-
 void AddFleet(CLI::App& app, Session& session) {
   CLI::App* fleet = app.add_subcommand("fleet", "groups of robots");
   fleet->require_subcommand(1);
@@ -113,13 +104,7 @@ void AddRobot(CLI::App& app, Session& session) {
   create->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
   create->callback(
       [request, &session] { session.exit_code = Report(CreateRobot(*request, session)); });
-
-  auto rearm_request = std::make_shared<v1::AcknowledgeRobotRequest>();
-  CLI::App* rearm = robot->add_subcommand("rearm", "permit a restart after an emergency stop");
-  rearm->add_option("ROBOT", *rearm_request->mutable_robot())->required();
-  rearm->add_option("--reason", *rearm_request->mutable_reason())->required();
-  rearm->callback(
-      [rearm_request, &session] { session.exit_code = Report(Rearm(*rearm_request, session)); });
+  AddRearmVerbs(app, *robot, session);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "gatekeeper/cli/table.h"
 
 namespace gatekeeper::cli {
@@ -25,7 +26,12 @@ std::string Lifecycle(const v1::RobotView& robot) {
 }
 
 std::string Attention(const v1::RobotView& robot) {
-  if (robot.observed().control().latched()) return "emergency stop latched: re-arm it";
+  const v1::ControlReport& control = robot.observed().control();
+  if (control.latched() && control.has_rearm()) {
+    return "emergency stop latched: wants approval by " +
+           absl::StrJoin(control.rearm().roles(), " and ");
+  }
+  if (control.latched()) return "emergency stop latched";
   if (robot.seen_s_ago() >= 0 && !robot.observed().has_control()) return "control does not answer";
   return robot.observed().reason();
 }

@@ -47,6 +47,40 @@ absl::Status CreateOperator(const Session& session, const OperatorArguments& arg
   return absl::OkStatus();
 }
 
+struct ApproverArguments {
+  agent::trust::Approver approver;
+  std::string public_key;
+};
+
+absl::Status AddApprover(const Session& session, const ApproverArguments& arguments) {
+  ASSIGN_OR_RETURN(const std::string key_path,
+                   seal::AddApprover(session.home, arguments.approver, arguments.public_key));
+  if (!key_path.empty()) {
+    std::printf("%s\nhand it to %s and remove it here\n", key_path.c_str(),
+                arguments.approver.name.c_str());
+  }
+  std::printf(
+      "%s may approve re-arms as %s: start `gatekeeper serve` again; robots hear of it when they "
+      "enrol, or when they renew their certificate, within five days\n",
+      arguments.approver.name.c_str(), arguments.approver.role.c_str());
+  return absl::OkStatus();
+}
+
+void AddApproverVerb(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<ApproverArguments>();
+  CLI::App* people = app.add_subcommand("approver", "people who may re-arm robots");
+  people->require_subcommand(1);
+  people->fallthrough();
+  CLI::App* add = people->add_subcommand("add", "list a person's key for a role in trust.json");
+  add->add_option("NAME", arguments->approver.name)->required();
+  add->add_option("--role", arguments->approver.role, "as fallback rules name it: local_operator")
+      ->required();
+  add->add_option("--public-key", arguments->public_key,
+                  "PEM of the person's own P-256 key; without it a pair is made here");
+  add->callback(
+      [arguments, &session] { session.exit_code = Report(AddApprover(session, *arguments)); });
+}
+
 // SIGINT and SIGTERM are blocked in every thread and taken by one that waits for them.
 absl::Status Serve(const server::ServeOptions& options) {
   sigset_t signals;
@@ -93,6 +127,8 @@ void AddHomeVerbs(CLI::App& app, Session& session) {
     options->home = session.home;
     session.exit_code = Report(Serve(*options));
   });
+
+  AddApproverVerb(app, session);
 
   auto operator_arguments = std::make_shared<OperatorArguments>();
   CLI::App* people = app.add_subcommand("operator", "people who may use this gatekeeper");

@@ -188,6 +188,36 @@ absl::StatusOr<ClientFiles> IssueOperator(const std::string& folder, const std::
   return pair;
 }
 
+absl::StatusOr<std::string> AddApprover(const std::string& folder, const trust::Approver& approver,
+                                        const std::string& public_key_path) {
+  agent::base::OsFiles files;
+  const std::string trust_path = folder + "/trust.json";
+  ASSIGN_OR_RETURN(const std::string json, files.Read(trust_path, kMaxTrustBytes));
+  ASSIGN_OR_RETURN(const trust::TrustPolicy before, trust::TrustPolicy::Parse(json));
+  ASSIGN_OR_RETURN(const trust::PrivateKey made, trust::PrivateKey::Generate());
+  std::string pem = made.public_key().Pem();
+  if (!public_key_path.empty()) {
+    ASSIGN_OR_RETURN(pem, files.Read(public_key_path, kMaxPemBytes));
+  }
+  ASSIGN_OR_RETURN(const trust::PublicKey key, trust::PublicKey::FromPem(pem));
+  std::vector<trust::TrustedKey> keys = before.keys();
+  keys.push_back({trust::KeyClass::kApprover, approver.name, key, approver.role});
+  ASSIGN_OR_RETURN(const trust::TrustPolicy after,
+                   trust::TrustPolicy::Make(keys, before.verifier_id(), before.level()));
+  std::string key_path;
+  if (public_key_path.empty()) {  // the name was checked above, before it becomes part of a path
+    key_path = absl::StrFormat("%s/approver-%s.key", folder, approver.name);
+    if (files.Exists(key_path)) {
+      return absl::AlreadyExistsError(key_path + " is there already; keys are never overwritten");
+    }
+    RETURN_IF_ERROR(files.WriteDurably(key_path, made.Pem(), kSecret));
+    RETURN_IF_ERROR(files.WriteDurably(absl::StrFormat("%s/approver-%s.pub", folder, approver.name),
+                                       pem, kPublic));
+  }
+  RETURN_IF_ERROR(files.WriteDurably(trust_path, after.ToJson(), kPublic));
+  return key_path;
+}
+
 absl::StatusOr<SealKeys> LoadSealKeys(const std::string& folder) {
   const std::string build_path = folder + "/build.key";
   const std::string gate_path = folder + "/gate.key";

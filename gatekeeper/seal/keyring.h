@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/trust/keys.h"
+#include "agent/trust/rearm_approval.h"
 #include "agent/trust/trust_policy.h"
 
 namespace gatekeeper::seal {
@@ -17,6 +18,7 @@ namespace gatekeeper::seal {
 //   server.key server.pem  TLS of `gatekeeper serve`
 //   build.key build.pub    signs units      gate.key gate.pub    signs gate verdicts
 //   trust.json             what robots get at enrolment
+//   approver-<name>.key approver-<name>.pub   made for a person who brought no key of their own
 //   operator-<name>.key operator-<name>.pem
 // Keys have mode 0600.
 
@@ -37,6 +39,14 @@ struct ClientFiles {
 // complete.
 absl::StatusOr<ClientFiles> IssueOperator(const std::string& folder, const std::string& name,
                                           std::chrono::hours life, int64_t wall_ms);
+
+// Lists a person in trust.json who may approve re-arms in `role`: by the public key in
+// `public_key_path`, or, when that is empty, by a key pair made here, to be handed to that person;
+// its private half's path is returned. kAlreadyExists: that pair is there; kInvalidArgument: the
+// key, name or role, also a key that is listed already.
+absl::StatusOr<std::string> AddApprover(const std::string& folder,
+                                        const agent::trust::Approver& approver,
+                                        const std::string& public_key_path);
 
 // What Seal signs with.
 struct SealKeys {

@@ -63,6 +63,12 @@ TEST(DigestTest, RoundTripsThroughHex) {
   EXPECT_EQ(digest.short_hex(), "aaaaaaaaaaaa");
 }
 
+TEST(StrictJsonTest, QuotesNothingThatIsNoText) {
+  const absl::Status refused = ParseStrictJson("{\"a\": \xff\xfe\n", "x").status();
+  EXPECT_FALSE(refused.ok());
+  for (const char c : refused.message()) EXPECT_TRUE(c >= ' ' && c <= '~') << int{c};
+}
+
 TEST(DigestTest, RefusesWrongLengthAndUpperCase) {
   EXPECT_FALSE(Digest::Parse(std::string(63, 'a')).ok());
   EXPECT_FALSE(Digest::Parse(std::string(65, 'a')).ok());

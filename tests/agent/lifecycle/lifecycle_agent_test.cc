@@ -400,7 +400,40 @@ TEST_F(AgentTest, AFullDiskRefusesTheNewUnitAndTouchesNothingElse) {
   EXPECT_TRUE(robot_.HasSlot(Unit("1.0.0")));
 }
 
-TEST_F(AgentTest, PassesARearmOnOnceAndNeverKeepsIt) {
+TEST_F(AgentTest, PassesApprovalsOnOnceAndNeverKeepsThem) {
+  robot_.Turns(2);
+  v1::ServerMessage message;
+  message.mutable_rearm()->add_approvals("one");
+  message.mutable_rearm()->add_approvals("two");
+  robot_.agent->OnServer(message, robot_.clock.Now());
+  robot_.Turns(30);
+
+  std::vector<std::string> passed_on;
+  for (const v1::ControlOrder& order : robot_.control.orders) {
+    passed_on.insert(passed_on.end(), order.rearm_approvals().begin(),
+                     order.rearm_approvals().end());
+  }
+  EXPECT_THAT(passed_on, ElementsAre("one", "two"));
+  EXPECT_THAT(robot_.gatekeeper.EventKinds(), testing::Contains("rearm_passed_on"));
+}
+
+TEST_F(AgentTest, DropsApprovalsThatControlWouldNeverRead) {
+  robot_.Turns(2);
+  v1::ServerMessage large;
+  large.mutable_rearm()->add_approvals(std::string(8193, 'x'));
+  robot_.agent->OnServer(large, robot_.clock.Now());
+  v1::ServerMessage many;
+  for (int i = 0; i < 9; ++i) many.mutable_rearm()->add_approvals("x");
+  robot_.agent->OnServer(many, robot_.clock.Now());
+  robot_.Turns(30);
+
+  for (const v1::ControlOrder& order : robot_.control.orders) {
+    EXPECT_EQ(order.rearm_approvals_size(), 0);
+  }
+  EXPECT_THAT(robot_.gatekeeper.EventKinds(), testing::Contains("rearm_dropped"));
+}
+
+TEST_F(AgentTest, PassesAnAcknowledgementOnOnceAndNeverKeepsIt) {
   robot_.Turns(2);
   v1::ServerMessage message;
   message.mutable_acknowledge()->set_actor("ada");
@@ -408,9 +441,11 @@ TEST_F(AgentTest, PassesARearmOnOnceAndNeverKeepsIt) {
   robot_.agent->OnServer(message, robot_.clock.Now());
   robot_.Turns(30);
 
-  int rearms = 0;
-  for (const v1::ControlOrder& order : robot_.control.orders) rearms += order.acknowledge() ? 1 : 0;
-  EXPECT_EQ(rearms, 1);
+  int acknowledged = 0;
+  for (const v1::ControlOrder& order : robot_.control.orders) {
+    acknowledged += order.acknowledge() ? 1 : 0;
+  }
+  EXPECT_EQ(acknowledged, 1);
 }
 
 TEST_F(AgentTest, SaysItsOrderAtLeastEachSecondWithTheSameNumber) {

@@ -62,6 +62,46 @@ TEST_F(KeyringTest, HoldsEverythingAGatekeeperSignsWith) {
   EXPECT_EQ(policy.Keys(trust::KeyClass::kGate)[0].Pem(), ReadFile(keys_ + "/gate.pub"));
 }
 
+TEST_F(KeyringTest, ListsAnApproverByTheirOwnKeyOrOneMadeForThem) {
+  ASSERT_OK(InitKeyring(keys_, {}, kNowMs));
+  const trust::PrivateKey own = Must(trust::PrivateKey::Generate());
+  tests::WriteFile(home_ / "bo.pub", own.public_key().Pem());
+
+  ASSERT_OK_AND_ASSIGN(const std::string made, AddApprover(keys_, {"local_operator", "ada"}, ""));
+  ASSERT_OK_AND_ASSIGN(const std::string none,
+                       AddApprover(keys_, {"safety_officer", "bo"}, home_ / "bo.pub"));
+
+  EXPECT_EQ(made, keys_ + "/approver-ada.key");
+  EXPECT_EQ(ModeOf(made), 0600U);
+  EXPECT_EQ(none, "");
+  const trust::TrustPolicy policy =
+      Must(trust::TrustPolicy::Parse(ReadFile(keys_ + "/trust.json")));
+  ASSERT_EQ(policy.keys().size(), 4U);
+  EXPECT_EQ(policy.keys()[2].role, "local_operator");
+  EXPECT_EQ(policy.keys()[2].key, Must(trust::PrivateKey::Load(made)).public_key());
+  EXPECT_EQ(policy.keys()[3].name, "bo");
+  EXPECT_EQ(policy.keys()[3].key, own.public_key());
+  EXPECT_OK(LoadSealKeys(keys_));
+}
+
+TEST_F(KeyringTest, ListsNoApproverWhoCouldBeTakenForAnother) {
+  ASSERT_OK(InitKeyring(keys_, {}, kNowMs));
+  ASSERT_OK(AddApprover(keys_, {"local_operator", "ada"}, ""));
+  const std::string before = ReadFile(keys_ + "/trust.json");
+
+  EXPECT_THAT(AddApprover(keys_, {"safety_officer", "ada"}, ""),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("approver-ada.key")));
+  EXPECT_THAT(AddApprover(keys_, {"safety_officer", "bo"}, keys_ + "/approver-ada.pub"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("same key")));
+  EXPECT_THAT(AddApprover(keys_, {"safety_officer", "../bo"}, ""),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("cannot name")));
+  EXPECT_THAT(AddApprover(keys_, {"Boss", "bo"}, ""),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("role")));
+  EXPECT_THAT(AddApprover(keys_, {"safety_officer", "bo"}, home_ / "none"),
+              StatusIs(absl::StatusCode::kNotFound, _));
+  EXPECT_EQ(ReadFile(keys_ + "/trust.json"), before);
+}
+
 TEST_F(KeyringTest, NeverOverwritesAnything) {
   ASSERT_OK(InitKeyring(keys_, {}, kNowMs));
   const std::string before = ReadFile(keys_ + "/ca.key");

@@ -27,7 +27,8 @@ class CoreWorld {
     v1::DesiredState desired;
     v1::ObservedState observed;
     int heartbeats = 0;
-    int rearms = 0;
+    int acknowledgements = 0;
+    std::vector<v1::Rearm> rearms;
     std::vector<uint64_t> acks;
     std::function<void(v1::ObservedState&)> spoil;  // what goes wrong in each of its reports
   };
@@ -153,7 +154,8 @@ class CoreWorld {
         robot.desired = message.desired();
       }
       robot.heartbeats += message.has_heartbeat();
-      robot.rearms += message.has_acknowledge();
+      robot.acknowledgements += message.has_acknowledge();
+      if (message.has_rearm()) robot.rearms.push_back(message.rearm());
       if (message.has_event_ack()) robot.acks.push_back(message.event_ack().id());
     }
   }

@@ -262,39 +262,29 @@ TEST_F(FleetCoreTest, AnEmergencyStopOpensOneIncidentHoweverOftenItIsReported) {
               HasSubstr("north-1 latched an emergency stop: bumper"));
 }
 
-TEST_F(FleetCoreTest, ReArmsOnlyARobotThatIsThereAndHasSomethingToClear) {
-  v1::AcknowledgeRobotRequest request;
-  request.set_robot("north-1");
-  request.set_reason("looked at it");
-  const auto rearm = [&] {
-    const absl::Status status = world_.core->AcknowledgeRobot(request, CoreWorld::kMara, world_.now);
-    world_.HandOut();
-    return status;
+TEST_F(FleetCoreTest, AnIncidentsTimelineTellsDecisionsHeatPowerAndLatencyTogether) {
+  uint64_t id = 0;
+  const auto tell = [&](const std::string& kind, const std::string& detail) {
+    v1::RobotEvent event;
+    event.set_id(++id);
+    event.set_kind(kind);
+    event.set_detail(detail);
+    world_.core->OnEvent("north-1", event, world_.now);
   };
+  tell("estop", "hardware_limit");
+  tell("fallback", "DEGRADED -> EMERGENCY_STOP hardware_limit");
+  tell("conditions", "91.0 degC, 23.10 V, 14.8 W, throttled, inference p99 29.0 ms, speed x 0.00");
   world_.Tick();
-  EXPECT_THAT(rearm(), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("latched")));
 
-  world_.robots["north-1"].spoil = [](v1::ObservedState& seen) {
-    seen.mutable_control()->set_latched(true);
-  };
-  world_.Tick();
-  EXPECT_OK(rearm());
-  EXPECT_EQ(world_.robots["north-1"].rearms, 1);
-
-  world_.robots["north-1"].spoil = [](v1::ObservedState& seen) {
-    seen.mutable_control()->set_latched(false);
-    seen.mutable_control()->clear_triggers();
-    seen.mutable_control()->add_triggers("flapping");
-  };
-  world_.Tick();
-  EXPECT_OK(rearm());
-  EXPECT_EQ(world_.robots["north-1"].rearms, 2);
-
-  world_.Disconnect("north-1");
-  EXPECT_THAT(rearm(), StatusIs(StatusCode::kUnavailable, HasSubstr("not connected")));
-  world_.Connect("north-1");
-  world_.HandOut();
-  EXPECT_EQ(world_.robots["north-1"].rearms, 2) << "a re-arm is never kept";
+  ASSERT_OK_AND_ASSIGN(const auto incidents, world_.core->ListIncidents());
+  ASSERT_EQ(incidents.incidents_size(), 1);
+  const std::string report =
+      world_.core->ShowIncident(incidents.incidents(0).id(), world_.now)->report_markdown();
+  const size_t decision = report.find("robot/north-1: fallback: DEGRADED -> EMERGENCY_STOP");
+  const size_t conditions = report.find("robot/north-1: conditions: 91.0 degC, 23.10 V, 14.8 W");
+  EXPECT_NE(decision, std::string::npos) << report;
+  EXPECT_NE(conditions, std::string::npos) << report;
+  EXPECT_LT(decision, conditions);
 }
 
 TEST_F(FleetCoreTest, ANewerConnectionTakesThePlaceOfAnOlderOne) {
