@@ -123,8 +123,8 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Ssm, BadGroundTest,
     testing::Values(
-        Defect{"separation.ssm.source", "S11", [](P& p) { Ssm(p).set_source("odom"); }},
-        Defect{"separation.ssm.source", "S11",
+        Defect{"separation.ssm.source", "S10", [](P& p) { Ssm(p).set_source("odom"); }},
+        Defect{"separation.ssm.source", "S10",
                [](P& p) {
                  Ssm(p);
                  (*p.mutable_inputs())["scan"].set_min_valid_fraction(0);
@@ -132,10 +132,10 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"separation.ssm.v_human_mps", "S14", [](P& p) { Ssm(p).set_v_human_mps(0); }},
         Defect{"separation.ssm.t_react_s", "S14", [](P& p) { Ssm(p).set_t_react_s(0); }},
         Defect{"separation.ssm.dec_mps2", "S14", [](P& p) { Ssm(p).set_dec_mps2(kInfinity); }},
-        Defect{"separation.ssm.dec_mps2", "S11", [](P& p) { Ssm(p).set_dec_mps2(2.01); }},
-        Defect{"separation.ssm.c_m", "S11", [](P& p) { Ssm(p).set_c_m(-0.1); }},
-        Defect{"separation.ssm.z_sensor_m", "S11", [](P& p) { Ssm(p).set_z_sensor_m(kNan); }},
-        Defect{"separation.ssm.z_robot_m", "S11", [](P& p) { Ssm(p).set_z_robot_m(-1); }}));
+        Defect{"separation.ssm.dec_mps2", "S10", [](P& p) { Ssm(p).set_dec_mps2(2.01); }},
+        Defect{"separation.ssm.c_m", "S10", [](P& p) { Ssm(p).set_c_m(-0.1); }},
+        Defect{"separation.ssm.z_sensor_m", "S10", [](P& p) { Ssm(p).set_z_sensor_m(kNan); }},
+        Defect{"separation.ssm.z_robot_m", "S10", [](P& p) { Ssm(p).set_z_robot_m(-1); }}));
 
 TEST(GroundTest, CompilesFootprintHeightsAndSeparation) {
   P document = NavPolicyDocument();

@@ -140,6 +140,9 @@ limits:
   clamp_budget: {window_s: 5, max_fraction: 0.5, trigger: policy_saturated}
 envelope:
   - {id: hall, kind: inclusion, frame: map, polygon_m: [[0, 0], [40, 0], [40, 20], [0, 20]], margin_m: 0.3, trigger: envelope_breach}
+separation:
+  zones:
+    - {id: around, action: stop, source: scan, polygon_m: [[1.0, -0.3], [1.0, 0.3], [-0.3, 0.3], [-0.3, -0.3]], min_points: 3, trigger_consecutive: 1, release_consecutive: 5}
 requirements:
   # The slalom along the hall turns by 0.2 rad/s at most.
   - {id: calm, formula: 'abs(wz_radps) > 0.5 -> eventually[0,0.5](abs(wz_radps) < 0.5)', trigger: policy_saturated}

@@ -63,7 +63,7 @@ TEST_F(RunSuiteTest, AGoodUnitGetsAPass) {
   ASSERT_TRUE(run.pass.has_value());
   EXPECT_EQ(run.pass->digest().hex(), run.report.unit_digest());
   EXPECT_EQ(run.pass->unit_folder(), folder_ / "unit");
-  EXPECT_EQ(run.report.gates_size(), 10);
+  EXPECT_EQ(run.report.gates_size(), 11);
   EXPECT_EQ(run.report.scenarios(), 6u);
   EXPECT_EQ(run.report.ticks(), 6u * 121u);
   EXPECT_EQ(run.report.inputs_size(), 6);
