@@ -106,8 +106,9 @@ SealedUnit MakeUnit(const UnitRecipe& recipe) {
   SealedUnit unit;
   unit.files = {{trust::kModelFile, recipe.model},
                 {trust::kCardFile, kCard},
-                {trust::kPolicyFile, kPolicy},
+                {trust::kPolicyFile, kPolicy + recipe.policy_end},
                 {trust::kFallbackFile, kFallback}};
+  if (!recipe.golden.empty()) unit.files[trust::kGoldenFile] = recipe.golden;
   unit.manifest = ManifestOf(unit.files);
   unit.manifest.set_name(recipe.name);
   unit.manifest.set_version(recipe.version);

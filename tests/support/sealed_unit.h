@@ -27,6 +27,8 @@ struct UnitRecipe {
   std::vector<std::string> hardware = {"amr"};
   std::string model = "good";  // bytes of model/model.onnx: a marker for whoever fakes models
   Sealing sealing = Sealing::kSound;
+  std::string golden = "";      // bytes of model/golden.json; empty: none
+  std::string policy_end = "";  // more of the control policy, whole keys
 };
 
 struct SealedUnit {

@@ -21,12 +21,15 @@
 
 #include "agent/base/packet_socket.h"
 #include "agent/client/robot_client.h"
+#include "agent/recording/mcap_reader.h"
 #include "agent/recording/observation_reader.h"
 #include "agent/recording/recorder_ring.h"
 #include "gatekeeper/sim/onnx_writer.h"
 #include "proto/control.pb.h"
+#include "proto/health.pb.h"
 #include "tests/agent/control/syscall_counter.h"
 #include "tests/agent/trust/unit_fixture.h"
+#include "tests/support/fake_sysfs.h"
 #include "tests/support/sealed_unit.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
@@ -53,7 +56,7 @@ constexpr Nanos kAnswerWithin = seconds(5);
 Nanos Now() { return agent::base::SystemClock().Now(); }
 
 // A unit whose model always asks for the same speed.
-SealedUnit Cruise(const std::string& version, float vx_mps) {
+SealedUnit Cruise(const std::string& version, float vx_mps, const std::string& policy_end = "") {
   const gatekeeper::sim::Mlp mlp{.inputs = {{"features", {1, 2}}},
                                  .layers = {{.inputs = 2,
                                              .outputs = 2,
@@ -61,18 +64,22 @@ SealedUnit Cruise(const std::string& version, float vx_mps) {
                                              .bias = {vx_mps, 0},
                                              .activation = gatekeeper::sim::Activation::kNone}},
                                  .output = "command"};
-  return MakeUnit({.version = version, .model = WriteOnnx(MlpGraph(mlp))});
+  return MakeUnit(
+      {.version = version, .model = WriteOnnx(MlpGraph(mlp)), .policy_end = policy_end});
 }
 
 class ControlProcessTest : public testing::Test {
  protected:
-  ControlProcessTest() { Start(); }
+  ControlProcessTest() {
+    sysfs_.AddZone(0, "cpu-thermal", 50'000);
+    Start();
+  }
   ~ControlProcessTest() override { End(SIGKILL); }
 
   void Start() {
     const std::string state = folder_ / "state";
-    std::vector<std::string> words = {GATEKEEPER_CONTROL, "--state", state, "--worker",
-                                      GATEKEEPER_WORKER};
+    std::vector<std::string> words = {GATEKEEPER_CONTROL, "--state",      state,        "--worker",
+                                      GATEKEEPER_WORKER,  "--sysfs-root", sysfs_.root()};
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -196,6 +203,7 @@ class ControlProcessTest : public testing::Test {
   }
 
   TempFolder folder_;
+  FakeSysfs sysfs_;
   pid_t pid_ = -1;
   std::optional<RobotClient> robot_;
   agent::base::UniqueFd agent_;
@@ -255,15 +263,15 @@ TEST_F(ControlProcessTest, LetsAWorkerServeAtThePriorityOfControlThoughLoadingSt
 }
 
 TEST_F(ControlProcessTest, SchedulesTheDrivingWorkerJustBelowItselfAndTheShadowBesideThem) {
-  if (sched_getscheduler(pid_) != (SCHED_FIFO | SCHED_RESET_ON_FORK)) {
-    GTEST_SKIP() << "this computer permits no realtime scheduling";
-  }
   const SealedUnit one = Cruise("1.0.0", 0.2F);
   const SealedUnit two = Cruise("1.1.0", 0.3F);
   Trust();
   Stage(one);
   Stage(two);
   CommitUnit(one);
+  if (sched_getscheduler(pid_) != (SCHED_FIFO | SCHED_RESET_ON_FORK)) {
+    GTEST_SKIP() << "this computer permits no realtime scheduling";
+  }
   const std::vector<pid_t> driving = Workers();
   ASSERT_EQ(driving.size(), 1);
   Order(v1::STAGE_SHADOW, two.digest);
@@ -497,6 +505,64 @@ TEST_F(ControlProcessTest, LeavesAFlightRecordingOfWhatItSawAndDid) {
   EXPECT_GE(observations, 29);
   EXPECT_GE(commands, 29);
   EXPECT_GE(ticks, 29);
+}
+
+TEST_F(ControlProcessTest, SlowsDownInTheHeatAndRecordsTemperatureScaleAndCommandOnOneClock) {
+  const SealedUnit unit = Cruise("1.0.0", 0.9F,
+                                 "derate:\n"
+                                 "  - {signal: soc_temp_degC, points: [70, 90], scale: [1.0, 0.2], "
+                                 "max_age_ms: 2000, absent_scale: 1.0}\n");
+  Trust();
+  Stage(unit);
+  CommitUnit(unit);
+  const auto drives = [](double vx_mps) {
+    return [vx_mps](const v1::Command& command) {
+      return command.values_size() == 2 && std::abs(command.values(0) - vx_mps) < 1e-6;
+    };
+  };
+  ASSERT_TRUE(LiveUntil(drives(0.9F)));
+
+  const Nanos before = Now();
+  sysfs_.Set("class/thermal/thermal_zone0/temp", 80'000);
+  EXPECT_TRUE(LiveUntil(drives(0.6)));  // halfway from 1.0 to 0.2, of 1 m/s
+  const Nanos after = Now();
+  End(SIGTERM);
+
+  const auto files = agent::recording::RecorderRing::FilesOf(folder_ / "state/control/recorder");
+  ASSERT_OK(files);
+  ASSERT_EQ(files->size(), 1);
+  ASSERT_OK_AND_ASSIGN(const auto mcap, agent::recording::McapReader::Open(files->front()));
+  Nanos hot{}, signalled{}, scaled{}, slow{};
+  bool split = false;
+  const auto first = [](Nanos& seen, uint64_t at, bool now) {
+    if (now && seen == Nanos{}) seen = Nanos{static_cast<int64_t>(at)};
+  };
+  ASSERT_OK(mcap.ForEachMessage({}, [&](const auto& channel, const auto& message) {
+    const std::string bytes(message.data);
+    v1::HealthSample health;
+    v1::Signal signal;
+    v1::TickRecord tick;
+    v1::Command command;
+    if (channel.topic == "/health" && health.ParseFromString(bytes)) {
+      first(hot, message.log_time_ns, health.soc_temp_degc().value() == 80);
+    } else if (channel.topic == "/signal/soc_temp_degC" && signal.ParseFromString(bytes)) {
+      first(signalled, message.log_time_ns, signal.value() == 80);
+    } else if (channel.topic == "/verdict" && tick.ParseFromString(bytes)) {
+      first(scaled, message.log_time_ns, std::abs(tick.derate() - 0.6) < 1e-9);
+      const v1::LatencySplit& latency = tick.latency();
+      split = split || (latency.wait_ns() > 0 && latency.copy_ns() > 0 && latency.run_ns() > 0 &&
+                        latency.check_ns() > 0 && latency.publish_ns() > 0);
+    } else if (channel.topic == "/command" && command.ParseFromString(bytes)) {
+      first(slow, message.log_time_ns, hot != Nanos{} && drives(0.6)(command));
+    }
+    return absl::OkStatus();
+  }));
+  EXPECT_LT(before, hot);
+  EXPECT_EQ(signalled, hot);
+  EXPECT_LT(hot, scaled);
+  EXPECT_LE(scaled, slow);
+  EXPECT_LT(slow, after);
+  EXPECT_TRUE(split) << "a tick's time is split into all its parts";
 }
 
 TEST_F(ControlProcessTest, TurnsAwayARobotThatTalksNonsenseAndServesTheNext) {
