@@ -6,6 +6,8 @@
 #include "gatekeeper/cli/table.h"
 #include "gatekeeper/cli/utc_time.h"
 #include "gatekeeper/cli/verbs.h"
+#include "gatekeeper/incident/draft.h"
+#include "gatekeeper/incident/flight_timeline.h"
 
 namespace gatekeeper::cli {
 namespace {
@@ -40,6 +42,13 @@ absl::Status ShowIncident(const std::string& id, const Session& session) {
   } else {
     std::fputs(incident.report_markdown().c_str(), stdout);
   }
+  return absl::OkStatus();
+}
+
+// Needs no server: the folder is a robot's, or a copy of it.
+absl::Status ShowFlight(const incident::FlightWindow& window) {
+  ASSIGN_OR_RETURN(std::vector<incident::TimelineLine> lines, incident::FlightTimeline(window));
+  std::fputs(incident::TimelineText(std::move(lines), "the robot's").c_str(), stdout);
   return absl::OkStatus();
 }
 
@@ -88,6 +97,17 @@ void AddIncidentVerbs(CLI::App& app, Session& session) {
   show->add_option("ID", *id)->required();
   show->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
   show->callback([id, &session] { session.exit_code = Report(ShowIncident(*id, session)); });
+
+  auto window = std::make_shared<incident::FlightWindow>();
+  CLI::App* flight = incident->add_subcommand(
+      "flight", "what a robot's flight recorder tells: decisions, heat, power, latency");
+  flight->add_option("FOLDER", window->recorder, "DIR/control/recorder of a robot, or a copy")
+      ->required();
+  flight->add_option("--last", window->seconds, "seconds before the end of the recording")
+      ->check(CLI::PositiveNumber);
+  flight->add_option("--until-ms", window->until_wall_ms,
+                     "end elsewhere: milliseconds since 1970, by the robot's clock");
+  flight->callback([window, &session] { session.exit_code = Report(ShowFlight(*window)); });
 
   CLI::App* audit = app.add_subcommand("audit", "who did what: a hash-chained log");
   audit->require_subcommand(1);

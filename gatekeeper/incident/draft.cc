@@ -98,9 +98,11 @@ std::string Metrics(const Facts& facts) {
   return text + "\n";
 }
 
-std::string Timeline(std::vector<TimelineLine> lines) {
+}  // namespace
+
+std::string TimelineText(std::vector<TimelineLine> lines, std::string_view whose_clock) {
   std::ranges::stable_sort(lines, {}, &TimelineLine::wall_ms);
-  std::string text = "## Timeline (UTC, gatekeeper's clock)\n\n";
+  std::string text = absl::StrFormat("## Timeline (UTC, %s clock)\n\n", whose_clock);
   if (lines.empty()) return text + "Nothing was recorded.\n\n";
   const size_t left_out = lines.size() > kMostLines ? lines.size() - kMostLines : 0;
   if (left_out > 0) {
@@ -114,8 +116,6 @@ std::string Timeline(std::vector<TimelineLine> lines) {
   return text + "\n";
 }
 
-}  // namespace
-
 std::string UtcText(int64_t wall_ms) {
   const std::time_t seconds = static_cast<std::time_t>(wall_ms / 1000);
   std::tm utc{};
@@ -128,7 +128,7 @@ std::string UtcText(int64_t wall_ms) {
 std::string Draft(const Facts& facts, std::vector<TimelineLine> timeline) {
   std::string text = Header(facts);
   absl::StrAppendFormat(&text, "## What happened\n\n%s\n\n", facts.reason);
-  text += Robots(facts) + Metrics(facts) + Timeline(std::move(timeline));
+  text += Robots(facts) + Metrics(facts) + TimelineText(std::move(timeline), "gatekeeper's");
   for (const char* heading : {"Cause", "Impact on people and work", "Lessons", "Actions"}) {
     absl::StrAppendFormat(&text, "## %s\n\n%s", heading, kBlank);
   }

@@ -65,6 +65,9 @@ absl::StatusOr<Facts> FromJson(std::string_view json);
 // at the decision, timeline in UTC; cause, lessons and actions blank and marked for people.
 std::string Draft(const Facts& facts, std::vector<TimelineLine> timeline);
 
+// The timeline alone, under its heading.
+std::string TimelineText(std::vector<TimelineLine> timeline, std::string_view whose_clock);
+
 // "2026-01-01 00:00:07.250" in UTC.
 std::string UtcText(int64_t wall_ms);
 
