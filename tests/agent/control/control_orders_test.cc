@@ -282,5 +282,19 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"quarantined", kTrial, kFailed, kC, 'a'},
         Case{"quarantined", kCommit, kFailed, kC, 'a'}));
 
+TEST_F(ControlOrdersTest, TellsWithAFallbackHowHotAndSlowTheComputerWas) {
+  Commit(a_);
+  core_->SetSignal("soc_temp_degC", 81.5, clock_.Now());
+  core_->SetSignal("throttled", 1, clock_.Now());
+  estop_pressed_ = true;
+  Step();
+
+  const v1::ControlReport report = Report();
+  const auto told = std::ranges::find(report.events(), "conditions", &v1::ControlEvent::kind);
+  ASSERT_NE(told, report.events().end());
+  EXPECT_EQ(told->detail(), "81.5 degC, throttled");
+  EXPECT_EQ(std::prev(told)->kind(), "fallback");
+}
+
 }  // namespace
 }  // namespace tests

@@ -162,6 +162,21 @@ TEST(OwnSignalsTest, OnlyWhatWasReadBecomesASignal) {
                           std::pair("power_W", 9.0), std::pair("throttled", 0.0)));
 }
 
+TEST(OwnSignalsTest, ConditionsSayWhatIsKnownAndNothingOld) {
+  runtime::InputBoard board;
+  EXPECT_EQ(Conditions(board, 1, seconds(1)), "");
+  board.AcceptSignal("power_W", 99, 1, seconds(1));  // the robot's word is none of ours
+  EXPECT_EQ(Conditions(board, 1, seconds(1)), "");
+  board.SetSignal("soc_temp_degC", 81, seconds(1));
+  board.SetSignal("throttled", 1, seconds(2));
+  board.SetSignal("supply_V", 23.456, seconds(2));
+  board.SetSignal("infer_p99_ms_60s", 4.13, seconds(2));
+  EXPECT_EQ(Conditions(board, 0.6, seconds(3)),
+            "81.0 degC, 23.46 V, throttled, inference p99 4.1 ms, speed x 0.60");
+  EXPECT_EQ(Conditions(board, 1, seconds(4)), "23.46 V, throttled, inference p99 4.1 ms");
+  EXPECT_EQ(Conditions(board, 1, seconds(5)), "");
+}
+
 TEST(OwnSignalsTest, TheLatencyIsTheDrivingUnitsAndComesOnceASecond) {
   LatencySignal latency;
   runtime::Tick tick;
