@@ -65,8 +65,12 @@ void Controller::Brake(const StateRule& stop, Nanos elapsed) {
   BrakeAt(ramp.MeanDecMps2(Seconds(begun), Seconds(braked_)), elapsed);
 }
 
-// Nobody holds braking back, so a robot that was faster is slowed down here as its drive can brake.
+// It keeps a moving robot moving. One that stands may have been told to by its model before that
+// was lost: it stays. Nobody holds braking back, so one that is faster is slowed down here as its
+// drive can brake.
 void Controller::FollowTheGap(const StateRule& state, Nanos elapsed) {
+  wanted_.assign(last_.begin(), last_.end());
+  if (CommandIsZero()) return;
   follow_gap_.Steer(state.follow_gap, board_.scan(), wanted_);
   const double dec_mps2 = rules_->policy.nominal().dec_max_mps2.At(std::abs(last_[0]));
   wanted_[0] = std::max(wanted_[0], last_[0] - dec_mps2 * Seconds(elapsed));

@@ -108,8 +108,22 @@ TEST(GapDriverTest, SlowsDownAsTheDriveCanBrake) {
   EXPECT_THAT(robot.Tick().enforced[0], Near(0.6));
 }
 
+TEST(GapDriverTest, NeverSetsARobotInMotionThatStands) {
+  DrivenRobot robot;
+  robot.Ticks(100);  // the model says so
+  robot.unit.model->says = {kNanF, 0.0F};
+  const Tick& tick = robot.Ticks(20);
+  EXPECT_EQ(tick.state, "SIMPLE_CONTROLLER");
+  EXPECT_THAT(tick.enforced, ElementsAre(0, 0));
+  robot.unit.model->says = {0.0F, 0.3F};
+  robot.Ticks(300);
+  robot.unit.model->says = {kNanF, 0.0F};
+  EXPECT_GT(robot.Ticks(20).enforced[0], 0) << "one that turns on the spot does not stand";
+}
+
 TEST(GapDriverTest, TurnsTowardsTheGap) {
   DrivenRobot robot;
+  robot.DriveAtEight();
   robot.unit.model->says = {kNanF, 0.0F};
   for (int i = 0; i < 10; ++i) robot.Tick(WallAheadAndLeft);
   const Tick& tick = robot.Tick(WallAheadAndLeft);
@@ -119,6 +133,7 @@ TEST(GapDriverTest, TurnsTowardsTheGap) {
 
 TEST(GapDriverTest, PassesThroughTheWholePolicy) {
   DrivenRobot robot;
+  robot.DriveAtEight();
   robot.unit.model->says = {kNanF, 0.0F};
   robot.Ticks(20);
   const auto at_the_wall = [](v1::Observation& packet) { packet.mutable_odom()->set_x_m(19.68); };
