@@ -117,6 +117,7 @@ std::vector<Finding> CheckCapability(const v1::ControlPolicy& policy, const Site
 
 std::vector<Finding> CheckPoses(const agent::runtime::Policy& policy, const Site& site) {
   std::vector<Finding> found;
+  if (policy.command().type != agent::runtime::CommandType::kTwist2d) return found;
   for (const auto* poses : {&site.document().start_poses(), &site.document().docks()}) {
     for (const v1::SitePose& pose : *poses) {
       std::vector<std::string_view> reasons;

@@ -21,7 +21,7 @@ std::vector<Finding> CheckCapability(const v1::ControlPolicy& policy, const Site
                                      const std::vector<std::string>& hardware);
 
 // S11: a robot that stands at a start pose or a dock of the site is in no breach of the policy's
-// envelope. Judged by the very function that judges it on the robot.
+// envelope. Judged by the very function that judges it on the robot. For command type twist2d.
 std::vector<Finding> CheckPoses(const agent::runtime::Policy& policy, const Site& site);
 
 }  // namespace gatekeeper::bundle

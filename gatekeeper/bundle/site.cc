@@ -14,6 +14,15 @@
 
 namespace gatekeeper::bundle {
 
+namespace {
+
+// As for a policy's zones; and for a whole site, which keeps the proof below a few seconds.
+constexpr int kMaxCorners = 256;
+constexpr size_t kMaxSiteCorners = 1024;
+constexpr size_t kCircleCorners = 4;  // a circle counts as so many
+
+}  // namespace
+
 using agent::runtime::CheckPositive;
 using agent::runtime::Under;
 using agent::runtime::Wrong;
@@ -37,6 +46,10 @@ absl::StatusOr<Shape> ShapeOf(const std::string& path, const Written& written) {
   const std::optional<Shape> shape =
       polygon ? OnGrid(written.polygon_m()) : OnGrid(written.circle_m());
   const std::string key = path + (polygon ? ".polygon_m" : ".circle_m");
+  if (written.polygon_m_size() > kMaxCorners) {
+    return Under("S11", Wrong(key, "must have at most %d corners, has %d", kMaxCorners,
+                              written.polygon_m_size()));
+  }
   if (!shape) {
     return Under("S11", Wrong(key,
                               "must be whole micrometres (six decimals) within 10 km, so that "
@@ -95,14 +108,23 @@ class SiteCompiler {
     return absl::OkStatus();
   }
 
+  template <class Written>
+  absl::Status Room(const std::string& path, const Written& written) {
+    corners_ += std::max(kCircleCorners, static_cast<size_t>(written.polygon_m_size()));
+    if (corners_ <= kMaxSiteCorners) return absl::OkStatus();
+    return Wrong(path, "is one too many: a site may have %d corners in all", kMaxSiteCorners);
+  }
+
   absl::Status Region(const v1::GeofenceRegion& written, const std::string& path) {
     RETURN_IF_ERROR(Id(path, written.id()));
+    RETURN_IF_ERROR(Room(path, written));
     SiteRegion region{.id = written.id(), .outer = {}, .holes = {}, .heights = {}};
     ASSIGN_OR_RETURN(region.outer, ShapeOf(path, written));
     ASSIGN_OR_RETURN(region.heights, HeightsOf(path, written.z_m()));
     for (int i = 0; i < written.holes_size(); ++i) {
       const std::string hole_path = absl::StrCat(path, ".holes[", i, "]");
       RETURN_IF_ERROR(Id(hole_path, written.holes(i).id()));
+      RETURN_IF_ERROR(Room(hole_path, written.holes(i)));
       ASSIGN_OR_RETURN(Shape hole, ShapeOf(hole_path, written.holes(i)));
       const auto outside = FindCell({region.outer, hole}, [](const std::vector<bool>& holding) {
         return holding[1] && !holding[0];
@@ -162,6 +184,7 @@ class SiteCompiler {
 
   Site site_;
   std::set<std::string> ids_;
+  size_t corners_ = 0;
 };
 
 absl::StatusOr<Site> Site::Compile(const v1::Site& document) {

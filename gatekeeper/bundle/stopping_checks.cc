@@ -18,6 +18,8 @@ constexpr double kLagS = 0.1;
 // As agent/runtime/envelope.cc reckons, and why: a command is driven for 1.5 periods at the latest.
 constexpr double kEnvelopePeriods = 2;
 constexpr double kCommandPeriods = 1.5;
+// What adding up a way in doubles may be off by.
+constexpr double kRoundingUm = 1e-3;
 // A zone acts on the tick after the scan that completes its debounce.
 constexpr double kZonePeriods = 1;
 
@@ -93,7 +95,7 @@ class ZoneChain {
 
   std::optional<agent::runtime::Vec2> Uncovered(const std::vector<Shape>& zones,
                                                 double way_m) const {
-    const auto by_um = static_cast<int64_t>(std::ceil(way_m * 1e6));
+    const auto by_um = static_cast<int64_t>(std::ceil(way_m * 1e6 - kRoundingUm));
     std::vector<Shape> shapes = Sweep(footprint_, sign_ * by_um);
     const auto swept = static_cast<std::ptrdiff_t>(shapes.size());
     shapes.insert(shapes.end(), zones.begin(), zones.end());

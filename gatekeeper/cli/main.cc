@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   app.fallthrough();
   AddCommonOptions(app, session);
   AddHomeVerbs(app, session);
+  AddPolicyVerbs(app, session);
   AddUnitVerbs(app, session);
   AddGateVerbs(app, session);
   AddFleetVerbs(app, session);

@@ -4,8 +4,8 @@
 #include "absl/strings/str_join.h"
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
+#include "agent/trust/manifest.h"
 #include "agent/trust/unit.h"
-#include "gatekeeper/bundle/rule_diff.h"
 #include "gatekeeper/bundle/static_checks.h"
 #include "gatekeeper/cli/exit_code.h"
 #include "gatekeeper/cli/push_unit.h"
@@ -22,6 +22,14 @@ struct BuildArguments {
   bundle::BuildRequest request{.commit = "HEAD", .spec_path = "release.yaml", .out_folder = ""};
 };
 
+constexpr char kNoGolden[] =
+    "no golden answers: robots check that the model runs, not what it says (see: gatekeeper unit "
+    "golden)";
+
+bool HasGolden(const bundle::UngatedUnit& unit) {
+  return agent::trust::HasFile(unit.manifest(), agent::trust::kGoldenFile);
+}
+
 absl::Status Build(const BuildArguments& arguments) {
   ASSIGN_OR_RETURN(const source::Repository repository,
                    source::Repository::Open(arguments.repository));
@@ -30,6 +38,7 @@ absl::Status Build(const BuildArguments& arguments) {
   std::printf("%s  sha256:%s\n  from commit %s, %s\n  in %s\n", unit.label().c_str(),
               unit.digest().hex().c_str(), unit.manifest().commit().c_str(),
               arguments.request.spec_path.c_str(), unit.folder().c_str());
+  if (!HasGolden(unit)) std::printf("  %s\n", kNoGolden);
   return absl::OkStatus();
 }
 
@@ -47,40 +56,13 @@ absl::Status Inspect(const std::string& folder, const Session& session) {
     table.Add({file.path(), absl::StrFormat("%d", file.size()), file.sha256()});
   }
   std::fputs(table.Text().c_str(), stdout);
+  if (!HasGolden(unit)) std::printf("%s\n", kNoGolden);
   ASSIGN_OR_RETURN(const auto findings, bundle::CheckRules(unit));
   for (const auto& finding : findings) std::printf("%s\n", bundle::ToString(finding).c_str());
   std::printf(
       "static checks: %d finding%s\nsealed: %s\n", static_cast<int>(findings.size()),
       findings.size() == 1 ? "" : "s",
       agent::base::OsFiles().Exists(folder + "/seal") ? "yes (see: gatekeeper unit verify)" : "no");
-  return absl::OkStatus();
-}
-
-const char* Name(bundle::Effect effect) {
-  switch (effect) {
-    case bundle::Effect::kLooser:
-      return "LOOSER";
-    case bundle::Effect::kTighter:
-      return "tighter";
-    case bundle::Effect::kDifferent:
-      return "different";
-  }
-  return "";
-}
-
-absl::Status Diff(const std::string& before_folder, const std::string& after_folder) {
-  ASSIGN_OR_RETURN(const auto before, bundle::UngatedUnit::Open(before_folder));
-  ASSIGN_OR_RETURN(const auto after, bundle::UngatedUnit::Open(after_folder));
-  ASSIGN_OR_RETURN(const bundle::UnitDiff diff, bundle::DiffUnits(before, after));
-  std::printf("%s -> %s\n", before.label().c_str(), after.label().c_str());
-  if (diff.same()) std::printf("no difference\n");
-  for (const std::string& artifact : diff.artifacts) std::printf("file  %s\n", artifact.c_str());
-  if (diff.rules.empty()) return absl::OkStatus();
-  Table table({"EFFECT", "DOCUMENT", "WHAT", "BEFORE", "AFTER"});
-  for (const auto& change : diff.rules) {
-    table.Add({Name(change.effect), change.document, change.path, change.before, change.after});
-  }
-  std::fputs(table.Text().c_str(), stdout);
   return absl::OkStatus();
 }
 
@@ -146,18 +128,11 @@ void AddLocalVerbs(CLI::App& unit, Session& session) {
       [build_arguments, &session] { session.exit_code = Report(Build(*build_arguments)); });
 
   auto folder = std::make_shared<std::string>();
-  auto other = std::make_shared<std::string>();
   auto trust = std::make_shared<std::string>();
   CLI::App* inspect = unit.add_subcommand("inspect", "what a unit is made of; its static checks");
   inspect->add_option("UNIT", *folder, "unit folder")->required();
   inspect->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
   inspect->callback([folder, &session] { session.exit_code = Report(Inspect(*folder, session)); });
-
-  CLI::App* diff =
-      unit.add_subcommand("diff", "what changes for a robot: looser, tighter, different");
-  diff->add_option("BEFORE", *folder, "unit folder")->required();
-  diff->add_option("AFTER", *other, "unit folder")->required();
-  diff->callback([folder, other, &session] { session.exit_code = Report(Diff(*folder, *other)); });
 
   CLI::App* verify = unit.add_subcommand("verify", "check a sealed unit as a robot would, offline");
   verify->add_option("UNIT", *folder, "unit folder")->required();
@@ -193,6 +168,8 @@ void AddUnitVerbs(CLI::App& app, Session& session) {
   unit->require_subcommand(1);
   unit->fallthrough();
   AddLocalVerbs(*unit, session);
+  AddComparisonVerbs(*unit, session);
+  AddGoldenVerb(*unit, session);
   AddRemoteVerbs(*unit, session);
 }
 

@@ -9,8 +9,11 @@ namespace gatekeeper::cli {
 // session.exit_code.
 void AddHomeVerbs(CLI::App& app, Session& session);  // init, serve, operator create
 void AddUnitVerbs(CLI::App& app,
-                  Session& session);  // unit build|inspect|diff|verify|push|list|release
-void AddGateVerbs(CLI::App& app, Session& session);  // gate run
+                  Session& session);  // unit build|inspect|diff|check|verify|push|list|release
+void AddComparisonVerbs(CLI::App& unit, Session& session);  // unit diff|check
+void AddGoldenVerb(CLI::App& unit, Session& session);       // unit golden
+void AddPolicyVerbs(CLI::App& app, Session& session);       // policy check|explain
+void AddGateVerbs(CLI::App& app, Session& session);         // gate run
 void AddFleetVerbs(CLI::App& app,
                    Session& session);  // fleet create|show, robot create|rearm, status
 void AddRolloutVerbs(CLI::App& app, Session& session);   // rollout start|status|abort

@@ -1,3 +1,4 @@
+#include "absl/strings/str_format.h"
 #include "agent/base/yaml_document.h"
 #include "gatekeeper/bundle/envelope_checks.h"
 #include "gatekeeper/bundle/site.h"
@@ -202,6 +203,25 @@ TEST(SiteTest, RefusesWhatIsNoSite) {
   EXPECT_OK(
       MakeSite("  - {id: a, circle_m: {c: [0, 0], r: 1}, holes: [{id: b, circle_m: {c: [0.5, 0], "
                "r: 0.5}}]}\n"));
+}
+
+TEST(SiteTest, HasAnEndOfCorners) {
+  const auto comb = [](int teeth) {  // 2 corners a tooth and 2 below
+    std::string corners;
+    for (int i = 0; i < teeth; ++i) corners += absl::StrFormat("[%d, 1], [%d.5, 2], ", i, i);
+    return absl::StrFormat("[%s[%d, 0], [0, 0]]", corners, teeth);
+  };
+  const auto region = [&](int number, int teeth) {
+    return absl::StrFormat("  - {id: r%d, polygon_m: %s}\n", number, comb(teeth));
+  };
+  EXPECT_OK(MakeSite(region(0, 127)));
+  EXPECT_THAT(MakeSite(region(0, 128)), tests::StatusIs(absl::StatusCode::kInvalidArgument,
+                                                        HasSubstr("at most 256 corners")));
+  const std::string four = region(0, 127) + region(1, 127) + region(2, 127) + region(3, 127);
+  EXPECT_OK(MakeSite(four));
+  EXPECT_THAT(MakeSite(four + "  - {id: one, circle_m: {c: [0, 0], r: 1}}\n"),
+              tests::StatusIs(absl::StatusCode::kInvalidArgument,
+                              HasSubstr("[geofence[4]] is one too many")));
 }
 
 }  // namespace

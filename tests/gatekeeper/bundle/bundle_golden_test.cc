@@ -43,10 +43,11 @@ TEST_F(GoldenBuildTest, CarriesTheAnswersAsCommitted) {
 }
 
 TEST_F(GoldenBuildTest, RefusesAnswersOfAnotherModel) {
-  EXPECT_THAT(Build(NavFile("models/nav-1.3.0.golden.json")),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("nav/release.yaml:6:1: golden: nav/models/nav-1.0.0.golden.json"),
-                             HasSubstr("the model card binds"))));
+  EXPECT_THAT(
+      Build(NavFile("models/nav-1.3.0.golden.json")),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               AllOf(HasSubstr("nav/release.yaml:6:1: golden: nav/models/nav-1.0.0.golden.json"),
+                     HasSubstr("the model card binds"))));
 }
 
 TEST_F(GoldenBuildTest, RefusesAnswersThatDoNotRead) {

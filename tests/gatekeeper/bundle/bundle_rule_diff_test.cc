@@ -19,12 +19,12 @@ std::string Fallback() { return NavFile("fallback_rules.yaml"); }
 class DiffTest : public testing::Test {
  protected:
   absl::StatusOr<UngatedUnit> Unit(const std::string& policy, const std::string& fallback) {
-    git_.Write("nav/release.yaml", tests::NavSpecWithout("golden", "m"));
+    git_.Write("nav/release.yaml",
+               Edit(tests::NavSpecWithout("golden", "m"), "site: ../site/hall.yaml\n", ""));
     git_.Write("nav/m", "weights");
     git_.Write("nav/card.yaml", NavFile("card.yaml"));
     git_.Write("nav/control_policy.yaml", policy);
     git_.Write("nav/fallback_rules.yaml", fallback);
-    git_.Write("site/hall.yaml", NavFile("../site/hall.yaml"));
     git_.Commit("release");
     auto repository = gatekeeper::source::Repository::Open(git_.path());
     if (!repository.ok()) return repository.status();
@@ -59,13 +59,12 @@ TEST_F(DiffTest, CommentsAndOrderAreNoDifference) {
 }
 
 TEST_F(DiffTest, AHigherSpeedIsLooserAndALowerOneTighter) {
-  EXPECT_THAT(
-      Diff(Edit(Edit(Policy(), "    vx_max_mps: 0.4            # stops",
-                     "    vx_max_mps: 0.5 # stops"),
-                "    acc_max_mps2: [0.6] ", "    acc_max_mps2: [0.5] "),
-           Fallback()),
-      ElementsAre("LOOSER limits.transition.vx_max_mps 0.4 -> 0.5",
-                  "tighter limits.transition.acc_max_mps2 [0.6] -> [0.5]"));
+  EXPECT_THAT(Diff(Edit(Edit(Policy(), "    vx_max_mps: 0.4            # stops",
+                             "    vx_max_mps: 0.5 # stops"),
+                        "    acc_max_mps2: [0.6] ", "    acc_max_mps2: [0.5] "),
+                   Fallback()),
+              ElementsAre("LOOSER limits.transition.vx_max_mps 0.4 -> 0.5",
+                          "tighter limits.transition.acc_max_mps2 [0.6] -> [0.5]"));
 }
 
 TEST_F(DiffTest, AMissingZoneIsLooser) {
@@ -76,19 +75,22 @@ TEST_F(DiffTest, AMissingZoneIsLooser) {
 }
 
 TEST_F(DiffTest, AnInclusionZoneThatGrowsIsLooserAndAnExclusionZoneThatGrowsIsTighter) {
-  EXPECT_THAT(Diff(Edit(Edit(Policy(), "[[0, 0], [20, 0], [20, 12], [0, 12]]",
-                             "[[0, 0], [21, 0], [21, 12], [0, 12]]"),
-                        "r: 0.8}", "r: 0.9}"),
-                   Fallback()),
-              ElementsAre("LOOSER envelope.hall.polygon_m [[0, 0], [20, 0], [20, 12], [0, 12]] -> "
-                          "[[0, 0], [21, 0], [21, 12], [0, 12]]",
-                          "tighter envelope.stairs.circle_m {c: [19, 0.8], r: 0.8} -> {c: [19, 0.8], r: 0.9}"));
+  EXPECT_THAT(
+      Diff(Edit(Edit(Policy(), "[[0, 0], [20, 0], [20, 12], [0, 12]]",
+                     "[[0, 0], [21, 0], [21, 12], [0, 12]]"),
+                "r: 0.8}", "r: 0.9}"),
+           Fallback()),
+      ElementsAre(
+          "LOOSER envelope.hall.polygon_m [[0, 0], [20, 0], [20, 12], [0, 12]] -> "
+          "[[0, 0], [21, 0], [21, 12], [0, 12]]",
+          "tighter envelope.stairs.circle_m {c: [19, 0.8], r: 0.8} -> {c: [19, 0.8], r: 0.9}"));
 }
 
 TEST_F(DiffTest, AMilderAnswerToATriggerIsLooser) {
-  EXPECT_THAT(Diff(Policy(), Edit(Fallback(), "id: nonfinite, layer: model, to: PREVIOUS_MODEL",
-                                  "id: nonfinite, layer: model, to: DEGRADED")),
-              ElementsAre("LOOSER triggers.nonfinite.to PREVIOUS_MODEL -> DEGRADED"));
+  EXPECT_THAT(
+      Diff(Policy(), Edit(Fallback(), "id: policy_saturated, layer: model, to: PREVIOUS_MODEL",
+                          "id: policy_saturated, layer: model, to: DEGRADED")),
+      ElementsAre("LOOSER triggers.policy_saturated.to PREVIOUS_MODEL -> DEGRADED"));
 }
 
 TEST_F(DiffTest, NamesFilesWhoseBytesDiffer) {

@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <map>
+#include <random>
 
 #include "agent/base/files.h"
 #include "agent/base/yaml_document.h"
@@ -441,6 +442,62 @@ TEST(StaticChecksTest, ProveWhatIsThereWhenDocumentsAreMissing) {
   RuleSet site;
   site.site = documents.Rules().site;
   EXPECT_THAT(Texts(CheckRules(site)), IsEmpty());
+}
+
+// Forwards from 1 m/s the demonstration's robot needs 0.25 s of reaction and 0.21 m of braking to
+// 0.4 m/s, then 0.2 s and 0.04 m: 0.58 m in all, 0.12 m of it in the stop zone. Its radius is 0.25
+// m.
+TEST(StaticChecksTest, ZonesMayEndExactlyWhereAStopDoes) {
+  const auto check = [](const std::string& near, const std::string& touch) {
+    Documents documents;
+    documents.Apply({kPolicy, "id: near", "[[0.90, 0.40]", "[[" + near + ", 0.40]"});
+    documents.Apply({kPolicy, "id: near", "[0.90, -0.40]]", "[" + near + ", -0.40]]"});
+    documents.Apply({kPolicy, "id: touch", "[[0.45, 0.30]", "[[" + touch + ", 0.30]"});
+    documents.Apply({kPolicy, "id: touch", "[0.45, -0.30]]", "[" + touch + ", -0.30]]"});
+    return Texts(CheckRules(documents.Rules()));
+  };
+  EXPECT_THAT(check("0.83", "0.37"), IsEmpty());
+  EXPECT_THAT(check("0.829999", "0.37"),
+              testing::ElementsAre(HasSubstr("S10: separation does not cover 1 m/s forwards: the "
+                                             "robot needs 0.580 m to slow to 0.4 m/s and stop")));
+  EXPECT_THAT(check("0.83", "0.369999"), testing::ElementsAre(HasSubstr("S10: separation")));
+}
+
+TEST(StaticChecksTest, SeparationDistanceStandsForZonesAtEverySpeed) {
+  const auto check = [](const std::string& react) {
+    Documents documents;
+    documents.Apply(
+        {kPolicy, "separation:", "  zones:",
+         "  ssm: {source: scan, v_human_mps: 1.6, t_react_s: " + react +
+             ", dec_mps2: 2.0, c_m: 0.1, z_sensor_m: 0.05, z_robot_m: 0.05}\n  zones:"});
+    documents.Apply({kPolicy, "id: near", "[0.90, 0.40]", "[0.50, 0.40]"});
+    return Texts(CheckRules(documents.Rules()));
+  };
+  EXPECT_THAT(check("0.2"), IsEmpty());
+  EXPECT_THAT(check("0.199"), testing::ElementsAre(HasSubstr("separation.ssm.t_react_s")));
+}
+
+// Whatever bytes come, there is an answer: half of the files cut or changed at one place.
+TEST(StaticChecksTest, SurviveTruncationAndFlippedBytes) {
+  std::mt19937 random(5);
+  size_t refused = 0;
+  for (int round = 0; round < 400; ++round) {
+    RuleSet rules = Documents().Rules();
+    const size_t which = random() % 4;
+    std::string& text = (which == 0   ? rules.card
+                         : which == 1 ? rules.policy
+                         : which == 2 ? rules.fallback
+                                      : rules.site)
+                            ->text;
+    const size_t at = random() % text.size();
+    if (random() % 2 == 0) {
+      text.resize(at);
+    } else {
+      text[at] = static_cast<char>(random());
+    }
+    refused += CheckRules(rules).empty() ? 0 : 1;
+  }
+  EXPECT_GT(refused, 100U);
 }
 
 class PreviousTest : public testing::Test {
