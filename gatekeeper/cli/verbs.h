@@ -7,7 +7,7 @@ namespace gatekeeper::cli {
 
 // Each adds one noun's verbs to the program; a verb's callback leaves its result in
 // session.exit_code.
-void AddHomeVerbs(CLI::App& app, Session& session);  // init, serve, operator create
+void AddHomeVerbs(CLI::App& app, Session& session);  // init, serve, operator create, approver add
 void AddUnitVerbs(CLI::App& app,
                   Session& session);  // unit build|inspect|diff|check|verify|push|list|release
 void AddComparisonVerbs(CLI::App& unit, Session& session);  // unit diff|check
@@ -15,7 +15,9 @@ void AddGoldenVerb(CLI::App& unit, Session& session);       // unit golden
 void AddPolicyVerbs(CLI::App& app, Session& session);       // policy check|explain
 void AddGateVerbs(CLI::App& app, Session& session);         // gate run
 void AddFleetVerbs(CLI::App& app,
-                   Session& session);  // fleet create|show, robot create|rearm, status
+                   Session& session);  // fleet create|show, robot create|acknowledge|rearm, status
+// rearm challenge|sign; acknowledge and rearm below `robot`
+void AddRearmVerbs(CLI::App& app, CLI::App& robot, Session& session);
 void AddRolloutVerbs(CLI::App& app, Session& session);   // rollout start|status|abort
 void AddRollbackVerb(CLI::App& app, Session& session);   // rollback
 void AddIncidentVerbs(CLI::App& app, Session& session);  // incident list|show, audit list
