@@ -26,6 +26,9 @@ class FallbackCompiler {
   absl::Status Moves(const gatekeeper::v1::FallbackState& written, StateRule& state);
   absl::Status Dwell(const gatekeeper::v1::FallbackState& written, StateRule& state);
   absl::Status Stop(const gatekeeper::v1::FallbackState& written, StateRule& state);
+  absl::Status StopOfWheels(const gatekeeper::v1::FallbackState& written, StateRule& state);
+  absl::Status StopOfJoints(const gatekeeper::v1::FallbackState& written,
+                            const StateRule& state) const;
   absl::Status Gap(const gatekeeper::v1::FallbackState& written, StateRule& state);
   absl::Status Needs(const gatekeeper::v1::FallbackState& written, StateRule& state);
 

@@ -201,6 +201,15 @@ absl::Status FallbackCompiler::Dwell(const v1::FallbackState& written, StateRule
 absl::Status FallbackCompiler::Stop(const v1::FallbackState& written, StateRule& state) {
   const std::string path = runtime::PathOf(state.name);
   if (!state.then) return Wrong(path + ".then", "must say where to go when the robot stands");
+  ASSIGN_OR_RETURN(state.complete_within,
+                   PositiveMs(path + ".complete_within_ms", written.complete_within_ms(),
+                              "a stop that never ends is none"));
+  return policy_.command().type == CommandType::kTwist2d ? StopOfWheels(written, state)
+                                                         : StopOfJoints(written, state);
+}
+
+absl::Status FallbackCompiler::StopOfWheels(const v1::FallbackState& written, StateRule& state) {
+  const std::string path = runtime::PathOf(state.name);
   RETURN_IF_ERROR(CheckPositive(path + ".dec_mps2", written.dec_mps2(), "a stop decelerates"));
   state.dec_mps2 = written.dec_mps2();
   state.jerk_mps3 = written.jerk_mps3();
@@ -208,10 +217,6 @@ absl::Status FallbackCompiler::Stop(const v1::FallbackState& written, StateRule&
     return Wrong(path + ".jerk_mps3", "must be 0 (decelerates at once) or above, is %g",
                  state.jerk_mps3);
   }
-  ASSIGN_OR_RETURN(state.complete_within,
-                   PositiveMs(path + ".complete_within_ms", written.complete_within_ms(),
-                              "a stop that never ends is none"));
-  if (policy_.command().type != CommandType::kTwist2d) return absl::OkStatus();
   const TwistLimits& limits = policy_.nominal();
   const double fastest = std::max(limits.vx_max_mps, -limits.vx_min_mps);
   const StopRamp ramp{.dec_mps2 = state.dec_mps2, .jerk_mps3 = state.jerk_mps3};
@@ -224,6 +229,30 @@ absl::Status FallbackCompiler::Stop(const v1::FallbackState& written, StateRule&
                              "turning on the spot, and one tick; is %g",
                              needed_ms, fastest, state.dec_mps2, state.jerk_mps3, turning_s,
                              written.complete_within_ms()));
+  }
+  return absl::OkStatus();
+}
+
+// Every joint brakes as hard as the policy lets it, which keeps the tool on the way it checked.
+absl::Status FallbackCompiler::StopOfJoints(const v1::FallbackState& written,
+                                            const StateRule& state) const {
+  const std::string path = runtime::PathOf(state.name);
+  if (written.dec_mps2() != 0 || written.jerk_mps3() != 0) {
+    return Wrong(path + ".dec_mps2",
+                 "belongs to command type twist2d, as jerk_mps3: joints brake by their "
+                 "qdd_abs_max_radps2");
+  }
+  double braking_s = 0;
+  for (const JointLimits& joint : policy_.joints()) {
+    braking_s = std::max(braking_s, joint.qd_abs_max_radps / joint.qdd_abs_max_radps2);
+  }
+  // The last tick of braking may be a short one, and the next finds the arm standing.
+  const double needed_ms = 1000 * (braking_s + 2 / policy_.command().rate_hz);
+  if (needed_ms > written.complete_within_ms() + kRoundingMs) {
+    return Under("S5", Wrong(path + ".complete_within_ms",
+                             "must be at least %g: the slowest joint brakes for %g s, and two "
+                             "ticks; is %g",
+                             needed_ms, braking_s, written.complete_within_ms()));
   }
   return absl::OkStatus();
 }

@@ -92,6 +92,7 @@ inline void MakeArm(v1::ControlPolicy& policy, const std::vector<std::string>& j
   policy.clear_envelope();
   policy.clear_footprint();
   policy.clear_separation();
+  policy.clear_requirements();
   for (const std::string& name : joints) {
     v1::JointLimit& joint = (*policy.mutable_joints())[name];
     joint.set_q_min_rad(-1);
@@ -103,6 +104,14 @@ inline void MakeArm(v1::ControlPolicy& policy, const std::vector<std::string>& j
   policy.mutable_arm()->set_tcp_v_max_mps(1);
   policy.mutable_arm()->set_degraded_scale(0.5);
   policy.mutable_arm()->set_transition_for_ms(500);
+}
+
+// Joints brake by the policy's own limits.
+inline void StopAsJointsDo(v1::FallbackRules& rules) {
+  for (auto& [name, state] : *rules.mutable_states()) {
+    state.clear_dec_mps2();
+    state.clear_jerk_mps3();
+  }
 }
 
 // Answers with what stands in `says`, or fails as told.

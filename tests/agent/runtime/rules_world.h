@@ -85,6 +85,7 @@ inline Rules ArmFallbackDocument() {
   rules.mutable_states()->erase("SIMPLE_CONTROLLER");
   State(rules, "PREVIOUS_MODEL").set_else_("CONTROLLED_STOP");
   Rule(rules, "network_down").clear_defer();
+  StopAsJointsDo(rules);
   for (int i = 0; i < rules.triggers_size(); ++i) {
     if (rules.triggers(i).id() == "envelope_breach") rules.mutable_triggers()->DeleteSubrange(i, 1);
   }

@@ -27,6 +27,7 @@ void MakeArmUnit(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelC
   (*policy.mutable_inputs())["joints"] = rule;
   // An arm has no gap to follow, and this one has no envelope and no requirements.
   rules.mutable_states()->erase("SIMPLE_CONTROLLER");
+  tests::StopAsJointsDo(rules);
   (*rules.mutable_states())["PREVIOUS_MODEL"].set_else_("CONTROLLED_STOP");
   for (int i = rules.triggers_size(); i-- > 0;) {
     const std::string& id = rules.triggers(i).id();

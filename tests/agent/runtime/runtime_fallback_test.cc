@@ -219,10 +219,27 @@ TEST(FallbackTest, NeedsNoPoseForAGapWhereThereIsNoEnvelope) {
   EXPECT_EQ(std::popcount(compiled.needs()), 1);
 }
 
-TEST(FallbackTest, AnArmStopsInPlaceSoNoSpeedBoundsItsStop) {
+TEST(FallbackTest, AnArmsStopTakesAsLongAsItsSlowestJointAndTwoTicks) {
   R rules = tests::ArmFallbackDocument();
-  State(rules, "CONTROLLED_STOP").set_complete_within_ms(100);
-  EXPECT_OK(Fallback::Compile(rules, Compiled(tests::ArmPolicyDocument())));
+  v1::ControlPolicy policy = tests::ArmPolicyDocument();
+  (*policy.mutable_joints())["elbow"].set_qdd_abs_max_radps2(2);
+  State(rules, "CONTROLLED_STOP").set_complete_within_ms(600);
+  EXPECT_OK(Fallback::Compile(rules, Compiled(policy)));
+  State(rules, "CONTROLLED_STOP").set_complete_within_ms(599);
+  EXPECT_THAT(Fallback::Compile(rules, Compiled(policy)),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       StartsWith("[states.CONTROLLED_STOP.complete_within_ms] ")));
+}
+
+TEST(FallbackTest, AnArmsStopHasNoDecelerationOfItsOwn) {
+  for (auto* edit : {+[](v1::FallbackState& stop) { stop.set_dec_mps2(1); },
+                     +[](v1::FallbackState& stop) { stop.set_jerk_mps3(1); }}) {
+    R rules = tests::ArmFallbackDocument();
+    edit(State(rules, "CONTROLLED_STOP"));
+    EXPECT_THAT(Fallback::Compile(rules, Compiled(tests::ArmPolicyDocument())),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         StartsWith("[states.CONTROLLED_STOP.dec_mps2] ")));
+  }
 }
 
 TEST(FallbackTest, NoArmDrivesAfterGaps) {
