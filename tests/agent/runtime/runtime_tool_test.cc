@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <cmath>
+
+#include "gmock/gmock.h"
+#include "tests/agent/runtime/arm_world.h"
+
+// The tool point: its speed and its zones.
+
+namespace agent::runtime {
+namespace {
+
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+TEST_F(ArmTest, TheToolIsNeverFasterThanItMay) {
+  Compile([](P& p) { p.mutable_arm()->set_tcp_v_max_mps(0.25); });
+  last_raw_ = {0.0, 0.5};
+  const Enforcement result = Run({0.05, 0.55});
+  EXPECT_THAT(result.reasons, ElementsAre("tool_speed"));
+  EXPECT_TRUE(result.clamped) << "its own step was too fast";
+  const auto& chain = policy_->arm().chain;
+  EXPECT_NEAR(Distance(ToolPoint(chain, last_), ToolPoint(chain, result.values)), 0.25 * kPeriod,
+              1e-4);
+  EXPECT_NEAR(result.values[0] / (result.values[1] - 0.5), 1, 1e-9) << "on the same way";
+  last_raw_ = {0.05, 0.55};
+  EXPECT_FALSE(Run({0.05, 0.55}).clamped) << "it only waits for the arm";
+  situation_.degraded = true;
+  const Enforcement degraded = Run({0.01, 0.5});
+  EXPECT_THAT(degraded.reasons, IsEmpty()) << "half the speed is 6.25 mm a tick";
+  EXPECT_THAT(Run({0.025, 0.525}).reasons, ElementsAre("degraded"));
+}
+
+TEST_F(ArmTest, TheToolStopsBeforeAnEdge) {
+  // Reaches 0.6 m; the cell ends at x = 0.5 m.
+  Compile([](P& p) {
+    SetJoints(p, [](v1::JointLimit& j) { j.set_qdd_abs_max_radps2(4); });
+    p.mutable_arm()->set_tcp_v_max_mps(0.5);
+    AddBox(p, "inclusion", {-1, -1}, {0.5, 1}, {-0.5, 0.5});
+  });
+  last_ = {0, 1.6};
+  bool blocked = false;
+  for (int i = 0; i < 100; ++i) {
+    const Enforcement result = Drive({0, last_[1] - 0.04});
+    ASSERT_LE(ToolPoint(policy_->arm().chain, last_).x, 0.5 - 0.03 + 1e-9);
+    for (std::string_view reason : result.reasons) {
+      blocked = blocked || reason == "envelope:inclusion1";
+    }
+  }
+  EXPECT_TRUE(blocked);
+  EXPECT_GT(ToolPoint(policy_->arm().chain, last_).x, 0.46);
+  EXPECT_TRUE(Run({0, last_[1] - 0.04}).clamped);
+  EXPECT_THAT(Drive({0, last_[1] + 0.005}).reasons, IsEmpty()) << "and back";
+}
+
+TEST_F(ArmTest, NearerThanTheMarginOnlyWaysThatLeadNoNearerAreOpen) {
+  Compile([](P& p) { AddBox(p, "inclusion", {-1, -1}, {0.5, 1}, {-0.5, 0.5}); });
+  last_ = {0, std::acos(0.19 / 0.3)};  // x = 0.49, a centimetre before the edge
+  EXPECT_THAT(Run({0, last_[1] - 0.01}).values, ElementsAre(0, DoubleNear(last_[1], 1e-6)));
+  EXPECT_THAT(Run({0, last_[1] + 0.01}).reasons, IsEmpty());
+}
+
+TEST_F(ArmTest, ZonesHoldForTheirHeightsOnly) {
+  for (const auto& [heights, blocked] : {std::pair{std::pair{-0.2, 0.2}, true},
+                                         {std::pair{0.1, 0.5}, false},
+                                         {std::pair{-0.5, -0.1}, false}}) {
+    Compile([&](P& p) { AddBox(p, "exclusion", {0.5, -1}, {1, 1}, heights); });
+    last_ = {0, 1.0};
+    for (int i = 0; i < 40; ++i) Drive({0, std::max(0.0, last_[1] - 0.04)});
+    EXPECT_EQ(ToolPoint(policy_->arm().chain, last_).x < 0.5, blocked) << heights.first;
+  }
+}
+
+TEST_F(ArmTest, ASpeedZoneIsEnteredAtItsSpeed) {
+  Compile([](P& p) {
+    SetJoints(p, [](v1::JointLimit& j) { j.set_qdd_abs_max_radps2(2); });
+    p.mutable_arm()->set_tcp_v_max_mps(0.5);
+    AddBox(p, "speed", {0.55, -1}, {1, 1}, {-0.5, 0.5}).set_vx_max_mps(0.1);
+  });
+  last_ = {0, 1.8};
+  double fastest_outside = 0;
+  for (int i = 0; i < 200; ++i) {
+    const Vec3 before = ToolPoint(policy_->arm().chain, last_);
+    const std::vector<double> wanted = {0, std::max(0.0, last_[1] - 0.05)};
+    Drive(wanted);
+    last_raw_ = wanted;
+    const Vec3 after = ToolPoint(policy_->arm().chain, last_);
+    const double speed = Distance(before, after) / kPeriod;
+    if (after.x > 0.55 - 0.03) {
+      ASSERT_LE(speed, 0.1 + 1e-6) << i;
+    } else {
+      fastest_outside = std::max(fastest_outside, speed);
+    }
+  }
+  EXPECT_GT(fastest_outside, 0.2);
+  EXPECT_GT(ToolPoint(policy_->arm().chain, last_).x, 0.59);
+}
+
+TEST_F(ArmTest, RoomIsTheDistanceToTheZonesWallsFloorAndCeiling) {
+  Compile([](P& p) {
+    AddBox(p, "inclusion", {-1, -1}, {1, 1}, {0, 2});
+    AddBox(p, "exclusion", {0.2, 0.2}, {0.4, 0.4}, {0.5, 1});
+  });
+  const MapZone& cell = policy_->envelope()[0];
+  const MapZone& post = policy_->envelope()[1];
+  EXPECT_NEAR(ToolRoomM(cell, {0, 0, 0.3}), 0.3, 1e-12) << "the floor";
+  EXPECT_NEAR(ToolRoomM(cell, {0, 0, 1.9}), 0.1, 1e-12) << "the ceiling";
+  EXPECT_NEAR(ToolRoomM(cell, {0.9, 0, 1}), 0.1, 1e-12) << "a wall";
+  EXPECT_NEAR(ToolRoomM(cell, {0, 0, -0.2}), -0.2, 1e-12);
+  EXPECT_NEAR(ToolRoomM(cell, {1.3, 0, 2.4}), -0.5, 1e-12) << "beyond wall and ceiling";
+  EXPECT_NEAR(ToolRoomM(post, {0.3, 0.3, 1.2}), 0.2, 1e-12) << "above the post";
+  EXPECT_NEAR(ToolRoomM(post, {0.3, 0.3, 0.9}), -0.1, 1e-12) << "in it";
+  EXPECT_NEAR(ToolRoomM(post, {0.7, 0.3, 1.4}), 0.5, 1e-12);
+  const std::vector<double> straight = {0, 0};
+  EXPECT_NEAR(ToolClearanceM(*policy_, straight), 0, 1e-12) << "on the floor";
+}
+
+TEST_F(ArmTest, AToolOverAnEdgeIsABreach) {
+  Compile([](P& p) { AddBox(p, "inclusion", {-1, -1}, {0.5, 1}, {-0.5, 0.5}); });
+  std::vector<std::string_view> reasons;
+  EXPECT_EQ(ToolBreaches(*policy_, std::vector<double>{0, 1.3}, reasons), 0U);
+  EXPECT_NE(ToolBreaches(*policy_, std::vector<double>{0, 0.5}, reasons), 0U);
+  EXPECT_THAT(reasons, ElementsAre("outside:inclusion1"));
+  EXPECT_LT(ToolClearanceM(*policy_, std::vector<double>{0, 0.5}), 0);
+  Compile([](P&) {});
+  EXPECT_TRUE(std::isnan(ToolClearanceM(*policy_, std::vector<double>{0, 0})));
+}
+
+}  // namespace
+}  // namespace agent::runtime
