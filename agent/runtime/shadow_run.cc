@@ -18,6 +18,8 @@ const ShadowTick& ShadowRun::Step(const InputBoard& board, std::span<const doubl
   if (const ChannelRecord* scan = board.Find("scan")) separation_.See(board.scan(), scan->messages);
   const double period_s = 1 / policy.command().rate_hz;
   acc_mps2_ = RiseOf(last_driven_, driven, period_s, acc_mps2_);
+  if (driven.size() != last_driven_.size()) arm_motion_.Start(driven.size(), {});
+  arm_motion_.Follow(last_driven_, driven, period_s);
   last_driven_.assign(driven.begin(), driven.end());
   enforcement_.reasons.clear();
   derating_.Judge(board, now, enforcement_.reasons);
@@ -31,7 +33,9 @@ const ShadowTick& ShadowRun::Step(const InputBoard& board, std::span<const doubl
                       .derate = derating_.scale(),
                       .derate_reason = derating_.reason(),
                       .motion = MeasuredMotion(policy, board, now),
-                      .joints_rad = {}};
+                      .joints_rad = {},
+                      .joints_radps = arm_motion_.speeds_radps(),
+                      .joints_radps2 = arm_motion_.accelerations_radps2()};
   const auto& joints = board.joints().q_rad();
   situation.joints_rad = {joints.data(), static_cast<size_t>(joints.size())};
   Enforce(policy, separation_, tick_.raw, situation, enforcement_);

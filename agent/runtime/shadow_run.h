@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "agent/runtime/arm_motion.h"
 #include "agent/runtime/ask.h"
 #include "agent/runtime/derate.h"
 #include "agent/runtime/enforce.h"
@@ -45,7 +46,8 @@ class ShadowRun {
   Answer answer_;
   std::vector<double> last_raw_;
   std::vector<double> last_driven_;
-  double acc_mps2_ = 0;  // how fast the driven speed rose
+  double acc_mps2_ = 0;   // how fast the driven speed rose
+  ArmMotion arm_motion_;  // of the driven targets, for joints
   ShadowTick tick_;
 };
 

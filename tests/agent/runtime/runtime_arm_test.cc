@@ -1,4 +1,5 @@
 #include "agent/runtime/controller.h"
+#include "agent/runtime/shadow_run.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
 #include "tests/support/status_matchers.h"
@@ -147,6 +148,32 @@ TEST_F(ArmControllerTest, LosingItsUnitHoldsTheTarget) {
   EXPECT_EQ(tick.state, "SAFE");
   EXPECT_TRUE(tick.stop);
   EXPECT_THAT(tick.enforced, ElementsAre(Near(0.6), Near(-0.5)));
+}
+
+TEST(ArmShadowTest, ACandidateIsJudgedFromTheSpeedTheArmReallyHas) {
+  tests::Unit unit{std::string(64, 'f'),
+                   [](v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+                     MakeArmUnit(policy, rules, card);
+                     (*policy.mutable_joints())["shoulder"].set_qdd_abs_max_radps2(4);
+                   }};
+  ShadowRun shadow(*unit.pilot);
+  InputBoard board;
+  Nanos now = tests::kStartOfTime;
+  double q = 0;
+  ShadowTick tick;
+  for (int i = 0; i < 5; ++i, now += milliseconds(50)) {
+    v1::Observation packet;
+    packet.set_stamp_ns(now.count());
+    for (double angle : {q, 0.0}) {
+      packet.mutable_joints()->add_q_rad(angle);
+      packet.mutable_joints()->add_qd_radps(0);
+    }
+    board.Accept(packet, now);
+    unit.model->says = {static_cast<float>(q + 0.04), 0};
+    tick = shadow.Step(board, std::vector<double>{q, 0}, now);
+    q += 0.04;  // the active unit drives at 0.8 rad/s
+  }
+  EXPECT_NEAR(tick.enforced[0], q, 1e-6) << "it goes on as fast, and need not start from rest";
 }
 
 TEST_F(ArmControllerTest, ARobotOfAnotherKindStartsFromNothing) {
