@@ -176,8 +176,9 @@ class Telling {
 }  // namespace
 
 absl::StatusOr<std::vector<TimelineLine>> FlightTimeline(const FlightWindow& window) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> files,
-                   agent::recording::RecorderRing::FilesOf(window.recorder));
+  const absl::StatusOr<std::vector<std::string>> files =
+      agent::recording::RecorderRing::FilesOf(window.recorder);
+  if (!files.ok()) return absl::NotFoundError(std::string(files.status().message()));
   struct Recording {
     McapReader mcap;
     WallClock clock;
@@ -185,7 +186,7 @@ absl::StatusOr<std::vector<TimelineLine>> FlightTimeline(const FlightWindow& win
   };
   std::vector<Recording> recordings;
   Span whole;
-  for (const std::string& path : files) {
+  for (const std::string& path : *files) {
     ASSIGN_OR_RETURN(McapReader mcap, Open(path));
     ASSIGN_OR_RETURN(WallClock clock, WallClock::Of(mcap));
     if (!clock.known()) continue;  // shorter than a tenth of a second

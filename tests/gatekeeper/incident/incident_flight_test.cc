@@ -113,6 +113,8 @@ TEST_F(FlightTimelineTest, SaysOfWhichTimeThereIsSomething) {
 TEST_F(FlightTimelineTest, AFolderWithoutRecordingsIsSaid) {
   EXPECT_THAT(FlightTimeline({.recorder = folder_ / "recorder"}),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("no flight recording")));
+  EXPECT_THAT(FlightTimeline({.recorder = folder_ / "elsewhere"}),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("elsewhere")));
 }
 
 }  // namespace
