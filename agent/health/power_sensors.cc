@@ -99,7 +99,8 @@ PowerSupply::PowerSupply(const std::string& root) {
                          .microamperes = SysfsNumber(folder + "/current_now"),
                          .microwatts = SysfsNumber(folder + "/power_now")});
   }
-  std::ranges::stable_partition(supplies_, &Supply::battery);
+  std::stable_partition(supplies_.begin(), supplies_.end(),
+                        [](const Supply& supply) { return supply.battery; });
 }
 
 Reading PowerSupply::WattsOf(const Supply& supply) {
