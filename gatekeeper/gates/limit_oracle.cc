@@ -14,7 +14,8 @@ constexpr double kRounding = 1e-9;
 struct Bounds {
   double low = 0;
   double high = 0;
-  double rise_per_tick = INFINITY;  // of the magnitude
+  double rise_per_tick = INFINITY;    // of the magnitude
+  double growth_per_tick = INFINITY;  // of the rise
 };
 
 double Largest(const google::protobuf::RepeatedField<double>& values) {
@@ -30,6 +31,8 @@ std::vector<Bounds> BoundsOf(const v1::ControlPolicy& policy) {
       bound.low = nominal.vx_min_mps();
       bound.high = nominal.vx_max_mps();
       bound.rise_per_tick = Largest(nominal.acc_max_mps2()) / policy.command().rate_hz();
+      bound.growth_per_tick = Largest(nominal.jerk_max_mps3()) / policy.command().rate_hz() /
+                              policy.command().rate_hz();
     } else if (field == "wz_radps") {
       bound.high = Largest(nominal.wz_abs_max_radps());
       bound.low = -bound.high;
@@ -49,11 +52,26 @@ double Excess(double value, const Bounds& bound) {
   return std::max(value - bound.high, bound.low - value);
 }
 
+double Smallest(const google::protobuf::RepeatedField<double>& values) {
+  return values.empty() ? 0 : *std::min_element(values.begin(), values.end());
+}
+
+// How fast a base may be told to go from what it was measured and told before: ahead of the
+// measured speed by the limit, or still braking towards that.
+double FollowBound(const v1::ControlPolicy& policy, double vx, double measured, double last) {
+  const v1::LimitSet& nominal = policy.limits().nominal();
+  const double along =
+      std::isfinite(measured) ? std::max(0.0, std::copysign(1.0, vx) * measured) : 0;
+  const double braking =
+      std::abs(last) - Smallest(nominal.dec_max_mps2()) / policy.command().rate_hz();
+  return std::max(along + nominal.cmd_vs_measured_mps(), braking);
+}
+
 }  // namespace
 
 std::optional<LimitBreach> FirstBreach(const Replay& replay, const v1::ControlPolicy& policy) {
   const std::vector<Bounds> bounds = BoundsOf(policy);
-  std::vector<double> last;
+  std::vector<double> last, last_rise(bounds.size(), 0);
   for (size_t i = 0; i < replay.ticks.size(); ++i) {
     const v1::TickRecord& tick = replay.ticks[i];
     // An arm whose joints were never measured is told to hold, without positions.
@@ -75,6 +93,21 @@ std::optional<LimitBreach> FirstBreach(const Replay& replay, const v1::ControlPo
       if (rise > bounds[f].rise_per_tick + kRounding) {
         return LimitBreach{i, absl::StrFormat("enforced %s rose by %.6f in one tick, allowed %.6f",
                                               field, rise, bounds[f].rise_per_tick)};
+      }
+      const double steady = std::max(0.0, last_rise[f]) + bounds[f].growth_per_tick;
+      if (rise > steady + kRounding) {
+        return LimitBreach{i, absl::StrFormat("enforced %s rose by %.6f in one tick, after %.6f in "
+                                              "the tick before only %.6f",
+                                              field, rise, last_rise[f], steady)};
+      }
+      last_rise[f] = rise;
+      if (field != "vx_mps" || i >= replay.measured_vx_mps.size()) continue;
+      const double follow =
+          FollowBound(policy, value, replay.measured_vx_mps[i], last.empty() ? 0 : last[f]);
+      if (std::abs(value) > follow + kRounding) {
+        return LimitBreach{
+            i, absl::StrFormat("enforced %s is %.6f, from %.6f measured allowed %.6f", field, value,
+                               replay.measured_vx_mps[i], follow)};
       }
     }
     last.assign(tick.enforced().begin(), tick.enforced().end());

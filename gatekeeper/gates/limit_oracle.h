@@ -10,7 +10,8 @@ namespace gatekeeper::gates {
 
 // A second opinion on enforced commands, read from the policy's document and not from the code that
 // enforced them: every value finite and within its absolute bound, and (twist2d) no speed rising
-// faster than the policy's highest acceleration allows.
+// faster than the policy's highest acceleration allows, no rise growing faster than its highest
+// jerk does, and none further ahead of the measured speed than it may be.
 struct LimitBreach {
   size_t tick = 0;
   std::string message;

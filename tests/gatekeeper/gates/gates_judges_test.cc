@@ -139,6 +139,43 @@ TEST_F(JudgesTest, TheOracleKnowsEachLimit) {
   EXPECT_TRUE(breach(99, 1, 0.2501));
 }
 
+TEST_F(JudgesTest, TheOracleKnowsTheJerk) {
+  AddReplays(1);
+  evidence_.policy.mutable_limits()->mutable_nominal()->set_jerk_max_mps3(0, 4);  // 0.01 m/s a tick
+  const auto breach = [&](double first, double second) {
+    Replay replay = MakeReplay(scenarios_.front());
+    const double from = replay.ticks[97].enforced(0);
+    replay.ticks[98].set_enforced(0, from + first);
+    replay.ticks[99].set_enforced(0, from + first + second);
+    return FirstBreach(replay, evidence_.policy).has_value();
+  };
+  EXPECT_FALSE(breach(0.01, 0.02));
+  EXPECT_TRUE(breach(0.0101, 0));
+  EXPECT_TRUE(breach(0.01, 0.0201));
+  EXPECT_FALSE(breach(-0.2, 0.01)) << "braking is free";
+  EXPECT_TRUE(breach(-0.2, 0.0101)) << "and gives nothing to what follows";
+}
+
+TEST_F(JudgesTest, TheOracleKnowsHowFarACommandMayRunAheadOfTheMeasuredSpeed) {
+  AddReplays(1);
+  evidence_.policy.mutable_limits()->mutable_nominal()->set_cmd_vs_measured_mps(0.3);
+  const auto breach = [&](double measured, double command, double before) {
+    Replay replay = MakeReplay(scenarios_.front());
+    for (v1::TickRecord& tick : replay.ticks) tick.set_enforced(0, before);
+    replay.ticks[99].set_enforced(0, command);
+    replay.measured_vx_mps.assign(100, before);
+    replay.measured_vx_mps[99] = measured;
+    return FirstBreach(replay, evidence_.policy).has_value();
+  };
+  EXPECT_FALSE(breach(0.1, 0.4, 0.4));
+  EXPECT_TRUE(breach(0.1, 0.4001, 0.4));
+  EXPECT_FALSE(breach(0.1, 0.75, 0.8)) << "still braking, at 1 m/s2";
+  EXPECT_TRUE(breach(0.1, 0.7501, 0.8));
+  EXPECT_FALSE(breach(0.1, -0.2, -0.2)) << "rolling the other way it counts as standing";
+  EXPECT_FALSE(breach(NAN, 0.3, 0.3));
+  EXPECT_TRUE(breach(NAN, 0.3001, 0.3));
+}
+
 TEST_F(JudgesTest, LatencyPassesWithEnoughFramesInTime) {
   AddReplay("fast");  // 100 frames; 81 are needed with 2 late ones
   evidence_.replays[0].frames[7].took = std::chrono::milliseconds(50);

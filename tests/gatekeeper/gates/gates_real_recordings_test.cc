@@ -42,6 +42,10 @@ Papers PapersFor(const std::string& inputs, const std::string& channel_lines) {
   papers.fallback = tests::FallbackYaml();
   const size_t breach = papers.fallback.find("  - {id: envelope_breach");
   papers.fallback.erase(breach, papers.fallback.find('\n', breach) + 1 - breach);
+  // These robots' channels come seldom, so that their loss is noticed late.
+  papers.fallback = absl::StrReplaceAll(
+      papers.fallback, {{"mrc_within_ms: 3000", "mrc_within_ms: 20000"},
+                        {"CONTROLLED_STOP, detect_ms: 550", "CONTROLLED_STOP, detect_ms: 8050"}});
   return papers;
 }
 
@@ -103,7 +107,7 @@ TEST(RealRecordingsTest, TheBackwardStampsOfIntelAreNamedAndTheControllerStopsFo
   EXPECT_GT(named->at_s(), 0);
   const auto stopped_for_it = [](const v1::TickRecord& tick) {
     const auto& reasons = tick.reasons();
-    return std::find(reasons.begin(), reasons.end(), "input:scan:backward") != reasons.end() &&
+    return std::find(reasons.begin(), reasons.end(), "input:scan:out_of_order") != reasons.end() &&
            tick.state() != "NOMINAL";
   };
   EXPECT_TRUE(std::any_of(replay.ticks.begin(), replay.ticks.end(), stopped_for_it));
