@@ -218,29 +218,6 @@ TEST(DeratedRobotTest, AShadowIsHeldByItsOwnRules) {
   EXPECT_NEAR(shadow.Step(board, driven, kStartOfTime + Nanos(1)).enforced[0], 0.69, 1e-6);
 }
 
-TEST(DeratedArmTest, EveryJointIsSlowedByTheScale) {
-  v1::ControlPolicy document = With({Heat()});
-  tests::MakeArm(document, {"j1", "j2"});
-  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
-  const std::vector<double> last = {0, 0};
-  const std::vector<double> last_raw = {0.96, 0};
-  const std::vector<double> wanted = {1, -0.02};
-  Enforcement result;
-  Enforce(policy, Separation(policy), wanted,
-          {.last = last,
-           .last_raw = last_raw,
-           .acc_s = 0.05,
-           .dec_s = 0.05,
-           .derate = 0.5,
-           .derate_reason = "derate:soc_temp_degC",
-           .motion = {},
-           .joints_rad = last},
-          result);
-  EXPECT_THAT(result.values, ElementsAre(DoubleNear(0.025, 1e-9), DoubleNear(-0.02, 1e-9)));
-  EXPECT_THAT(result.reasons, ElementsAre("derate:soc_temp_degC"));
-  EXPECT_FALSE(result.clamped) << "heat is not the model's doing";
-}
-
 // --- what is refused --------------------------------------------------------------------------
 
 struct Defect {

@@ -1,7 +1,5 @@
-#include <bit>
 #include <cmath>
 #include <limits>
-#include <random>
 
 #include "agent/runtime/enforce.h"
 #include "gmock/gmock.h"
@@ -19,10 +17,6 @@ namespace v1 = ::gatekeeper::v1;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kPeriod = 0.05;
-
-double In(std::mt19937_64& random, double low, double high) {
-  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
-}
 
 Policy Compiled(const v1::ControlPolicy& document) {
   auto policy = Policy::Compile(document);

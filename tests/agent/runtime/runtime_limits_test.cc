@@ -124,8 +124,8 @@ TEST(LimitsTest, ARatePassesThroughZeroToChangeSign) {
   EXPECT_DOUBLE_EQ(ClampRate(-1.0, 0.02, 0.1), -0.08) << "what is left of the step may be used";
 }
 
-TEST(SpeedCurveTest, IsLinearBetweenPointsAndFlatOutside) {
-  const SpeedCurve curve{{0.2, 0.6, 1.0}, {2.0, 1.0, 0.5}};
+TEST(CurveTest, IsLinearBetweenPointsAndFlatOutside) {
+  const Curve curve{{0.2, 0.6, 1.0}, {2.0, 1.0, 0.5}};
   EXPECT_EQ(curve.At(0.0), 2.0);
   EXPECT_EQ(curve.At(0.2), 2.0);
   EXPECT_DOUBLE_EQ(curve.At(0.4), 1.5);
@@ -137,8 +137,8 @@ TEST(SpeedCurveTest, IsLinearBetweenPointsAndFlatOutside) {
   EXPECT_EQ(curve.Least(), 0.5);
 }
 
-TEST(SpeedCurveTest, MayBeOnePoint) {
-  const SpeedCurve curve{{0.0}, {1.5}};
+TEST(CurveTest, MayBeOnePoint) {
+  const Curve curve{{0.0}, {1.5}};
   EXPECT_EQ(curve.At(0), 1.5);
   EXPECT_EQ(curve.At(3), 1.5);
 }

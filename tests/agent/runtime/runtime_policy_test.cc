@@ -27,7 +27,7 @@ TEST(PolicyTest, CompilesTheDemoRobotsPolicy) {
   EXPECT_EQ(policy.clamp_budget().max_clamped, 40U);
   EXPECT_THAT(policy.triggers(),
               ElementsAre("input_stale", "deadline_miss", "nonfinite", "policy_saturated",
-                          "hardware_limit", "envelope_breach"));
+                          "hardware_limit", "envelope_breach", "requirement_violated"));
   EXPECT_EQ(policy.FindInput("imu"), nullptr);
   EXPECT_EQ(policy.FindInput("scan")->max_age, std::chrono::milliseconds(250));
 }

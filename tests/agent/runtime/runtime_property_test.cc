@@ -103,6 +103,7 @@ v1::ControlPolicy Document() {
 v1::ControlPolicy WithoutMap() {
   v1::ControlPolicy document = Document();
   document.clear_envelope();
+  document.clear_requirements();  // they speak of the clearance
   return document;
 }
 
@@ -287,6 +288,37 @@ TEST_F(PolicyPropertyTest, AnotherViolationNeverLoosensTheOutputWithTheMap) {
     Worsen(random, worse);
     worse.situation.motion = world.situation.motion;
     ASSERT_LE(std::abs(Run(worse).values[0]), before + kEdge) << i;
+  }
+}
+
+TEST_F(PolicyPropertyTest, ANearerReturnNeverLoosensTheOutput) {
+  v1::ControlPolicy document = WithoutMap();
+  v1::SpeedAndSeparation& ssm = *document.mutable_separation()->mutable_ssm();
+  ssm.set_source("scan");
+  ssm.set_v_human_mps(1.6);
+  ssm.set_t_react_s(0.2);
+  ssm.set_dec_mps2(2);
+  ssm.set_c_m(0.1);
+  ssm.set_z_sensor_m(0.03);
+  ssm.set_z_robot_m(0.05);
+  const Policy policy = Compiled(document);
+  std::vector<Separation> nearest_last;
+  for (int i = 0; i < 64; ++i) {
+    v1::LaserScan scan;
+    scan.add_ranges_m(5.0F - 0.07F * static_cast<float>(i));
+    nearest_last.emplace_back(policy).See(scan, 1);
+  }
+  Random random(8);
+  for (int i = 0; i < kInputs; ++i) {
+    World world = RandomWorld(random);
+    world.wanted[1] = random.OneIn(2) ? 0 : random.In(-1.5, 1.5);
+    const size_t farther = random.Below(nearest_last.size());
+    const size_t nearer = farther + random.Below(nearest_last.size() - farther);
+    const std::vector<double> far = Run(policy, nearest_last[farther], world).values;
+    const std::vector<double> near = Run(policy, nearest_last[nearer], world).values;
+    for (size_t k = 0; k < 2; ++k) {
+      ASSERT_LE(std::abs(near[k]), std::abs(far[k]) + kRounding) << i;
+    }
   }
 }
 

@@ -43,6 +43,7 @@ v1::ControlPolicy OdomOnly() {
   document.clear_inputs();
   (*document.mutable_inputs())["odom"] = odom;
   document.clear_separation();
+  document.clear_requirements();
   return document;
 }
 

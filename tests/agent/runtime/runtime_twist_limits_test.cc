@@ -300,6 +300,7 @@ TEST_F(TwistTest, ARobotThatRollsTheOtherWayCountsAsStanding) {
 TEST_F(TwistTest, WithoutAMeasuredSpeedTheCommandIsSlowedAsTheRobotBrakes) {
   v1::ControlPolicy open = Document();
   open.clear_envelope();
+  open.clear_requirements();
   const Policy policy = Compiled(open);
   Enforcement result;
   situation_.motion.reset();

@@ -1,0 +1,140 @@
+#include <cmath>
+#include <limits>
+
+#include "agent/runtime/model_watch.h"
+#include "gmock/gmock.h"
+#include "tests/agent/runtime/driven_robot.h"
+#include "tests/support/status_matchers.h"
+
+// What a model says about its own answer: here how unsure it is.
+
+namespace agent::runtime {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+using ::tests::NavCard;
+using ::tests::NavPolicyDocument;
+using ::tests::StatusIs;
+namespace v1 = ::gatekeeper::v1;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+v1::ControlPolicy WithUncertainty() {
+  v1::ControlPolicy document = NavPolicyDocument();
+  v1::Uncertainty& uncertainty = *document.mutable_output()->mutable_uncertainty();
+  uncertainty.set_enter_above(0.3);
+  uncertainty.set_leave_below(0.2);
+  uncertainty.set_leave_hold_ms(200);
+  uncertainty.set_trigger("unsure");
+  return document;
+}
+
+v1::ModelCard WithOutput(const char* field) {
+  v1::ModelCard card = NavCard();
+  v1::OutputBinding& output = *card.add_outputs();
+  output = card.outputs(0);
+  output.set_field(field);
+  output.set_index(2);
+  return card;
+}
+
+void MakeUnsure(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+  policy = WithUncertainty();
+  card = WithOutput("uncertainty");
+  for (const v1::Trigger& trigger : v1::FallbackRules(rules).triggers()) {
+    if (trigger.id() != "policy_saturated") continue;
+    v1::Trigger& unsure = *rules.add_triggers();
+    unsure = trigger;
+    unsure.set_id("unsure");
+    unsure.set_to("DEGRADED");
+    unsure.mutable_clear()->set_quiet_ms(100);
+  }
+}
+
+TEST(UncertaintyTest, LowersTheModelAboveEnterAndUntilItWasBelowLeaveForItsTime) {
+  tests::DrivenRobot robot(MakeUnsure);
+  const auto say = [&](float uncertainty) -> const Tick& {
+    robot.unit.model->says = {0.3F, 0.0F, uncertainty};
+    return robot.Tick();
+  };
+  EXPECT_THAT(say(0.29F).triggers, Not(Contains("unsure")));
+  EXPECT_EQ(robot.Tick().state, "NOMINAL");
+  EXPECT_THAT(say(0.31F).triggers, Contains("unsure"));
+  EXPECT_EQ(say(0.25F).state, "DEGRADED") << "between the two it stays what it was";
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(say(0.19F).triggers, Contains("unsure")) << i;
+  EXPECT_THAT(say(0.21F).triggers, Contains("unsure")) << "a break starts the time anew";
+  for (int i = 0; i < 12; ++i) say(0.19F);
+  EXPECT_EQ(say(0.19F).state, "NOMINAL");
+}
+
+TEST(UncertaintyTest, IsInTheRecordOfTheTick) {
+  tests::DrivenRobot robot(MakeUnsure);
+  robot.unit.model->says = {0.3F, 0.0F, 0.125F};
+  EXPECT_EQ(ToRecord(robot.Tick()).uncertainty(), 0.125);
+  robot.unit.model->outcome = base::RunOutcome::kFailed;
+  EXPECT_EQ(ToRecord(robot.Tick()).uncertainty(), 0) << "no answer, nothing said";
+}
+
+TEST(UncertaintyTest, ThatIsNoNumberIsANonFiniteOutput) {
+  tests::DrivenRobot robot(MakeUnsure);
+  robot.unit.model->says = {0.3F, 0.0F, std::numeric_limits<float>::quiet_NaN()};
+  EXPECT_TRUE(robot.Tick().nonfinite);
+}
+
+TEST(UncertaintyTest, APolicyThatJudgesItNeedsACardThatBindsIt) {
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(WithUncertainty()));
+  EXPECT_OK(SignatureFor(WithOutput("uncertainty"), policy).status());
+  EXPECT_THAT(SignatureFor(WithOutput("confidence"), policy),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("must bind uncertainty")));
+}
+
+TEST(UncertaintyTest, ACardMayBindItAndConfidenceToo) {
+  v1::ModelCard card = WithOutput("uncertainty");
+  v1::OutputBinding& output = *card.add_outputs();
+  output = card.outputs(2);
+  output.set_field("confidence");
+  output.set_index(3);
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(WithUncertainty()));
+  ASSERT_OK_AND_ASSIGN(const base::ModelSignature signature, SignatureFor(card, policy));
+  ASSERT_OK_AND_ASSIGN(const Binding binding, Binding::Compile(card, policy, signature));
+  tests::FakeModel model(signature);
+  model.says = {0.0F, 0.0F, 0.25F, 0.75F};
+  model.Run(Nanos{0});
+  std::vector<double> raw;
+  SelfReport report;
+  EXPECT_TRUE(binding.Read(model, raw, report));
+  EXPECT_EQ(report.uncertainty, 0.25);
+  EXPECT_EQ(report.confidence, 0.75);
+}
+
+struct Defect {
+  const char* path;
+  void (*seed)(v1::Uncertainty&);
+};
+
+class BadUncertaintyTest : public testing::TestWithParam<Defect> {};
+
+TEST_P(BadUncertaintyTest, IsRefusedByThePathOfTheDefect) {
+  v1::ControlPolicy document = WithUncertainty();
+  GetParam().seed(*document.mutable_output()->mutable_uncertainty());
+  EXPECT_THAT(Policy::Compile(document),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       StartsWith(std::string("[output.uncertainty.") + GetParam().path + "] ")));
+}
+
+using U = v1::Uncertainty;
+
+INSTANTIATE_TEST_SUITE_P(
+    Uncertainty, BadUncertaintyTest,
+    testing::Values(Defect{"enter_above", [](U& u) { u.set_enter_above(0); }},
+                    Defect{"enter_above", [](U& u) { u.set_enter_above(kNan); }},
+                    Defect{"leave_below", [](U& u) { u.set_leave_below(0); }},
+                    Defect{"leave_below", [](U& u) { u.set_leave_below(0.3); }},
+                    Defect{"leave_hold_ms", [](U& u) { u.set_leave_hold_ms(0); }},
+                    Defect{"trigger", [](U& u) { u.clear_trigger(); }}));
+
+}  // namespace
+}  // namespace agent::runtime
