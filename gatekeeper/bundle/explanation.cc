@@ -4,7 +4,6 @@
 #include <bit>
 #include <map>
 
-#include "agent/runtime/fallback_graph.h"
 #include "agent/runtime/fallback_machine.h"
 
 namespace gatekeeper::bundle {
@@ -23,6 +22,7 @@ using agent::runtime::StateRule;
 using agent::runtime::TriggerMask;
 
 constexpr InputMask kAllFresh = ~InputMask{0};
+constexpr size_t kMaxWholeLattice = 16;  // 65 536 sets of triggers: a moment; each more doubles it
 
 class Explorer {
  public:
@@ -43,7 +43,7 @@ class Explorer {
     for (size_t a = 0; a < triggers_; ++a) {
       for (size_t b = a + 1; b < triggers_; ++b) told.pairs.push_back(PairOf(a, b));
     }
-    told.every_set = triggers_ <= agent::runtime::kMaxWholeLattice;
+    told.every_set = triggers_ <= kMaxWholeLattice;
     told.sets = Sets(told.every_set);
     return told;
   }
