@@ -24,7 +24,7 @@ absl::StatusOr<Fallback> FallbackCompiler::Compile() {
   RETURN_IF_ERROR(Triggers());
   RETURN_IF_ERROR(Under("S13", Emergency()));
   RETURN_IF_ERROR(Under("S2", Paths()));
-  RETURN_IF_ERROR(Under("S3", Lattice()));
+  RETURN_IF_ERROR(Under("S3", Reached()));
   RETURN_IF_ERROR(Under("S5", Bounds()));
   return std::move(rules_);
 }

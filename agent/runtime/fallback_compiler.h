@@ -53,7 +53,7 @@ class FallbackCompiler {
   absl::Status Paths() const;
   absl::Status LossPaths(const TriggerRule& lost, const std::string& path) const;
   absl::Status Bounds() const;
-  absl::Status Lattice() const;
+  absl::Status Reached() const;
 
   // The state of that name; refused when there is none, or none that outranks `from`.
   absl::StatusOr<StateIndex> Named(const std::string& path, const std::string& name) const;

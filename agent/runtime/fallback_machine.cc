@@ -141,19 +141,20 @@ FallbackStatus CarriedOver(const Fallback& from, const FallbackStatus& status, c
   for (TriggerIndex i = 0; i < to.triggers().size(); ++i) {
     const TriggerRule& rule = to.triggers()[i];
     if (rule.layer == Layer::kModel) continue;
-    for (TriggerIndex j = 0; j < from.triggers().size(); ++j) {
-      if (from.triggers()[j].id != rule.id) continue;
-      for (auto [set, carried] : {std::pair{status.raised, &next.raised},
-                                  {status.active, &next.active},
-                                  {status.held, &next.held}}) {
-        if ((set & MaskOf(j)) != 0) *carried |= MaskOf(i);
-      }
-      next.clears[i] = status.clears[j];
-      next.triggers[i] = status.triggers[j];
-      const std::optional<StateIndex> same =
-          state_named(from.states()[status.triggers[j].place].name);
-      Place(std::max(rule.to, same.value_or(rule.to)), now, next.triggers[i]);
+    const auto old = std::find_if(from.triggers().begin(), from.triggers().end(),
+                                  [&](const TriggerRule& known) { return known.id == rule.id; });
+    if (old == from.triggers().end()) continue;
+    const auto j = static_cast<TriggerIndex>(old - from.triggers().begin());
+    for (auto [set, carried] : {std::pair{status.raised, &next.raised},
+                                {status.active, &next.active},
+                                {status.held, &next.held}}) {
+      if ((set & MaskOf(j)) != 0) *carried |= MaskOf(i);
     }
+    next.clears[i] = status.clears[j];
+    next.triggers[i] = status.triggers[j];
+    const std::optional<StateIndex> same =
+        state_named(from.states()[status.triggers[j].place].name);
+    Place(std::max(rule.to, same.value_or(rule.to)), now, next.triggers[i]);
   }
   next.state = MostRestrictive(next);
   return next;

@@ -66,7 +66,7 @@ absl::Status FallbackCompiler::LossPaths(const TriggerRule& lost, const std::str
   return absl::OkStatus();
 }
 
-absl::Status FallbackCompiler::Lattice() const {
+absl::Status FallbackCompiler::Reached() const {
   const Reach reach = Explore(rules_, causes_);
   for (StateIndex i = 0; i < reach.held.size(); ++i) {
     if (reach.held[i]) continue;

@@ -10,8 +10,6 @@ namespace {
 constexpr double kSameBearingRad = 1e-9;
 constexpr double kQuarterTurn = 1.5707963267948966;
 
-bool IsReturn(float range_m) { return std::isfinite(range_m) && range_m > 0; }
-
 // Never below asin(x) for x in [0, 1], and equal at both ends: (asin(x) - x) / x^3 rises to
 // pi/2 - 1. At most 0.06 rad too large, and bit-identical everywhere, which asin is not.
 double ArcSineBound(double x) { return x + (kQuarterTurn - 1) * x * x * x; }
@@ -56,7 +54,7 @@ void FollowGap::BlockBearings(const FollowGapLimits& limits,
   const double step_rad = std::abs(angle_increment_rad_);
   for (int i = 0; i < beams; ++i) {
     const float range_m = scan.ranges_m(i);
-    if (!IsReturn(range_m) || range_m >= limits.free_m) continue;
+    if (!(range_m > 0) || range_m >= limits.free_m) continue;
     const double spread_rad = ArcSineBound(std::min(1.0, limits.half_width_m / range_m));
     // Beams of a scan that does not turn all look the same way: each return blocks them all.
     const int spread =
@@ -95,7 +93,7 @@ double FollowGap::FreeAheadM(const FollowGapLimits& limits,
   double free_m = limits.free_m;
   for (int i = 0; i < scan.ranges_m_size(); ++i) {
     const float range_m = scan.ranges_m(i);
-    if (!IsReturn(range_m)) continue;
+    if (!(range_m > 0)) continue;
     const SinCos& direction = directions_[static_cast<size_t>(i)];
     const double x = range_m * direction.cos;
     if (x > 0 && std::abs(range_m * direction.sin) < limits.half_width_m) {

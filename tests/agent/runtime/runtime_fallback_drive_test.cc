@@ -155,6 +155,19 @@ TEST(GapDriverTest, GivesWayAtOnceWhenItIsBlind) {
   EXPECT_EQ(robot.Tick(LoseTheScan).state, "CONTROLLED_STOP");
 }
 
+TEST(GapDriverTest, GivesWayWhenItIsBlindWhateverElseThatLeadsTo) {
+  DrivenRobot robot([](v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+    MakeRich(policy, rules, card);
+    tests::Rule(rules, "input_stale").set_to("DEGRADED");
+  });
+  robot.unit.model->says = {kNanF, 0.0F};
+  EXPECT_EQ(robot.Ticks(5).state, "SIMPLE_CONTROLLER");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(robot.Tick(LoseTheScan).state, "SIMPLE_CONTROLLER") << i;
+  }
+  EXPECT_EQ(robot.Tick(LoseTheScan).state, "CONTROLLED_STOP");
+}
+
 TEST(GapDriverTest, IsNotTriedWithoutAFreshPose) {
   DrivenRobot robot;
   robot.Ticks(5);

@@ -170,6 +170,20 @@ TEST_P(ExploreTest, AnotherTriggerNeverGivesALowerRank) {
   }
 }
 
+TEST_P(ExploreTest, ASetDemandsWhatTheMostRestrictiveOfItsTriggersDoes) {
+  for (const World& world : AllWorlds()) {
+    const FallbackInput input{.previous_runs = world.previous,
+                              .fresh = world.inputs ? ~InputMask{0} : 0};
+    for (TriggerMask set = 0; set < sets(); ++set) {
+      StateIndex most = 0;
+      for (TriggerMask left = set; left != 0; left &= left - 1) {
+        most = std::max(most, Demanded(rules_, left & ~(left - 1), input));
+      }
+      ASSERT_EQ(Demanded(rules_, set, input), most) << set;
+    }
+  }
+}
+
 // Clears one trigger by what its rule wants.
 void Clear(const Fallback& rules, TriggerIndex trigger, TriggerMask others, Walk& walk) {
   const TriggerRule& rule = rules.triggers()[trigger];

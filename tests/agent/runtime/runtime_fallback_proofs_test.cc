@@ -126,7 +126,7 @@ TEST(PathsTest, AnInputThatIsNotRequiredMayOnlySlowTheRobotDown) {
 
 // S3: nothing dead, nothing shadowed.
 INSTANTIATE_TEST_SUITE_P(
-    Lattice, BadRulesTest,
+    Reach, BadRulesTest,
     testing::Values(Defect{"S3", "states.LONELY", "nothing leads here",
                            [](R& r) {
                              State(r, "LONELY") = State(r, "SAFE_STOPPED");
@@ -142,13 +142,13 @@ INSTANTIATE_TEST_SUITE_P(
                              State(r, "SIMPLE_CONTROLLER").add_needs("goal_range_m");
                            }}));
 
-TEST(LatticeTest, ATriggerOfManyInputsMayLeadToAStateThatNeedsSome) {
+TEST(ReachTest, ATriggerOfManyInputsMayLeadToAStateThatNeedsSome) {
   R rules = RichFallbackDocument();
   Rule(rules, "input_stale").set_to("SIMPLE_CONTROLLER");
   EXPECT_OK(Compile(rules)) << "a lost goal leaves scan and pose";
 }
 
-TEST(LatticeTest, ATriggerThatIsRaisedOtherwiseTooMayLeadToAStateThatNeedsItsInputs) {
+TEST(ReachTest, ATriggerThatIsRaisedOtherwiseTooMayLeadToAStateThatNeedsItsInputs) {
   R rules = RichFallbackDocument();
   Rule(rules, "input_stale").set_to("SIMPLE_CONTROLLER");
   State(rules, "SIMPLE_CONTROLLER").add_needs("goal_bearing_rad");
@@ -160,7 +160,7 @@ TEST(LatticeTest, ATriggerThatIsRaisedOtherwiseTooMayLeadToAStateThatNeedsItsInp
   EXPECT_OK(Fallback::Compile(rules, Compiled(policy)));
 }
 
-TEST(LatticeTest, TwoBuiltInControllersMayNeedDifferentInputs) {
+TEST(ReachTest, TwoBuiltInControllersMayNeedDifferentInputs) {
   R rules = RichFallbackDocument();
   for (auto& [name, state] : *rules.mutable_states()) {
     state.set_rank(state.rank() > 2 ? state.rank() + 40 : state.rank());
@@ -176,23 +176,18 @@ TEST(LatticeTest, TwoBuiltInControllersMayNeedDifferentInputs) {
               StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[states.HOMING] ")));
 }
 
-TEST(LatticeTest, ExploresPairsWhereThereAreTooManyTriggersForAllSets) {
-  v1::ControlPolicy policy = RichPolicyDocument();
-  R rules = RichFallbackDocument();
-  for (int i = 0; i < 20; ++i) {
-    v1::EnvelopeZone zone = policy.envelope(1);
-    zone.set_id("zone" + std::to_string(i));
-    zone.set_trigger("breach" + std::to_string(i));
-    *policy.add_envelope() = zone;
-    v1::Trigger rule = Rule(rules, "envelope_breach");
-    rule.set_id(zone.trigger());
-    *rules.add_triggers() = rule;
+TEST(ReachTest, AStateMayServeProbationFlappingOrWhatClearsTooOftenAlone) {
+  for (auto* lead :
+       {+[](R& r) { r.mutable_rearm()->mutable_probation()->set_to("PARKED"); },
+        +[](R& r) { r.mutable_flap()->set_to("PARKED"); },
+        +[](R& r) { Rule(r, "low_confidence").mutable_clear()->set_else_("PARKED"); }}) {
+    R rules = RichFallbackDocument();
+    Parked(rules, 9).set_minimal_risk_condition(true);
+    EXPECT_THAT(Compile(rules),
+                StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[states.PARKED] ")));
+    lead(rules);
+    EXPECT_OK(Compile(rules));
   }
-  EXPECT_OK(Fallback::Compile(rules, Compiled(policy)));
-  State(rules, "LONELY") = State(rules, "SAFE_STOPPED");
-  State(rules, "LONELY").set_rank(9);
-  EXPECT_THAT(Fallback::Compile(rules, Compiled(policy)),
-              StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[states.LONELY] ")));
 }
 
 // S4: moves raise the rank, and what stops outranks what drives.
@@ -243,6 +238,19 @@ TEST(BoundsTest, AreHeldToTheMillisecond) {
   State(rules, "CONTROLLED_STOP").set_complete_within_ms(1300);
   State(rules, "EMERGENCY_STOP").set_complete_within_ms(550);
   EXPECT_OK(Compile(rules));
+}
+
+TEST(BoundsTest, HoldForStopsThatNoTriggerLeadsToAtOnce) {
+  R rules = RichFallbackDocument();
+  for (v1::Trigger& trigger : *rules.mutable_triggers()) {
+    if (!trigger.clear().rearm()) trigger.set_to("DEGRADED");
+  }
+  Rule(rules, "nonfinite").set_to("PREVIOUS_MODEL");
+  rules.set_mrc_within_ms(2300);
+  EXPECT_OK(Compile(rules));
+  rules.set_mrc_within_ms(2299);
+  EXPECT_THAT(Compile(rules), StatusIs(absl::StatusCode::kInvalidArgument,
+                                       StartsWith("[states.CONTROLLED_STOP.complete_within_ms] ")));
 }
 
 TEST(BoundsTest, CountWholeTicksBecauseDecisionsFallOnThem) {

@@ -250,15 +250,23 @@ TEST(FallbackTest, NoArmDrivesAfterGaps) {
                        StartsWith("[states.SIMPLE_CONTROLLER.controller] ")));
 }
 
-TEST(FallbackTest, RefusesMoreTriggersThanAMaskHolds) {
-  v1::ControlPolicy document = NavPolicyDocument();
-  for (int i = 0; i < 58; ++i) {
-    v1::EnvelopeZone zone = document.envelope(1);
+TEST(FallbackTest, TakesAsManyTriggersAsAMaskHoldsAndNotMore) {
+  v1::ControlPolicy policy = RichPolicyDocument();
+  R rules = RichFallbackDocument();
+  const auto add = [&](int i) {
+    v1::EnvelopeZone zone = policy.envelope(1);
     zone.set_id("zone" + std::to_string(i));
-    zone.set_trigger("trigger" + std::to_string(i));
-    *document.add_envelope() = zone;
-  }
-  EXPECT_THAT(Fallback::Compile(NavFallbackDocument(), Compiled(document)),
+    zone.set_trigger("breach" + std::to_string(i));
+    *policy.add_envelope() = zone;
+    const v1::Trigger known = tests::Rule(rules, "envelope_breach");
+    v1::Trigger& rule = *rules.add_triggers();
+    rule = known;
+    rule.set_id(zone.trigger());
+  };
+  for (int i = rules.triggers_size(); i < 60; ++i) add(i);
+  EXPECT_OK(Fallback::Compile(rules, Compiled(policy)));
+  add(60);
+  EXPECT_THAT(Fallback::Compile(rules, Compiled(policy)),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 60")));
 }
 

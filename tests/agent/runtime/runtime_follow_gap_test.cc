@@ -143,6 +143,41 @@ TEST(FollowGapTest, ABeamWithoutReturnIsFree) {
   }
 }
 
+TEST(FollowGapTest, ABearingAtTheEdgeOfItsFieldIsInIt) {
+  gatekeeper::v1::LaserScan scan;
+  scan.add_ranges_m(kNothing);
+  for (const double edge : {1.3, -1.3}) {
+    scan.set_angle_min_rad(edge);
+    EXPECT_EQ(Steered(scan).wz_radps, 0.8 * edge / 1.3);
+    scan.set_angle_min_rad(edge * 1.001);
+    EXPECT_EQ(Steered(scan).wz_radps, 0);
+  }
+}
+
+TEST(FollowGapTest, AScannerThatIsReplacedIsReadByItsOwnAngles) {
+  FollowGap controller;
+  std::vector<double> twist;
+  gatekeeper::v1::LaserScan scan = Empty();
+  Put(scan, -0.2, 2, 1.0F);
+  controller.Steer(kLimits, scan, twist);
+  const double before = twist[1];
+  scan.set_angle_increment_rad(0.009);
+  controller.Steer(kLimits, scan, twist);
+  EXPECT_NE(twist[1], before);
+  EXPECT_EQ(twist[1], Steered(scan).wz_radps);
+  scan.set_angle_min_rad(-1.9);
+  controller.Steer(kLimits, scan, twist);
+  EXPECT_EQ(twist[1], Steered(scan).wz_radps);
+}
+
+TEST(FollowGapTest, ANegativeRangeBehindIsNoReturnAhead) {
+  gatekeeper::v1::LaserScan scan;
+  scan.set_angle_min_rad(-3.14);
+  scan.set_angle_increment_rad(0.01);
+  for (int i = 0; i < 629; ++i) scan.add_ranges_m(i > 600 ? -0.5F : kNothing);
+  EXPECT_EQ(Steered(scan).vx_mps, 0.3);
+}
+
 TEST(FollowGapTest, AReturnTouchingTheRobotBlocksAQuarterTurnToEachSide) {
   gatekeeper::v1::LaserScan scan = Empty();
   Put(scan, 0, 0, 0.1F);

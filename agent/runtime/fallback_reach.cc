@@ -1,14 +1,12 @@
-#include <algorithm>
-
 #include "agent/runtime/fallback_graph.h"
 #include "agent/runtime/fallback_machine.h"
 
 namespace agent::runtime {
 namespace {
 
-class Lattice {
+class Exploration {
  public:
-  Lattice(const Fallback& rules, const std::vector<TriggerCause>& causes)
+  Exploration(const Fallback& rules, const std::vector<TriggerCause>& causes)
       : rules_(rules), causes_(causes), count_(rules.latched()) {
     reach_.held.assign(rules.states().size(), false);
     reach_.wins.assign(count_, false);
@@ -18,16 +16,9 @@ class Lattice {
     spared_.push_back(0);
   }
 
-  // Sets are only searched for what smaller ones have not shown.
   Reach Explore() {
     HoldWithoutTriggers();
-    for (TriggerIndex i = 0; i < count_; ++i) Visit(MaskOf(i));
-    FollowMoves();
-    const TriggerMask sets = count_ <= kMaxWholeLattice ? MaskOf(count_) : 0;
-    for (TriggerMask set = 1; set < sets && !reach_.whole(); ++set) Visit(set);
-    for (TriggerIndex i = 0; i < count_ && sets == 0; ++i) {
-      for (TriggerIndex j = 0; j < i; ++j) Visit(MaskOf(i) | MaskOf(j));
-    }
+    for (TriggerIndex i = 0; i < count_; ++i) Visit(i);
     FollowMoves();
     return std::move(reach_);
   }
@@ -53,34 +44,24 @@ class Lattice {
     }
   }
 
-  void Visit(TriggerMask set) {
+  void Visit(TriggerIndex trigger) {
     for (const bool previous : {true, false}) {
       for (const InputMask spared : spared_) {
-        const FallbackInput world{.previous_runs = previous, .fresh = ~Lost(set, spared)};
-        const StateIndex state = Demanded(rules_, set, world);
+        const FallbackInput world{.previous_runs = previous, .fresh = ~Lost(trigger, spared)};
+        const StateIndex state = Demanded(rules_, MaskOf(trigger), world);
         reach_.held[state] = true;
-        for (TriggerIndex i = 0; i < count_; ++i) {
-          if ((set & MaskOf(i)) == 0 || rules_.triggers()[i].to != state) continue;
-          if (Demanded(rules_, set & ~MaskOf(i), world) < state) reach_.wins[i] = true;
-        }
+        if (state == rules_.triggers()[trigger].to) reach_.wins[trigger] = true;
       }
     }
   }
 
-  // Inputs that are lost in this set, none of the spared ones if that can be. A trigger that
-  // something else can raise too needs none.
-  InputMask Lost(TriggerMask set, InputMask spared) const {
-    InputMask lost = 0;
-    for (TriggerIndex i = 0; i < count_; ++i) {
-      if ((set & MaskOf(i)) == 0) continue;
-      const InputMask inputs = causes_[i].inputs;
-      if (spared == 0) {
-        lost |= inputs;
-      } else if (!causes_[i].others) {
-        lost |= (inputs & ~spared) != 0 ? inputs & ~spared : inputs;
-      }
-    }
-    return lost;
+  // Inputs that are lost while it is raised, none of the spared ones if that can be: something else
+  // may raise it, or the loss of another input.
+  InputMask Lost(TriggerIndex trigger, InputMask spared) const {
+    const InputMask inputs = causes_[trigger].inputs;
+    if (spared == 0) return inputs;
+    if (causes_[trigger].others) return 0;
+    return (inputs & ~spared) != 0 ? inputs & ~spared : inputs;
   }
 
   const Fallback& rules_;
@@ -92,13 +73,8 @@ class Lattice {
 
 }  // namespace
 
-bool Reach::whole() const {
-  return std::find(held.begin(), held.end(), false) == held.end() &&
-         std::find(wins.begin(), wins.end(), false) == wins.end();
-}
-
 Reach Explore(const Fallback& rules, const std::vector<TriggerCause>& causes) {
-  return Lattice(rules, causes).Explore();
+  return Exploration(rules, causes).Explore();
 }
 
 }  // namespace agent::runtime
