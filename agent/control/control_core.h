@@ -108,6 +108,7 @@ class ControlCore {
 
   // --- re-arm (control_rearm.cc) ---
   void TakeRearm(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
+  void KeepChallenge(base::Nanos now);
   void AttendDesk(base::Nanos now);
   std::optional<RearmDesk::Stop> WaitingStop() const;
   absl::Status Rearm(const std::vector<std::string>& approvals, base::Nanos now);

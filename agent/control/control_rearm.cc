@@ -41,12 +41,15 @@ std::optional<RearmDesk::Stop> ControlCore::WaitingStop() const {
                          .ttl = kTtlWithoutUnit};
 }
 
-void ControlCore::AttendDesk(Nanos now) {
+void ControlCore::KeepChallenge(Nanos now) {
   const std::optional<RearmDesk::Stop> stop = WaitingStop();
-  if (stop ? desk_.Open(*stop, now) : desk_.Close()) {
-    rearm_refused_.clear();
-    ++changes_;
-  }
+  if (!(stop ? desk_.Open(*stop, now) : desk_.Close())) return;
+  rearm_refused_.clear();
+  ++changes_;
+}
+
+void ControlCore::AttendDesk(Nanos now) {
+  KeepChallenge(now);
   if (const auto carried = desk_.TakeCarried(now)) {
     desk_.Answer(Rearm(*carried, now));
   }
@@ -58,6 +61,7 @@ void ControlCore::AttendDesk(Nanos now) {
 void ControlCore::TakeRearm(const v1::ControlOrder& order, Nanos now) {
   if (order.rearm_approvals().empty() || order.seq() == rearm_seq_) return;
   rearm_seq_ = order.seq();
+  KeepChallenge(now);  // by this moment, not by the last Poll's
   // What came of it is told by Rearm, to whoever reads events and reports.
   Rearm({order.rearm_approvals().begin(), order.rearm_approvals().end()}, now).IgnoreError();
 }

@@ -19,7 +19,7 @@ namespace agent::trust {
 inline constexpr char kRearmPredicate[] = "gatekeeper:rearm/v1";
 inline constexpr char kChallengeFile[] = "challenge.json";
 inline constexpr size_t kMaxChallengeBytes = 4096;
-inline constexpr size_t kMaxApprovalBytes = 8192;  // a bundle of ours has some 1,500
+inline constexpr size_t kMaxApprovalBytes = 8192;  // a bundle of ours has some 1,000
 inline constexpr size_t kMaxApprovals = 8;
 
 // The challenge as a file that people carry; canonical, so that its bytes can be a subject. What

@@ -113,6 +113,14 @@ TEST_F(LatchTest, TakesNoApprovalsAfterTheirTime) {
   EXPECT_FALSE(Answer(ByBoth(Challenge())).latched());
 }
 
+TEST_F(LatchTest, TakesNoApprovalsThatCameLateToAControlThatHung) {
+  const Approvals approvals = ByBoth(Challenge());
+  clock_.Advance(std::chrono::seconds(600));
+
+  EXPECT_THAT(Answer(approvals).rearm_refused(), HasSubstr("used up or has expired"));
+  EXPECT_TRUE(Report().latched());
+}
+
 TEST_F(LatchTest, TakesNoApprovalsOfAnotherUnit) {
   const v1::RearmChallenge before = Challenge();
   Order(v1::STAGE_COMMIT, b_);
