@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "tests/fuzz/target.h"
+
 namespace {
 
 // Room for the size before each block, and malloc's alignment kept.
@@ -12,6 +14,7 @@ constexpr size_t kBefore = alignof(std::max_align_t);
 
 std::atomic<size_t> live = 0;
 std::atomic<size_t> peak = 0;
+std::atomic<int> unmeasured = 0;
 
 }  // namespace
 
@@ -19,8 +22,9 @@ std::atomic<size_t> peak = 0;
 [[gnu::noinline]] void* operator new(size_t size) {
   void* block = std::malloc(size + kBefore);
   if (block == nullptr) std::abort();
-  *static_cast<size_t*>(block) = size;
-  const size_t now = live.fetch_add(size) + size;
+  const size_t counted = unmeasured > 0 ? 0 : size;
+  *static_cast<size_t*>(block) = counted;
+  const size_t now = live.fetch_add(counted) + counted;
   if (now > peak.load()) peak.store(now);
   return static_cast<char*>(block) + kBefore;
 }
@@ -33,6 +37,9 @@ std::atomic<size_t> peak = 0;
 [[gnu::noinline]] void operator delete(void* p, size_t) noexcept { operator delete(p); }
 
 namespace fuzz {
+
+Unmeasured::Unmeasured() { ++unmeasured; }
+Unmeasured::~Unmeasured() { --unmeasured; }
 
 size_t LiveBytes() { return live.load(); }
 size_t PeakBytes() { return peak.load(); }

@@ -25,6 +25,15 @@ inline void Check(bool holds, std::string_view what) {
   if (!holds) Fail(what);
 }
 
+// While one lives, memory is not counted: for the other side of a comparison.
+class Unmeasured {
+ public:
+  Unmeasured();
+  ~Unmeasured();
+  Unmeasured(const Unmeasured&) = delete;
+  Unmeasured& operator=(const Unmeasured&) = delete;
+};
+
 inline std::string_view Text(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }

@@ -107,6 +107,19 @@ TEST(RequirementTest, OffersOnlyWhatThePolicyKnows) {
   EXPECT_THAT(Policy::Compile(policy), Not(IsOk())) << "no edge, no clearance";
 }
 
+TEST(RequirementTest, OffersAnArmItsJointsAndNoWheels) {
+  v1::ControlPolicy arm = NavPolicyDocument();
+  tests::MakeArm(arm, {"j1", "j2"});
+  arm.mutable_inputs()->erase("odom");
+  Add(arm, "joints", "j1 < 1 and raw_j2 < 1");
+  ASSERT_THAT(Policy::Compile(arm), IsOk());
+  for (const char* wheels : {"x_m < 1", "odom_vx_mps < 1", "nearest_m < 1", "vx_mps < 1"}) {
+    arm.mutable_requirements(0)->set_formula(wheels);
+    EXPECT_THAT(Policy::Compile(arm), StatusIs(absl::StatusCode::kInvalidArgument,
+                                               StartsWith("[requirements[0].formula] column 1")));
+  }
+}
+
 TEST(RequirementTest, AcceptsAsManyAsItSays) {
   v1::ControlPolicy policy = NavPolicyDocument();
   policy.clear_requirements();
