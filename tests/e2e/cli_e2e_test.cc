@@ -1,11 +1,13 @@
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "nlohmann/json.hpp"
 #include "tests/e2e/stage.h"
+#include "tests/support/nav_release.h"
 
 // What a script may rely on: help for every verb, documented exit codes, JSON that is JSON.
 
@@ -58,10 +60,13 @@ const std::vector<Words>& Verbs() {
       {"serve"},
       {"operator"},
       {"operator", "create"},
+      {"approver"},
+      {"approver", "add"},
       {"unit"},
       {"unit", "build"},
       {"unit", "inspect"},
       {"unit", "diff"},
+      {"unit", "golden"},
       {"unit", "verify"},
       {"unit", "push"},
       {"unit", "list"},
@@ -73,7 +78,11 @@ const std::vector<Words>& Verbs() {
       {"fleet", "show"},
       {"robot"},
       {"robot", "create"},
+      {"robot", "acknowledge"},
       {"robot", "rearm"},
+      {"rearm"},
+      {"rearm", "challenge"},
+      {"rearm", "sign"},
       {"status"},
       {"rollout"},
       {"rollout", "start"},
@@ -166,6 +175,26 @@ TEST(CommandLineTest, JsonIsJson) {
   EXPECT_EQ(nlohmann::json::parse(ReadWhole(report))["outcome"], "PASS");
 }
 
+TEST(CommandLineTest, GoldenAnswersAreWrittenWhereTheSpecSays) {
+  const std::string folder = TheStage().path("golden");
+  std::filesystem::create_directories(folder + "/models");
+  for (const char* name :
+       {"release-1.0.0.yaml", "card.yaml", "control_policy.yaml", "models/nav-1.0.0.onnx"}) {
+    WriteWhole(folder + "/" + name, NavFile(name));
+  }
+  const Finished written = Call("unit golden " + folder + "/release-1.0.0.yaml --cases 3");
+  ASSERT_EQ(written.code, 0) << written.err;
+  EXPECT_THAT(written.out, HasSubstr("bytes of golden answers of models/nav-1.0.0.onnx"));
+  const auto golden =
+      nlohmann::json::parse(ReadWhole(folder + "/models/nav-1.0.0.golden.json"), nullptr, false);
+  EXPECT_EQ(golden["cases"].size(), 3U);
+
+  WriteWhole(folder + "/bare.yaml", NavSpecWithout("golden", "models/nav-1.0.0.onnx"));
+  const Finished refused = Call("unit golden " + folder + "/bare.yaml");
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("golden is missing"));
+}
+
 TEST(CommandLineTest, ARolloutUnderWayEndsWithEight) {
   EXPECT_EQ(Call("rollout status --fleet north").code, 8);
   const Finished second =
@@ -177,7 +206,10 @@ TEST(CommandLineTest, WhatIsNotThereEndsWithFive) {
   const std::string plan = " --fleet north --plan " + TheStage().at_once();
   const std::vector<std::string> lines = {"fleet show south",
                                           "rollback south --reason x",
-                                          "robot rearm r9 --reason x",
+                                          "robot rearm r9 --reason x --key k --role r --name n",
+                                          "robot acknowledge r9 --reason x",
+                                          "rearm challenge r9",
+                                          "rearm sign nowhere --key k --role r --name n",
                                           "robot create r9 --fleet south --hardware h",
                                           "rollout start nav@9.9.9" + plan,
                                           "rollout start nav@1.0.0 --fleet north --plan nowhere",

@@ -67,7 +67,7 @@ std::string PatientPolicy() {
   policy = Set(policy, "max_age_ms", "1500");
   policy = Set(policy, "max_future_ms", "1500");
   policy = Set(policy, "stuck_after_ms", "3000");
-  policy = Set(policy, "hard_ms", "45");
+  policy = Set(policy, "hard_ms", "44");
   policy = Set(policy, "max_consecutive", "60");
   policy = Set(policy, "max", "199");
   return Set(policy, "max_fraction", "0.99");
@@ -75,7 +75,10 @@ std::string PatientPolicy() {
 
 std::string PatientRules() {
   std::string rules = NavFile("fallback_rules.yaml");
-  rules = Set(rules, "mrc_within_ms", "4500");
+  rules = Set(rules, "mrc_within_ms", "6500");
+  rules = Set(rules, "id: input_stale, .*detect_ms", "3050");
+  rules = Set(rules, "id: deadline_miss, .*detect_ms", "3050");
+  rules = Set(rules, "id: envelope_breach, .*detect_ms", "1600");
   rules = Set(rules, "max_transitions", "30");
   rules = Set(rules, "standstill_ms", "1000");
   // A killed worker is back in half a second, and is to be believed again soon after.
@@ -133,6 +136,8 @@ Stage::Stage() {
   Must(RunProgram(
       {GATEKEEPER_SIM, "record", "--out", scenarios(), "--clips", "4", "--seconds", "4"}));
   Must(RunProgram({GATEKEEPER, "init", home()}));
+  Must(Cli({"approver", "add", "ada", "--role", "local_operator"}));
+  Must(Cli({"approver", "add", "bo", "--role", "safety_officer"}));
 }
 
 void Stage::CommitReleases() const {
@@ -146,6 +151,11 @@ void Stage::CommitReleases() const {
     repository_.Write("release-" + Version(i) + ".yaml", Spec(Version(i), i % 2 == 0));
   }
   repository_.Commit("nav: releases");
+}
+
+std::vector<std::string> Stage::SignedBy(const std::string& name) const {
+  const std::string role = name == "ada" ? "local_operator" : "safety_officer";
+  return {"--key", home() + "/approver-" + name + ".key", "--role", role, "--name", name};
 }
 
 Finished Stage::Cli(const std::vector<std::string>& words) const {

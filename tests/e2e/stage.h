@@ -32,6 +32,9 @@ class Stage {
   std::string at_once() const { return path("at-once.yaml"); }
   std::string in_two_waves() const { return path("in-two-waves.yaml"); }
 
+  // How "ada", the local operator, or "bo", the safety officer, signs approvals on a command line.
+  std::vector<std::string> SignedBy(const std::string& name) const;
+
   // gatekeeper WORDS..., with this home and server.
   Finished Cli(const std::vector<std::string>& words) const;
 
