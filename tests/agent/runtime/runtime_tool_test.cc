@@ -64,7 +64,7 @@ TEST_F(ArmTest, ZonesHoldForTheirHeightsOnly) {
   for (const auto& [heights, blocked] : {std::pair{std::pair{-0.2, 0.2}, true},
                                          {std::pair{0.1, 0.5}, false},
                                          {std::pair{-0.5, -0.1}, false}}) {
-    Compile([&](P& p) { AddBox(p, "exclusion", {0.5, -1}, {1, 1}, heights); });
+    Compile([&, z = heights](P& p) { AddBox(p, "exclusion", {0.5, -1}, {1, 1}, z); });
     last_ = {0, 1.0};
     for (int i = 0; i < 40; ++i) Drive({0, std::max(0.0, last_[1] - 0.04)});
     EXPECT_EQ(ToolPoint(policy_->arm().chain, last_).x < 0.5, blocked) << heights.first;
