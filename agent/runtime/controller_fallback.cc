@@ -31,7 +31,7 @@ void Controller::Decide(TriggerMask raised, Nanos elapsed) {
 // Of the inputs that states need, those that are fresh. Nobody asks while no trigger holds a place.
 InputMask Controller::FreshNeeds(TriggerMask raised) const {
   const InputMask needs = rules_->fallback.needs();
-  if ((raised | status_.active) == 0 || needs == 0) return 0;
+  if ((raised | status_.active) == 0) return 0;
   const std::vector<InputLimits>& inputs = rules_->policy.inputs();
   InputMask fresh = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "agent/base/status_macros.h"
@@ -29,10 +30,10 @@ constexpr double kStandingRadps = 0.1;
 // A trigger that only re-arming clears is active: it holds the machine by itself.
 bool Controller::LatchHolds() const {
   const std::vector<TriggerRule>& rules = rules_->fallback.triggers();
-  for (size_t i = 0; i < rules.size(); ++i) {
-    if (status_.IsActive(i) && rules[i].clear == ClearBy::kRearm) return true;
-  }
-  return false;
+  return std::any_of(rules.begin(), rules.end(), [&](const TriggerRule& rule) {
+    return rule.clear == ClearBy::kRearm &&
+           status_.IsActive(static_cast<TriggerIndex>(&rule - rules.data()));
+  });
 }
 
 void Controller::KeepLatch() {

@@ -22,12 +22,9 @@ bool EndsInLatch(const Fallback& rules, StateIndex state) {
 }
 
 StateIndex RestOf(const Fallback& rules, StateIndex state) {
-  while (true) {
-    const StateRule& rule = rules.states()[state];
-    const std::optional<StateIndex>& next = rule.then ? rule.then : rule.otherwise;
-    if (!next) return state;
-    state = *next;
-  }
+  const StateRule& rule = rules.states()[state];
+  const std::optional<StateIndex>& next = rule.then ? rule.then : rule.otherwise;
+  return next ? RestOf(rules, *next) : state;
 }
 
 Nanos LongestStop(const Fallback& rules, StateIndex state, Nanos period) {

@@ -32,10 +32,10 @@ StateIndex RestOf(const Fallback& rules, StateIndex state);
 // fall on ticks, so every stage is rounded up to whole periods.
 Nanos LongestStop(const Fallback& rules, StateIndex state, Nanos period);
 
-// Which states can be held and which triggers can win, with and without a previous unit, with the
-// most and the fewest fresh inputs. Each trigger is explored by itself. That says everything about
-// all sets of them: places are independent, so a set stands where the most restrictive of its
-// triggers does, and more triggers only leave fewer inputs (a test holds that over all sets).
+// Which states can be held and which triggers can win. Each trigger is explored by itself. That
+// says everything about all sets of them: places are independent, so a set stands where the most
+// restrictive of its triggers does, and more triggers only leave fewer inputs (a test holds that
+// over all sets).
 struct Reach {
   std::vector<bool> held;  // by state
   std::vector<bool> wins;  // by trigger: the machine stands where its rule says

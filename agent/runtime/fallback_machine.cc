@@ -133,10 +133,10 @@ FallbackStatus CarriedOver(const Fallback& from, const FallbackStatus& status, c
   next.rises = status.rises;
   if (status.probation > Nanos{0}) next.probation = to.probation().duration;
   const auto state_named = [&](const std::string& name) -> std::optional<StateIndex> {
-    for (StateIndex i = 0; i < to.states().size(); ++i) {
-      if (to.states()[i].name == name) return i;
-    }
-    return std::nullopt;
+    const auto found = std::find_if(to.states().begin(), to.states().end(),
+                                    [&](const StateRule& state) { return state.name == name; });
+    if (found == to.states().end()) return std::nullopt;
+    return static_cast<StateIndex>(found - to.states().begin());
   };
   for (TriggerIndex i = 0; i < to.triggers().size(); ++i) {
     const TriggerRule& rule = to.triggers()[i];

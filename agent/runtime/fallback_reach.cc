@@ -10,10 +10,6 @@ class Exploration {
       : rules_(rules), causes_(causes), count_(rules.latched()) {
     reach_.held.assign(rules.states().size(), false);
     reach_.wins.assign(count_, false);
-    for (const StateRule& state : rules.states()) {
-      if (state.needs != 0) spared_.push_back(state.needs);
-    }
-    spared_.push_back(0);
   }
 
   Reach Explore() {
@@ -44,14 +40,14 @@ class Exploration {
     }
   }
 
+  // For each state the world that is best for it. Where the robot goes in worse ones is what states
+  // give way to, which FollowMoves follows.
   void Visit(TriggerIndex trigger) {
-    for (const bool previous : {true, false}) {
-      for (const InputMask spared : spared_) {
-        const FallbackInput world{.previous_runs = previous, .fresh = ~Lost(trigger, spared)};
-        const StateIndex state = Demanded(rules_, MaskOf(trigger), world);
-        reach_.held[state] = true;
-        if (state == rules_.triggers()[trigger].to) reach_.wins[trigger] = true;
-      }
+    for (const StateRule& spared : rules_.states()) {
+      const FallbackInput world{.previous_runs = true, .fresh = ~Lost(trigger, spared.needs)};
+      const StateIndex state = Demanded(rules_, MaskOf(trigger), world);
+      reach_.held[state] = true;
+      if (state == rules_.triggers()[trigger].to) reach_.wins[trigger] = true;
     }
   }
 
@@ -59,7 +55,6 @@ class Exploration {
   // may raise it, or the loss of another input.
   InputMask Lost(TriggerIndex trigger, InputMask spared) const {
     const InputMask inputs = causes_[trigger].inputs;
-    if (spared == 0) return inputs;
     if (causes_[trigger].others) return 0;
     return (inputs & ~spared) != 0 ? inputs & ~spared : inputs;
   }
@@ -67,7 +62,6 @@ class Exploration {
   const Fallback& rules_;
   const std::vector<TriggerCause>& causes_;
   const size_t count_;  // the document's triggers come first
-  std::vector<InputMask> spared_;
   Reach reach_;
 };
 

@@ -30,6 +30,7 @@ void MakeRich(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard
   rules = tests::RichFallbackDocument();
   rules.mutable_triggers()->RemoveLast();
   tests::Rule(rules, "policy_saturated").set_to("DEGRADED");
+  policy.mutable_envelope()->SwapElements(0, 2);  // the dock first
 }
 
 void LoseTheScan(v1::Observation& packet) { packet.clear_scan(); }
@@ -166,6 +167,20 @@ TEST(GapDriverTest, GivesWayWhenItIsBlindWhateverElseThatLeadsTo) {
     EXPECT_EQ(robot.Tick(LoseTheScan).state, "SIMPLE_CONTROLLER") << i;
   }
   EXPECT_EQ(robot.Tick(LoseTheScan).state, "CONTROLLED_STOP");
+}
+
+TEST(GapDriverTest, DrivesOnWhileWhatItDoesNotNeedIsLost) {
+  DrivenRobot robot([](v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+    MakeRich(policy, rules, card);
+    tests::Rule(rules, "input_stale").set_to("SIMPLE_CONTROLLER");
+    tests::State(rules, "SIMPLE_CONTROLLER").add_needs("goal_bearing_rad");
+  });
+  robot.DriveAtEight();
+  for (int i = 0; i < 40; ++i) {
+    robot.Tick([](v1::Observation& packet) { packet.mutable_signals()->erase("goal_range_m"); });
+  }
+  EXPECT_EQ(robot.Tick().state, "SIMPLE_CONTROLLER");
+  EXPECT_GT(robot.Tick().enforced[0], 0);
 }
 
 TEST(GapDriverTest, IsNotTriedWithoutAFreshPose) {

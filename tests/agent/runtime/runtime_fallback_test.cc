@@ -170,7 +170,7 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"S14", "flap.window_s", "safe stop", [](R& r) { r.clear_flap(); }},
         Defect{"S1", "flap.max_transitions", "is 0",
                [](R& r) { r.mutable_flap()->set_max_transitions(0); }},
-        Defect{"S1", "flap.max_transitions", "is 32",
+        Defect{"S1", "flap.max_transitions", "must be 1 to 31, is 32",
                [](R& r) { r.mutable_flap()->set_max_transitions(32); }},
         Defect{"S2", "flap.to", "'NOWHERE'", [](R& r) { r.mutable_flap()->set_to("NOWHERE"); }},
         Defect{"S1", "flap.to", "'DEGRADED'", [](R& r) { r.mutable_flap()->set_to("DEGRADED"); }},

@@ -184,6 +184,15 @@ TEST(FollowGapTest, AReturnTouchingTheRobotBlocksAQuarterTurnToEachSide) {
   EXPECT_EQ(Steered(scan).wz_radps, 0) << "a quarter turn is more than the field";
 }
 
+TEST(FollowGapTest, AReturnTouchingTheRobotLeavesWhatIsBehindAQuarterTurnFree) {
+  gatekeeper::v1::LaserScan scan = Empty();
+  Put(scan, 0, 0, 0.1F);
+  Put(scan, -2, -1, 0.1F);
+  FollowGapLimits wide = kLimits;
+  wide.field_rad = 2;
+  EXPECT_NEAR(Steered(scan, wide).wz_radps, 0.8 * (1.58 + 2) / 2 / 2, 0.01);
+}
+
 TEST(FollowGapTest, AScannerThatLooksOneWayOnlyIsBlockedByAnyReturn) {
   gatekeeper::v1::LaserScan scan;
   for (int i = 0; i < 5; ++i) scan.add_ranges_m(kNothing);

@@ -53,6 +53,25 @@ TEST(LatchTest, APressBetweenTwoTicksIsNotMissed) {
   EXPECT_EQ(robot.Tick().state, "EMERGENCY_STOP");
 }
 
+TEST(LatchTest, TellsEveryCause) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.estop = true;
+  robot.Tick([](v1::Observation& packet) { packet.mutable_odom()->set_x_m(20.01); });
+  EXPECT_EQ(robot.controller.latch().cause, "envelope_breach, estop_button");
+}
+
+TEST(LatchTest, APauseInAskingWithoutALatchIsNone) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.asking = false;
+  robot.Ticks(60);
+  robot.asking = true;
+  EXPECT_EQ(robot.Tick().state, "NOMINAL");
+  robot.asking = false;
+  EXPECT_EQ(robot.Ticks(60).state, "NOMINAL");
+}
+
 TEST(LatchTest, ReleasingTheButtonMovesNothing) {
   DrivenRobot robot;
   StopByButton(robot);
@@ -194,6 +213,29 @@ TEST(RearmTest, AnOperatorsActAwaitsNoStart) {
   ASSERT_OK(robot.controller.Rearm(robot.now));
   EXPECT_EQ(robot.Tick().state, "NOMINAL");
   EXPECT_FALSE(robot.controller.latch().probation);
+}
+
+TEST(RearmTest, IsRefusedWhenNobodyEverToldWhetherTheRobotStands) {
+  DrivenRobot robot({}, LatchState{.latched = true, .cause = "estop_button"});
+  for (int i = 0; i < 200; ++i) robot.Tick([](v1::Observation& packet) { packet.clear_odom(); });
+  EXPECT_THAT(robot.controller.Rearm(robot.now), StatusIs(kRefused, HasSubstr("stood")));
+}
+
+TEST(RearmTest, IsRefusedWhenTheOdometryIsStuck) {
+  DrivenRobot robot;
+  StopByButton(robot);
+  const int64_t stamp = robot.now.count();
+  for (int i = 0; i < 200; ++i) {
+    robot.Tick([&](v1::Observation& packet) { packet.mutable_odom()->set_stamp_ns(stamp); });
+  }
+  EXPECT_THAT(robot.controller.Rearm(robot.now), StatusIs(kRefused, HasSubstr("stood")));
+}
+
+TEST(RearmTest, AnEarlierTimeCountsAsThatOfTheLastTick) {
+  DrivenRobot robot;
+  StopByButton(robot);
+  robot.Ticks(100);
+  EXPECT_OK(robot.controller.Rearm(kStartOfTime));
 }
 
 TEST(RearmTest, IsRefusedWhenNothingIsLatched) {
