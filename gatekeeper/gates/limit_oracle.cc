@@ -100,7 +100,8 @@ std::optional<LimitBreach> FirstBreach(const Replay& replay, const v1::ControlPo
                                               "the tick before only %.6f",
                                               field, rise, last_rise[f], steady)};
       }
-      last_rise[f] = rise;
+      // What was driven before the first tick is not in the replay: the most it can have risen.
+      last_rise[f] = last.empty() ? std::abs(value) : rise;
       if (field != "vx_mps" || i >= replay.measured_vx_mps.size()) continue;
       const double follow =
           FollowBound(policy, value, replay.measured_vx_mps[i], last.empty() ? 0 : last[f]);

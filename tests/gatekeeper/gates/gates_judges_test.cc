@@ -156,6 +156,20 @@ TEST_F(JudgesTest, TheOracleKnowsTheJerk) {
   EXPECT_TRUE(breach(-0.2, 0.0101)) << "and gives nothing to what follows";
 }
 
+TEST_F(JudgesTest, TheOracleCountsTheFirstTickAsAStartFromStanding) {
+  AddReplays(1);
+  evidence_.policy.mutable_limits()->mutable_nominal()->set_jerk_max_mps3(0, 4);  // 0.01 m/s a tick
+  const auto breach = [&](double first, double second) {
+    Replay replay = MakeReplay(scenarios_.front());
+    replay.ticks.resize(2);
+    replay.ticks[0].set_enforced(0, first);
+    replay.ticks[1].set_enforced(0, second);
+    return FirstBreach(replay, evidence_.policy).has_value();
+  };
+  EXPECT_FALSE(breach(0.01, 0.03));
+  EXPECT_TRUE(breach(0.01, 0.0301));
+}
+
 TEST_F(JudgesTest, TheOracleKnowsHowFarACommandMayRunAheadOfTheMeasuredSpeed) {
   AddReplays(1);
   evidence_.policy.mutable_limits()->mutable_nominal()->set_cmd_vs_measured_mps(0.3);
