@@ -44,14 +44,13 @@ v1::ModelCard WithOutput(const char* field) {
 void MakeUnsure(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
   policy = WithUncertainty();
   card = WithOutput("uncertainty");
-  for (const v1::Trigger& trigger : v1::FallbackRules(rules).triggers()) {
-    if (trigger.id() != "policy_saturated") continue;
-    v1::Trigger& unsure = *rules.add_triggers();
-    unsure = trigger;
-    unsure.set_id("unsure");
-    unsure.set_to("DEGRADED");
-    unsure.mutable_clear()->set_quiet_ms(100);
+  v1::Trigger& unsure = *rules.add_triggers();
+  for (const v1::Trigger& trigger : rules.triggers()) {
+    if (trigger.id() == "policy_saturated") unsure = trigger;
   }
+  unsure.set_id("unsure");
+  unsure.set_to("DEGRADED");
+  unsure.mutable_clear()->set_quiet_ms(100);
 }
 
 TEST(UncertaintyTest, LowersTheModelAboveEnterAndUntilItWasBelowLeaveForItsTime) {
