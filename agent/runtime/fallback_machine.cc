@@ -79,8 +79,8 @@ std::optional<StateIndex> Onwards(const StateRule& state, Nanos dwelt, const Fal
     if (dwelt < state.complete_within) return std::nullopt;
     return state.otherwise ? state.otherwise : state.then;
   }
-  if (state.max_dwell > Nanos{0} && dwelt >= state.max_dwell) return state.otherwise;
-  return std::nullopt;
+  // Without max_dwell there is no `else` either.
+  return dwelt >= state.max_dwell ? state.otherwise : std::nullopt;
 }
 
 // Moves every place that gives way in this step. Ends because a move always raises the rank.

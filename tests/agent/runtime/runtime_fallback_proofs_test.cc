@@ -66,6 +66,12 @@ INSTANTIATE_TEST_SUITE_P(
                           Rule(r, "low_confidence").set_to("CAREFUL");
                           Rule(r, "low_confidence").mutable_clear()->set_else_("CONTROLLED_STOP");
                         }},
+                    Defect{"S2", "triggers[0].to", "comes to rest in 'DEGRADED'",
+                           [](R& r) {
+                             State(r, "DEGRADED").clear_max_dwell_s();
+                             State(r, "DEGRADED").clear_else_();
+                             Rule(r, "nonfinite").set_to("DEGRADED");
+                           }},
                     Defect{"S13", "states.CONTROLLED_STOP", "latch: persistent",
                            [](R& r) { Rule(r, "estop_button").set_to("CONTROLLED_STOP"); }},
                     Defect{"S13", "states.EMERGENCY_STOP", "latch: persistent", [](R& r) {
@@ -251,6 +257,14 @@ TEST(BoundsTest, HoldForStopsThatNoTriggerLeadsToAtOnce) {
   rules.set_mrc_within_ms(2299);
   EXPECT_THAT(Compile(rules), StatusIs(absl::StatusCode::kInvalidArgument,
                                        StartsWith("[states.CONTROLLED_STOP.complete_within_ms] ")));
+}
+
+TEST(BoundsTest, EndWhereAMinimalRiskConditionIsReachedHoweverLongItIsHeld) {
+  R rules = RichFallbackDocument();
+  Parked(rules, 9).set_minimal_risk_condition(true);
+  State(rules, "SAFE_STOPPED").set_max_dwell_s(3600);
+  State(rules, "SAFE_STOPPED").set_else_("PARKED");
+  EXPECT_OK(Compile(rules));
 }
 
 TEST(BoundsTest, CountWholeTicksBecauseDecisionsFallOnThem) {

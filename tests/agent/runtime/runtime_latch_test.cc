@@ -153,7 +153,7 @@ TEST(RearmTest, IsRefusedBeforeTheRobotHasStood) {
   StopByButton(robot);
   robot.measured_mps = 0.06;
   robot.Tick();
-  robot.measured_mps = 0.04;
+  robot.measured_mps = 0.05;
   robot.Ticks(59);
   EXPECT_THAT(robot.controller.Rearm(robot.now), StatusIs(kRefused, HasSubstr("stood")));
   robot.Ticks(2);
@@ -177,7 +177,7 @@ TEST(RearmTest, IsRefusedWhileTheRobotTurns) {
   };
   turning(0.11);
   EXPECT_THAT(robot.controller.Rearm(robot.now), StatusIs(kRefused, HasSubstr("stood")));
-  turning(0.09);
+  turning(0.1);
   EXPECT_OK(robot.controller.Rearm(robot.now));
 }
 
