@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <random>
 
@@ -17,10 +19,15 @@ using ::tests::NavPolicyDocument;
 namespace v1 = ::gatekeeper::v1;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kInputs = 50'000;
+constexpr int kAllInputs = 50'000;
 #else
-constexpr int kInputs = 1'000'000;
+constexpr int kAllInputs = 1'000'000;
 #endif
+
+// PROPERTY_RUNS=N tries N inputs instead: tests/mutation asks every property of every mutant.
+const int kInputs = std::getenv("PROPERTY_RUNS") == nullptr
+                        ? kAllInputs
+                        : std::max(1, std::atoi(std::getenv("PROPERTY_RUNS")));
 
 constexpr double kRounding = 1e-9;
 constexpr double kEdge = 1e-5;  // m/s: the edge of the envelope is found to a micrometre
