@@ -42,17 +42,17 @@ double Turn(Vec2 o, Vec2 a, Vec2 b) {
   return (a.x - o.x) * (b.y - o.y) - (a.y - o.y) * (b.x - o.x);
 }
 
-bool OnEdge(Vec2 a, Vec2 b, Vec2 p) {
-  return std::min(a.x, b.x) <= p.x && p.x <= std::max(a.x, b.x) && std::min(a.y, b.y) <= p.y &&
-         p.y <= std::max(a.y, b.y);
+bool IsOnEdge(Vec2 p, const Edge& edge) {
+  const auto& [a, b, length] = edge;
+  return Turn(a, b, p) == 0 && std::min(a.x, b.x) <= p.x && p.x <= std::max(a.x, b.x) &&
+         std::min(a.y, b.y) <= p.y && p.y <= std::max(a.y, b.y);
 }
 
+// Of edges of one polygon, the later one given second. Its first corner is not asked for: it is
+// the last of the edge before, which was asked for already or is folded back.
 bool EdgesTouch(const Edge& first, const Edge& second) {
-  if (Cross(first, second)) return true;
-  const auto& [a, b, first_length] = first;
-  const auto& [c, d, second_length] = second;
-  return (Turn(a, b, c) == 0 && OnEdge(a, b, c)) || (Turn(a, b, d) == 0 && OnEdge(a, b, d)) ||
-         (Turn(c, d, a) == 0 && OnEdge(c, d, a)) || (Turn(c, d, b) == 0 && OnEdge(c, d, b));
+  return Cross(first, second) || IsOnEdge(second.b, first) || IsOnEdge(first.a, second) ||
+         IsOnEdge(first.b, second);
 }
 
 double Squared(Vec2 from, Vec2 to) {

@@ -165,6 +165,31 @@ TEST(IsSimplePolygonTest, AgreesWithBoostOnAnyCorners) {
   EXPECT_LT(simple, 90'000);
 }
 
+// On a grid of few points corners fall onto edges, and edges onto each other.
+TEST(IsSimplePolygonTest, AgreesWithBoostWhereCornersTouchEdges) {
+  std::mt19937_64 random(8);
+  int simple = 0;
+  for (int i = 0; i < 50'000; ++i) {
+    std::vector<Vec2> corners;
+    boost::geometry::model::linestring<BoostPoint> border;
+    const size_t count = 3 + random() % 4;
+    for (size_t k = 0; k < count; ++k) {
+      corners.push_back({static_cast<double>(random() % 4), static_cast<double>(random() % 4)});
+    }
+    for (const Vec2& corner : corners) border.emplace_back(corner.x, corner.y);
+    border.push_back(border.front());
+    const bool truth = boost::geometry::is_simple(border);
+    simple += truth ? 1 : 0;
+    ASSERT_EQ(IsSimplePolygon(corners), truth) << i << " " << boost::geometry::wkt(border);
+  }
+  EXPECT_GT(simple, 10'000);
+  EXPECT_LT(simple, 40'000);
+}
+
+TEST(EdgeTest, WithoutALengthIsAPoint) {
+  EXPECT_EQ(Distance2ToEdge({4, 6}, EdgeBetween({1, 2}, {1, 2})), 25);
+}
+
 TEST(MovedTest, EqualsIntegrationInSmallSteps) {
   std::mt19937_64 random(5);
   for (int i = 0; i < 200; ++i) {
@@ -208,6 +233,8 @@ TEST(IsSimplePolygonTest, TellsSimplePolygonsFromOthers) {
   EXPECT_FALSE(IsSimplePolygon({{0, 0}, {0, 0}, {1, 0}, {0, 1}})) << "a corner given twice";
   EXPECT_FALSE(IsSimplePolygon({{0, 0}, {4, 0}, {2, 0}, {2, 2}})) << "an edge folded back";
   EXPECT_FALSE(IsSimplePolygon({{0, 0}, {4, 0}, {4, 4}, {2, 0}, {0, 4}})) << "a corner on an edge";
+  EXPECT_FALSE(IsSimplePolygon({{2, 0}, {4, 4}, {4, 0}, {0, 0}, {0, 4}})) << "the first corner";
+  EXPECT_FALSE(IsSimplePolygon({{0, 4}, {2, 0}, {4, 4}, {4, 0}, {0, 0}})) << "the second corner";
 }
 
 }  // namespace
