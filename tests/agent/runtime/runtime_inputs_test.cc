@@ -197,6 +197,7 @@ TEST_F(InputsTest, ImagesMustHaveTheSizeTheySay) {
   EXPECT_FALSE(taken(4, 3, "rgb8", 35));
   EXPECT_FALSE(taken(4, 3, "mono8", 13));
   EXPECT_FALSE(taken(0, 3, "mono8", 0));
+  EXPECT_FALSE(taken(4, 0, "mono8", 0));
   EXPECT_FALSE(taken(4, 3, "bgr8", 36));
   EXPECT_FALSE(taken(0xFFFFFFFF, 0xFFFFFFFF, "rgb8", 3)) << "the product must not wrap";
 }
@@ -276,6 +277,52 @@ TEST_F(InputsTest, AChannelsOwnStampWinsOverThePackets) {
   board_.Accept(packet, kStartOfTime);
   EXPECT_EQ(board_.Find("odom")->stamp_ns, 42);
   EXPECT_EQ(board_.Find("scan")->stamp_ns, kStartOfTime.count());
+}
+
+TEST_F(InputsTest, EveryChannelMayHaveAStampOfItsOwn) {
+  v1::Observation packet = Packet(kStartOfTime);
+  packet.mutable_scan()->set_stamp_ns(41);
+  packet.mutable_imu()->set_stamp_ns(43);
+  packet.mutable_joints()->set_stamp_ns(44);
+  packet.mutable_joints()->add_q_rad(0.1);
+  v1::Image& image = *packet.mutable_image();
+  image.set_stamp_ns(45);
+  image.set_width(1);
+  image.set_height(1);
+  image.set_encoding("mono8");
+  image.set_data("x");
+  (*packet.mutable_signals())["goal_range_m"].set_stamp_ns(46);
+  board_.Accept(packet, kStartOfTime);
+  EXPECT_EQ(board_.Find("scan")->stamp_ns, 41);
+  EXPECT_EQ(board_.Find("odom")->stamp_ns, kStartOfTime.count());
+  EXPECT_EQ(board_.Find("imu")->stamp_ns, 43);
+  EXPECT_EQ(board_.Find("joints")->stamp_ns, 44);
+  EXPECT_EQ(board_.Find("image")->stamp_ns, 45);
+  EXPECT_EQ(board_.Find("goal_range_m")->stamp_ns, 46);
+  EXPECT_EQ(board_.Find("goal_bearing_rad")->stamp_ns, kStartOfTime.count());
+}
+
+TEST_F(InputsTest, AScanWithoutRangesAndJointsWithoutAnglesSayNothing) {
+  v1::Observation packet = Packet(kStartOfTime);
+  packet.mutable_scan()->clear_ranges_m();
+  packet.mutable_joints()->add_qd_radps(0.1);
+  board_.Accept(packet, kStartOfTime);
+  EXPECT_EQ(board_.Find("scan"), nullptr);
+  EXPECT_EQ(board_.Find("joints"), nullptr);
+  EXPECT_EQ(board_.Heard("scan")->drops.invalid, 1U);
+  EXPECT_EQ(board_.Heard("joints")->drops.invalid, 1U);
+  EXPECT_EQ(ValidFraction(packet.scan()), 0);
+}
+
+TEST_F(InputsTest, JointsWhoseSpeedIsNotFiniteAreNotTaken) {
+  v1::Observation packet = Packet(kStartOfTime);
+  packet.mutable_joints()->add_q_rad(0.1);
+  packet.mutable_joints()->add_qd_radps(kNan);
+  board_.Accept(packet, kStartOfTime);
+  EXPECT_EQ(board_.Find("joints"), nullptr);
+  packet.mutable_joints()->set_qd_radps(0, 0.2);
+  board_.Accept(packet, kStartOfTime);
+  EXPECT_EQ(board_.joints().qd_radps(0), 0.2);
 }
 
 TEST_F(InputsTest, TheNetworkCountsAsUpBeforeAnythingWasHeard) {

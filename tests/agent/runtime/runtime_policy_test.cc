@@ -16,6 +16,7 @@ using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf = std::numeric_limits<double>::infinity();
 
 TEST(PolicyTest, CompilesTheDemoRobotsPolicy) {
   ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(NavPolicyDocument()));
@@ -102,6 +103,8 @@ INSTANTIATE_TEST_SUITE_P(
                [](P& p) { (*p.mutable_inputs())["odom"].set_stuck_after_ms(kNan); }},
         Defect{"inputs.scan.min_valid_fraction",
                [](P& p) { (*p.mutable_inputs())["scan"].set_min_valid_fraction(1.1); }},
+        Defect{"inputs.scan.min_valid_fraction",
+               [](P& p) { (*p.mutable_inputs())["scan"].set_min_valid_fraction(-0.1); }},
         Defect{"inputs.odom.min_valid_fraction",
                [](P& p) { (*p.mutable_inputs())["odom"].set_min_valid_fraction(0.5); }},
         Defect{"deadline.hard_ms", [](P& p) { p.mutable_deadline()->set_hard_ms(0); }},
@@ -109,6 +112,8 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"deadline.max_consecutive",
                [](P& p) { p.mutable_deadline()->set_max_consecutive(0); }},
         Defect{"deadline.window.n", [](P& p) { p.mutable_deadline()->clear_window(); }},
+        Defect{"deadline.window.n",
+               [](P& p) { p.mutable_deadline()->mutable_window()->set_n(100'001); }},
         Defect{"deadline.window.max",
                [](P& p) { p.mutable_deadline()->mutable_window()->set_max(200); }},
         Defect{"deadline.trigger", [](P& p) { p.mutable_deadline()->clear_trigger(); }},
@@ -142,6 +147,8 @@ INSTANTIATE_TEST_SUITE_P(
                            [](P& p) { Confidence(p, [](auto& c) { c.set_enter_below(0); }); }},
                     Defect{"output.confidence.leave_above",
                            [](P& p) { Confidence(p, [](auto& c) { c.set_leave_above(0.3); }); }},
+                    Defect{"output.confidence.leave_above",
+                           [](P& p) { Confidence(p, [](auto& c) { c.set_leave_above(kInf); }); }},
                     Defect{"output.confidence.leave_hold_ms",
                            [](P& p) { Confidence(p, [](auto& c) { c.set_leave_hold_ms(0); }); }},
                     Defect{"output.confidence.trigger",
@@ -156,6 +163,7 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"limits.nominal.vx_max_mps", [](P& p) { Nominal(p).set_vx_max_mps(0); }},
         Defect{"limits.nominal.vx_min_mps", [](P& p) { Nominal(p).clear_vx_min_mps(); }},
         Defect{"limits.nominal.vx_min_mps", [](P& p) { Nominal(p).set_vx_min_mps(0.1); }},
+        Defect{"limits.nominal.vx_min_mps", [](P& p) { Nominal(p).set_vx_min_mps(-kInf); }},
         Defect{"limits.nominal.wz_acc_max_radps2",
                [](P& p) { Nominal(p).clear_wz_acc_max_radps2(); }},
         Defect{"limits.nominal.wz_acc_max_radps2",
@@ -200,6 +208,10 @@ INSTANTIATE_TEST_SUITE_P(
                [](P& p) { p.mutable_limits()->clear_clamp_budget(); }},
         Defect{"limits.clamp_budget.window_s",
                [](P& p) { p.mutable_limits()->mutable_clamp_budget()->set_window_s(1e6); }},
+        Defect{"limits.clamp_budget.window_s",
+               [](P& p) { p.mutable_limits()->mutable_clamp_budget()->set_window_s(0.02); }},
+        Defect{"limits.clamp_budget.max_fraction",
+               [](P& p) { p.mutable_limits()->mutable_clamp_budget()->set_max_fraction(-0.1); }},
         Defect{"limits.clamp_budget.max_fraction",
                [](P& p) { p.mutable_limits()->mutable_clamp_budget()->set_max_fraction(1); }},
         Defect{"limits.clamp_budget.trigger",
@@ -237,6 +249,7 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"envelope[0]", [](P& p) { Hall(p).mutable_circle_m()->set_r(1); }},
         Defect{"envelope[0]", [](P& p) { Hall(p).clear_polygon_m(); }},
         Defect{"envelope[0].polygon_m", [](P& p) { Hall(p).mutable_polygon_m(0)->set_x(kNan); }},
+        Defect{"envelope[0].polygon_m", [](P& p) { Hall(p).mutable_polygon_m(0)->set_y(kInf); }},
         Defect{"envelope[0].polygon_m",
                [](P& p) { Hall(p).mutable_polygon_m()->SwapElements(0, 1); }},
         Defect{"envelope[0].polygon_m",
@@ -250,6 +263,11 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"envelope[1].vx_max_mps", [](P& p) { SpeedZone(p).clear_vx_max_mps(); }},
         Defect{"envelope[1].vx_max_mps", [](P& p) { SpeedZone(p).set_vx_max_mps(-1); }},
         Defect{"separation.zones[0].id", [](P& p) { Near(p).set_id("touch"); }},
+        Defect{"separation.zones[0]",
+               [](P& p) {
+                 Touch(p).clear_polygon_m();
+                 Touch(p).clear_circle_m();
+               }},
         Defect{"separation.zones[0].action", [](P& p) { Touch(p).set_action("honk"); }},
         Defect{"separation.zones[0].source", [](P& p) { Touch(p).set_source("odom"); }},
         Defect{"separation.zones[0].source",
@@ -280,12 +298,25 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"inputs", [](P& p) { p.mutable_inputs()->erase("joints"); }},
         Defect{"command.fields", [](P& p) { p.mutable_command()->clear_fields(); }},
         Defect{"command.fields", [](P& p) { p.mutable_command()->add_fields("j1"); }},
+        Defect{"command.fields", [](P& p) { p.mutable_command()->add_fields(""); }},
+        Defect{"command.fields",
+               [](P& p) {
+                 for (size_t i = 0; i < kMaxJoints; ++i) {
+                   p.mutable_command()->add_fields("extra" + std::to_string(i));
+                 }
+               }},
         Defect{"joints", [](P& p) { p.mutable_command()->add_fields("j3"); }},
         Defect{"joints", [](P& p) { (*p.mutable_joints())["j3"] = p.joints().at("j1"); }},
         Defect{"joints.j1.q_max_rad", [](P& p) { (*p.mutable_joints())["j1"].set_q_max_rad(-1); }},
+        Defect{"joints.j1.q_max_rad",
+               [](P& p) { (*p.mutable_joints())["j1"].set_q_max_rad(kInf); }},
+        Defect{"joints.j1.q_max_rad",
+               [](P& p) { (*p.mutable_joints())["j1"].set_q_min_rad(-kInf); }},
         Defect{"joints.j2.qd_abs_max_radps",
                [](P& p) { (*p.mutable_joints())["j2"].set_qd_abs_max_radps(0); }},
         Defect{"limits", [](P& p) { Nominal(p).set_vx_max_mps(1); }},
+        Defect{"limits", [](P& p) { p.mutable_limits()->mutable_transition(); }},
+        Defect{"limits", [](P& p) { p.mutable_limits()->mutable_degraded(); }},
         Defect{"envelope[0].z_m",
                [](P& p) { *p.add_envelope() = NavPolicyDocument().envelope(0); }},
         Defect{"separation",

@@ -105,6 +105,12 @@ TEST(RequirementTest, OffersOnlyWhatThePolicyKnows) {
   ASSERT_THAT(Policy::Compile(policy), IsOk());
   policy.clear_envelope();
   EXPECT_THAT(Policy::Compile(policy), Not(IsOk())) << "no edge, no clearance";
+  policy.mutable_requirements(0)->set_formula("nearest_m > 0");
+  ASSERT_THAT(Policy::Compile(policy), IsOk());
+  policy.clear_separation();
+  policy.mutable_inputs()->erase("scan");
+  EXPECT_THAT(Policy::Compile(policy),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no signal 'nearest_m'")));
 }
 
 TEST(RequirementTest, OffersAnArmItsJointsAndNoWheels) {

@@ -46,6 +46,13 @@ TEST(TightestTest, BendsWhereTwoCurvesCross) {
   EXPECT_THAT(least.values, ElementsAre(0.5, DoubleEq(1), 0));
 }
 
+TEST(TightestTest, HasNoPointTwiceWhereTwoCurvesCrossAllButAtOne) {
+  const Curve level{{1, 2}, {0, 0}};
+  for (const Curve& crossing : {Curve{{1, 2}, {1e-20, -1}}, Curve{{1, 2}, {1, -1e-20}}}) {
+    EXPECT_THAT(Tightest(level, crossing).points, ElementsAre(1, 2));
+  }
+}
+
 TEST(TightestTest, IsTheLesserOfBothEverywhere) {
   std::mt19937_64 random(1);
   const auto any = [&] {
