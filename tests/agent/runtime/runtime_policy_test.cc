@@ -282,6 +282,16 @@ INSTANTIATE_TEST_SUITE_P(
                  for (int i = 0; i < 63; ++i) *p.mutable_separation()->add_zones() = Touch(p);
                }}));
 
+TEST(PolicyTest, TakesACircleAsAZoneAroundTheRobot) {
+  P policy = NavPolicyDocument();
+  Touch(policy).clear_polygon_m();
+  Touch(policy).mutable_circle_m()->mutable_c()->set_x(0.2);
+  Touch(policy).mutable_circle_m()->set_r(0.4);
+  ASSERT_OK_AND_ASSIGN(const Policy compiled, Policy::Compile(policy));
+  EXPECT_TRUE(compiled.separation()[0].region.Contains({0.59, 0}));
+  EXPECT_FALSE(compiled.separation()[0].region.Contains({0.61, 0}));
+}
+
 class BadArmTest : public testing::TestWithParam<Defect> {};
 
 TEST_P(BadArmTest, IsRefusedByThePathOfTheDefect) {
