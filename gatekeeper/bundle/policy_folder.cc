@@ -81,7 +81,13 @@ absl::StatusOr<RuleSet> SetOf(const Document& release) {
       {spec.site(), set.site}};
   for (const auto& [written, document] : parts) {
     if (written.empty()) continue;
-    ASSIGN_OR_RETURN(document, Read((folder / written).lexically_normal()));
+    const auto read = Read((folder / written).lexically_normal());
+    if (!read.ok()) {
+      return absl::Status(read.status().code(),
+                          absl::StrFormat("%s names '%s': %s", release.file, written,
+                                          std::string(read.status().message())));
+    }
+    document = *read;
   }
   set.hardware.assign(spec.hardware().begin(), spec.hardware().end());
   return set;

@@ -16,7 +16,8 @@ std::string Wanted(const v1::RobotView& robot) {
 }
 
 std::string Link(const v1::RobotView& robot) {
-  if (robot.seen_s_ago() < 0) return "never seen";
+  // Since the server started; what the robot reported before that is kept.
+  if (robot.seen_s_ago() < 0) return robot.observed().has_control() ? "away" : "never seen";
   if (robot.connected()) return "connected";
   return absl::StrFormat("away %.0f s", robot.seen_s_ago());
 }

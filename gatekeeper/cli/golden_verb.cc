@@ -30,8 +30,10 @@ absl::Status Golden(const std::string& spec_file, gates::GoldenOrder order) {
   const auto beside = [&spec_file](const std::string& name) {
     return (std::filesystem::path(spec_file).parent_path() / name).string();
   };
-  ASSIGN_OR_RETURN(order.card_yaml, files.Read(beside(spec.model_card()), kMaxDocument));
-  ASSIGN_OR_RETURN(order.policy_yaml, files.Read(beside(spec.control_policy()), kMaxDocument));
+  order.card_name = beside(spec.model_card());
+  order.policy_name = beside(spec.control_policy());
+  ASSIGN_OR_RETURN(order.card_yaml, files.Read(order.card_name, kMaxDocument));
+  ASSIGN_OR_RETURN(order.policy_yaml, files.Read(order.policy_name, kMaxDocument));
   ASSIGN_OR_RETURN(order.model, files.Read(beside(spec.model()), kMaxModel));
   ASSIGN_OR_RETURN(const std::string golden, gates::MakeGolden(order));
   const std::string out = beside(spec.golden());
@@ -53,7 +55,7 @@ void AddGoldenVerb(CLI::App& unit, Session& session) {
   golden->add_option("--cases", order->cases, "inputs asked: zeros, ones, then random ones")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
-  golden->add_option("--seed", order->seed)->capture_default_str();
+  golden->add_option("--seed", order->seed, "of the random ones")->capture_default_str();
   golden->add_option("--library", order->library_path, "ONNX Runtime; default: the built-in one");
   golden->callback([order, spec, &session] { session.exit_code = Report(Golden(*spec, *order)); });
 }

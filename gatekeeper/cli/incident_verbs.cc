@@ -104,7 +104,8 @@ void AddIncidentVerbs(CLI::App& app, Session& session) {
   flight->add_option("FOLDER", window->recorder, "DIR/control/recorder of a robot, or a copy")
       ->required();
   flight->add_option("--last", window->seconds, "seconds before the end of the recording")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
   flight->add_option("--until-ms", window->until_wall_ms,
                      "end elsewhere: milliseconds since 1970, by the robot's clock");
   flight->callback([window, &session] { session.exit_code = Report(ShowFlight(*window)); });

@@ -43,6 +43,7 @@ absl::StatusOr<ExitCode> Check(const std::vector<std::string>& paths) {
 // The set that a path speaks of: a folder's first, a file's own.
 absl::StatusOr<bundle::RuleSet> SetWith(const std::string& path) {
   std::error_code error;
+  if (!fs::exists(path, error)) return absl::NotFoundError(path + ": no such file or folder");
   const bool folder = fs::is_directory(path, error);
   fs::path around = folder ? fs::path(path) : fs::path(path).parent_path();
   if (around.empty()) around = ".";

@@ -18,6 +18,7 @@ namespace trust = ::agent::trust;
 // The robot answers within a report and an order, each a second at most; then it is not going to.
 constexpr auto kAnswerWithin = std::chrono::seconds(8);
 constexpr auto kLookEvery = std::chrono::milliseconds(200);
+constexpr size_t kMaxFile = 1 << 20;  // a challenge is far smaller, and its parser says so
 
 struct Signer {
   trust::Approver approver;
@@ -108,8 +109,7 @@ absl::Status ShowChallenge(const std::string& robot, const Session& session) {
 }
 
 absl::Status SignFile(const std::string& path, const Signer& signer) {
-  ASSIGN_OR_RETURN(std::string bytes,
-                   agent::base::OsFiles().Read(path, trust::kMaxChallengeBytes + 1));
+  ASSIGN_OR_RETURN(std::string bytes, agent::base::OsFiles().Read(path, kMaxFile));
   ASSIGN_OR_RETURN(const v1::RearmChallenge challenge, trust::ParseChallenge(bytes));
   ASSIGN_OR_RETURN(const std::string approval, Sign(challenge, signer));
   std::fprintf(stderr, "%s approves as %s: robot %s, incident %s, unit %s\n",
@@ -143,8 +143,8 @@ void AddRearmVerbs(CLI::App& app, CLI::App& robot, Session& session) {
   auto request = std::make_shared<v1::AcknowledgeRobotRequest>();
   CLI::App* acknowledge =
       robot.add_subcommand("acknowledge", "clear flapping and what an operator may clear");
-  acknowledge->add_option("ROBOT", *request->mutable_robot())->required();
-  acknowledge->add_option("--reason", *request->mutable_reason())->required();
+  acknowledge->add_option("ROBOT", *request->mutable_robot(), "its name")->required();
+  acknowledge->add_option("--reason", *request->mutable_reason(), "for the audit log")->required();
   acknowledge->callback(
       [request, &session] { session.exit_code = Report(Acknowledge(*request, session)); });
 
@@ -152,7 +152,7 @@ void AddRearmVerbs(CLI::App& app, CLI::App& robot, Session& session) {
   auto reason = std::make_shared<std::string>();
   CLI::App* approve = robot.add_subcommand(
       "rearm", "approve a restart after an emergency stop; each role by another person");
-  approve->add_option("ROBOT", *name)->required();
+  approve->add_option("ROBOT", *name, "its name")->required();
   approve->add_option("--reason", *reason, "who looked, and what was found")->required();
   const auto online = AddSigner(*approve);
   approve->callback([online, name, reason, &session] {
@@ -164,13 +164,14 @@ void AddRearmVerbs(CLI::App& app, CLI::App& robot, Session& session) {
   rearm->fallthrough();
   CLI::App* challenge =
       rearm->add_subcommand("challenge", "what is to be signed, of a connected robot");
-  challenge->add_option("ROBOT", *name)->required();
+  challenge->add_option("ROBOT", *name, "its name")->required();
   challenge->callback(
       [name, &session] { session.exit_code = Report(ShowChallenge(*name, session)); });
   auto path = std::make_shared<std::string>();
   CLI::App* sign =
       rearm->add_subcommand("sign", "an approval of a challenge file, to standard output");
-  sign->add_option("CHALLENGE", *path)->required();
+  sign->add_option("CHALLENGE", *path, "what the robot printed or `rearm challenge` did")
+      ->required();
   const auto offline = AddSigner(*sign);
   sign->callback(
       [offline, path, &session] { session.exit_code = Report(SignFile(*path, *offline)); });

@@ -18,9 +18,9 @@ absl::StatusOr<std::string> MakeGolden(const GoldenOrder& order) {
   v1::ModelCard card;
   v1::ControlPolicy document;
   RETURN_IF_ERROR(
-      agent::base::ReadYaml(order.card_yaml, "model card", "model_card/1", card).status());
+      agent::base::ReadYaml(order.card_yaml, order.card_name, "model_card/1", card).status());
   RETURN_IF_ERROR(
-      agent::base::ReadYaml(order.policy_yaml, "control policy", "control_policy/1", document)
+      agent::base::ReadYaml(order.policy_yaml, order.policy_name, "control_policy/1", document)
           .status());
   ASSIGN_OR_RETURN(const auto policy, agent::runtime::Policy::Compile(document));
   ASSIGN_OR_RETURN(const auto signature, agent::runtime::SignatureFor(card, policy));

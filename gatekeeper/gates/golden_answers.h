@@ -14,6 +14,8 @@ namespace gatekeeper::gates {
 struct GoldenOrder {
   std::string card_yaml;
   std::string policy_yaml;
+  std::string card_name = "model card";  // what errors call them
+  std::string policy_name = "control policy";
   std::string model;  // ONNX bytes
   size_t cases = 16;
   uint64_t seed = 1;

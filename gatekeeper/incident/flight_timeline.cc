@@ -143,7 +143,8 @@ class Telling {
     Say(at, "health", HealthText(sample));
   }
   void Tell(int64_t at, const v1::TickRecord& tick) {
-    std::string decision = absl::StrFormat("%s, speed x %.1f", tick.state(), tick.derate());
+    std::string decision = tick.state();
+    if (tick.derate() < 1) decision += absl::StrFormat(", speed x %.1f", tick.derate());
     if (!tick.triggers().empty()) decision += ", triggers " + absl::StrJoin(tick.triggers(), " ");
     if (!tick.reasons().empty()) decision += ", because " + absl::StrJoin(tick.reasons(), " ");
     if (tick.deadline_missed()) decision += ", deadline missed";
@@ -196,7 +197,8 @@ absl::StatusOr<std::vector<TimelineLine>> FlightTimeline(const FlightWindow& win
     recordings.push_back({std::move(mcap), std::move(clock), span});
   }
   if (recordings.empty()) {
-    return absl::NotFoundError(window.recorder + " holds no flight recording");
+    return absl::NotFoundError(window.recorder +
+                               " holds no flight recording; a robot's is DIR/control/recorder");
   }
   const int64_t until = window.until_wall_ms.value_or(whole.to_ms);
   const Span wanted{.from_ms = until - static_cast<int64_t>(window.seconds * 1000), .to_ms = until};

@@ -84,15 +84,15 @@ class FleetCore {
   // One sentence on a robot that has not answered: not connected, or what it runs instead.
   std::string WhereIs(const std::string& robot) const;
   // Clears what an operator may clear: flapping, a trigger whose rule says `operator`. Which of its
-  // triggers those are, the robot knows. kUnavailable: not connected; kFailedPrecondition: it
-  // reports no trigger, or a latched stop, which wants approvals.
+  // triggers those are, the robot knows. kFailedPrecondition: it is not connected, reports no
+  // trigger, or a latched stop, which wants approvals.
   absl::Status AcknowledgeRobot(const v1::AcknowledgeRobotRequest& request,
                                 const std::string& actor, Moment now);
 
   // --- re-arm after an emergency stop: approvals are kept in memory until the robot's challenge
   // changes; the one that completes them is sent down with the others, and once more when it is
-  // given once more. kNotFound, kUnavailable: the robot; kFailedPrecondition: it asks for no
-  // approvals; else as OpenRearmApproval, and kPermissionDenied for one person in two roles.
+  // given once more. kNotFound: the robot; kFailedPrecondition: it is not connected or asks
+  // for no approvals; else as OpenRearmApproval, and kPermissionDenied for one person in two roles.
   absl::StatusOr<v1::RearmView> ViewRearm(const std::string& robot) const;
   absl::StatusOr<v1::RearmView> ApproveRearm(const v1::ApproveRearmRequest& request,
                                              const agent::trust::TrustPolicy& trust,

@@ -47,7 +47,7 @@ absl::StatusOr<const rollout::RobotFacts*> FleetCore::Attending(const std::strin
     return absl::NotFoundError(absl::StrFormat("there is no robot %s", robot));
   }
   if (found->second.connected) return &found->second;
-  return absl::UnavailableError(absl::StrFormat(
+  return absl::FailedPreconditionError(absl::StrFormat(
       "%s is not connected; what is said to a stopped robot is never kept for later", robot));
 }
 

@@ -95,6 +95,14 @@ TEST(PolicyCheckTest, AsksForWhatIsMissing) {
   EXPECT_THAT(two.err, HasSubstr("are both control_policy/1"));
 }
 
+TEST(PolicyCheckTest, SaysWhoNamesAFileThatIsNotThere) {
+  tests::TempFolder folder;
+  std::ofstream(folder / "release.yaml") << "schema: release/1\nsite: ../site/hall.yaml\n";
+  const Printed refused = Policy("check " + folder.path());
+  EXPECT_EQ(refused.code, 5);
+  EXPECT_THAT(refused.err, HasSubstr("release.yaml names '../site/hall.yaml': open "));
+}
+
 TEST(PolicyExplainTest, TellsWhatHappensInEveryStateUnderEveryTrigger) {
   const Printed folder = Policy(std::string("explain ") + kSmall);
   EXPECT_EQ(folder.code, 0) << folder.err;
@@ -124,6 +132,9 @@ TEST(PolicyExplainTest, TakesTheShippedPolicyAndRefusesABrokenOne) {
   EXPECT_EQ(nav.code, 0) << nav.err;
   EXPECT_THAT(nav.out, HasSubstr("SIMPLE_CONTROLLER"));
   EXPECT_EQ(Policy("explain policies/site").code, 5);
+  const Printed nowhere = Policy("explain nowhere/rules.yaml");
+  EXPECT_EQ(nowhere.code, 5);
+  EXPECT_THAT(nowhere.err, HasSubstr("nowhere/rules.yaml: no such file"));
   tests::TempFolder folder;
   std::ofstream(folder / "a.yaml") << ReadWhole(std::string(kSmall) + "/control_policy.yaml");
   std::ofstream(folder / "b.yaml") << "schema: fallback_rules/1\nmrc_within_ms: 0\n";

@@ -98,6 +98,8 @@ TEST_F(FlightTimelineTest, ReadsWhatAKilledProcessLeftAndEndsWithTheRecording) {
   const std::vector<std::string> told = Told({.recorder = folder_ / "recorder", .seconds = 2});
   EXPECT_THAT(told, Each(AllOf(testing::Ge("07"), testing::Le("10"))));
   EXPECT_THAT(told, Contains(HasSubstr("09.000 health: 9.8 W, 80.0 degC")));
+  EXPECT_THAT(Told({.recorder = folder_ / "recorder"}),
+              Contains(HasSubstr("decision: NOMINAL -> [1, 0]")));  // nothing slows it
 }
 
 TEST_F(FlightTimelineTest, SaysOfWhichTimeThereIsSomething) {

@@ -150,7 +150,7 @@ TEST_F(FleetRearmTest, OnlyARobotThatIsThereAndAsksIsApproved) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("reason")));
   const std::string ada = ByAda(Challenge());
   world_.Disconnect("north-1");
-  EXPECT_THAT(Approve(ada), StatusIs(StatusCode::kUnavailable, HasSubstr("not connected")));
+  EXPECT_THAT(Approve(ada), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("not connected")));
 }
 
 TEST_F(FleetRearmTest, ARobotThatAsksInAnothersNameGetsNothing) {
@@ -190,7 +190,7 @@ TEST_F(FleetRearmTest, AcknowledgesOnlyARobotThatHasSomethingToClear) {
   EXPECT_EQ(world_.robots["north-1"].acknowledgements, 1);
 
   world_.Disconnect("north-1");
-  EXPECT_THAT(acknowledge(), StatusIs(StatusCode::kUnavailable, HasSubstr("not connected")));
+  EXPECT_THAT(acknowledge(), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("not connected")));
   world_.Connect("north-1");
   world_.HandOut();
   EXPECT_EQ(world_.robots["north-1"].acknowledgements, 1) << "it is never kept";
