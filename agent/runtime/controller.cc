@@ -178,10 +178,10 @@ void Controller::StepUnit(Nanos elapsed) {
     transition_until_ = tick_.now + rules_->policy.transition_for();
   }
   Drive(before, elapsed);
-  if (!IsSound(rules_->policy, wanted_, tick_.enforced)) {
-    Decide(raised | MaskOf(fallback.invariant_broken()), elapsed);
-    HoldStill(elapsed);
-  }
+  // Only a defect of our own gets here.
+  const bool sound = IsSound(rules_->policy, wanted_, tick_.enforced);
+  if (!sound) Decide(raised | MaskOf(fallback.invariant_broken()), elapsed);
+  if (!sound) HoldStill(elapsed);
   Publish();
   late_ |= requirements_->Step(board_, tick_);
 }
@@ -240,7 +240,7 @@ void Controller::JudgePrevious() {
   const bool missed_out = previous_misses_ >= rules_->policy.deadline().max_consecutive;
   const bool tolerated = answer_.usable() || answer_.kind == AnswerKind::kNotAsked ||
                          (answer_.kind == AnswerKind::kMissed && !missed_out);
-  previous_faulty_ = previous_faulty_ || !tolerated;
+  if (!tolerated) previous_faulty_ = true;
 }
 
 void Controller::Drive(const StateRule& before, Nanos elapsed) {
@@ -266,8 +266,7 @@ void Controller::Drive(const StateRule& before, Nanos elapsed) {
   } else {
     // No answer to drive on: brake along the last command, so that nothing is ever repeated
     // blindly.
-    const double speed = last_.empty() ? 0 : std::abs(last_[0]);
-    BrakeAt(twist_ ? policy.nominal().dec_max_mps2.At(speed) : 0, elapsed);
+    BrakeAt(twist_ ? policy.nominal().dec_max_mps2.At(std::abs(last_[0])) : 0, elapsed);
     enforcement_.reasons.push_back("substituted");
   }
   const auto& joints = board_.joints().q_rad();
@@ -319,11 +318,10 @@ void Controller::Publish() {
   tick_.state = state.name;
   tick_.model_fault = false;
   for (size_t i = 0; i < fallback.triggers().size(); ++i) {
-    const TriggerStatus& trigger = status_.triggers[i];
     if (!status_.IsActive(i)) continue;
     const TriggerRule& rule = fallback.triggers()[i];
     tick_.triggers.push_back(rule.id);
-    if (rule.layer == Layer::kModel && trigger.place > 0) tick_.model_fault = true;
+    if (rule.layer == Layer::kModel) tick_.model_fault = true;
   }
   tick_.reasons.assign(enforcement_.reasons.begin(), enforcement_.reasons.end());
   tick_.raw.assign(answer_.raw.begin(), answer_.raw.end());

@@ -210,9 +210,8 @@ double EnvelopeFactor(const Policy& policy, const Motion& motion, double vx_mps,
   const double root_s =
       std::sqrt(stopping.reaction_s * stopping.reaction_s + 2 * stopping.braking_s * free / speed);
   const double safe = 2 * free / (speed * (stopping.reaction_s + root_s));
-  const double factor = free < committed ? 0 : std::clamp(safe, 0.0, 1.0);
-  if (factor < 1) blocker = found;
-  return factor;
+  blocker = found;
+  return free < committed ? 0 : std::clamp(safe, 0.0, 1.0);
 }
 
 double SpeedZoneFactor(const Policy& policy, const Motion& motion, double vx_mps, double wz_radps,

@@ -72,10 +72,9 @@ Reading Told::Of(const RequirementSignal& signal) const {
       return IfAnswered(tick.uncertainty);
     case Source::kDerate:
       return tick.derate;
-    case Source::kChannel:
-      break;
+    default:  // kChannel
+      return Channel(policy.inputs()[signal.index]);
   }
-  return Channel(policy.inputs()[signal.index]);
 }
 
 // The worst of what was decided: a violation is never hidden by what came after it.

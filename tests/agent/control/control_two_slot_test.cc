@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include "agent/control/two_slot_file.h"
 #include "tests/agent/control/crash_files.h"
@@ -162,6 +163,35 @@ TEST(TwoSlotFileTest, NeedsNoNewDiskSpaceOnceItExists) {
   EXPECT_OK(file.Store("two"));
 
   EXPECT_EQ(PayloadIn(files), "two");
+}
+
+TEST(TwoSlotFileTest, NeverBelievesARecordThatSaysItIsLongerThanItsSlot) {
+  for (const size_t length : {kMaxSlotPayload, kMaxSlotPayload + 1}) {
+    std::string slot = EncodeSlot({.generation = 7, .payload = "committed: a"});
+    slot[12] = static_cast<char>(length & 0xff);
+    slot[13] = static_cast<char>(length >> 8);
+    const uLong crc = crc32(0, reinterpret_cast<const Bytef*>(slot.data()), kSlotBytes - 4);
+    for (size_t i = 0; i < 4; ++i) {
+      slot[kSlotBytes - 4 + i] = static_cast<char>(crc >> (8 * i) & 0xff);
+    }
+    EXPECT_EQ(DecodeSlot(slot).has_value(), length == kMaxSlotPayload) << length;
+  }
+}
+
+TEST(TwoSlotFileTest, DoesNotTakeARecordFromTheWrongSlot) {
+  CrashFiles files;
+  const std::string newer = EncodeSlot({.generation = 9, .payload = "misplaced"});
+  const std::string older = EncodeSlot({.generation = 7, .payload = "ours"});
+  ASSERT_OK(files.WriteDurably(kPath, newer + older, 0600));
+  EXPECT_EQ(PayloadIn(files), "ours");
+}
+
+TEST(TwoSlotFileTest, SaysWhenTheFileCannotBeMade) {
+  CrashFiles files;
+  files.FillDisk();
+  TwoSlotFile file(files, kPath);
+  EXPECT_FALSE(file.Store("one").ok());
+  EXPECT_EQ(file.generation(), 0);
 }
 
 }  // namespace

@@ -232,5 +232,32 @@ TEST_F(ArmPropertyTest, EveryLimitHoldsOnEveryTickOfAnyDrive) {
   }
 }
 
+TEST_F(ArmTest, WithoutItsMotionAnArmBrakesByKeepingItsTarget) {
+  std::vector<double> values;
+  BrakeAlong(*policy_, last_, {.seconds = kPeriod, .joints_radps = {}}, values);
+  EXPECT_EQ(values, last_);
+}
+
+TEST_F(ArmTest, ATargetOfAnotherNumberOfJointsIsUnsound) {
+  EXPECT_TRUE(IsSound(*policy_, std::vector<double>{0, 1}, std::vector<double>{1, 2}));
+  EXPECT_TRUE(IsSound(*policy_, std::vector<double>{0, 1}, std::vector<double>{}));
+  EXPECT_FALSE(IsSound(*policy_, std::vector<double>{0, 1}, std::vector<double>{1}));
+}
+
+TEST(ArmMotionTest, IsKeptWhereTargetsTellNothingOfIt) {
+  ArmMotion motion;
+  motion.Start(2, std::vector<double>{0.5, -0.5});
+  const std::vector<double> one = {1};
+  const std::vector<double> two = {1, 1};
+  const std::vector<double> three = {1, 1, 1};
+  motion.Follow(two, two, 0);
+  motion.Follow(one, two, kPeriod);
+  motion.Follow(three, three, kPeriod);
+  EXPECT_EQ(motion.speeds_radps()[0], 0.5);
+  EXPECT_EQ(motion.speeds_radps()[1], -0.5);
+  motion.Follow(two, two, kPeriod);
+  EXPECT_TRUE(motion.stands());
+}
+
 }  // namespace
 }  // namespace agent::runtime

@@ -184,5 +184,100 @@ TEST_F(ArmControllerTest, ARobotOfAnotherKindStartsFromNothing) {
   EXPECT_THAT(Ticks(1).enforced, ElementsAre(0, 0)) << "joint targets are no speeds";
 }
 
+// Rules as above for joints of these names.
+tests::Unit::Edit ArmOf(const std::string& last, int joints) {
+  return [=](v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+    MakeArmUnit(policy, rules, card);
+    if (last != "elbow") {
+      (*policy.mutable_joints())[last] = policy.joints().at("elbow");
+      policy.mutable_joints()->erase("elbow");
+      policy.mutable_command()->set_fields(1, last);
+      card.mutable_outputs(1)->set_field(last);
+    }
+    if (joints < 3) return;
+    (*policy.mutable_joints())["wrist"] = policy.joints().at("shoulder");
+    policy.mutable_arm()->add_chain()->set_a_m(0.1);
+    policy.mutable_command()->add_fields("wrist");
+    *card.add_outputs() = card.outputs(1);
+    card.mutable_outputs(2)->set_index(2);
+    card.mutable_outputs(2)->set_field("wrist");
+  };
+}
+
+TEST_F(ArmControllerTest, ANewUnitOfTheSameJointsGoesOnFromTheLastTarget) {
+  unit_.model->says = {0.6F, -0.5F};
+  Ticks(3);
+  tests::Unit other{std::string(64, 'e'), MakeArmUnit};
+  other.model->says = {0.6F, -0.5F};
+  controller_.SwapTo(other.pilot.get(), unit_.pilot.get(), now_);
+  EXPECT_THAT(Ticks(1).enforced, ElementsAre(Near(0.6), Near(-0.5))) << "not where it is measured";
+}
+
+TEST_F(ArmControllerTest, AnArmWithAnotherNumberOfJointsStartsFromWhereItIsMeasured) {
+  unit_.model->says = {0.6F, -0.5F};
+  Ticks(3);
+  tests::Unit other{std::string(64, 'e'), ArmOf("elbow", 3)};
+  other.model->says = {0.5F, -0.5F, 0.25F};
+  measured_ = {0.5, -0.5, 0.25};
+  controller_.SwapTo(other.pilot.get(), unit_.pilot.get(), now_);
+  EXPECT_THAT(Ticks(1).enforced, ElementsAre(Near(0.5), Near(-0.5), Near(0.25)));
+}
+
+TEST_F(ArmControllerTest, APreviousUnitWithOtherJointsIsNone) {
+  tests::Unit other{std::string(64, 'e'), ArmOf("hand", 2)};
+  other.model->says = {0.5F, -0.5F};
+  controller_.SwapTo(unit_.pilot.get(), other.pilot.get(), now_);
+  unit_.model->says = {0.6F, -0.5F};
+  Ticks(3);
+  unit_.model->outcome = RunOutcome::kFailed;
+  Ticks(20);
+  EXPECT_EQ(other.model->runs, 0);
+}
+
+TEST(ArmRequirementTest, IsWatchedWithoutOdometryOrScan) {
+  tests::Unit unit{std::string(64, 'e'),
+                   [](v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+                     MakeArmUnit(policy, rules, card);
+                     v1::Requirement& requirement = *policy.add_requirements();
+                     requirement.set_id("low");
+                     requirement.set_formula("raw_shoulder < 0.7");
+                     requirement.set_trigger("input_stale");
+                   }};
+  Controller controller{LatchState{}};
+  Nanos now = tests::kStartOfTime;
+  controller.SwapTo(unit.pilot.get(), nullptr, now);
+  const auto verdict = [&](float says) {
+    unit.model->says = {says, -0.5F};
+    now += milliseconds(50);
+    v1::Observation packet;
+    packet.set_stamp_ns(now.count());
+    for (double q : {0.5, -0.5}) {
+      packet.mutable_joints()->add_q_rad(q);
+      packet.mutable_joints()->add_qd_radps(0);
+    }
+    controller.Observe(packet, now);
+    return controller.Step(now).requirements.at(0).verdict;
+  };
+  EXPECT_EQ(verdict(0.6F), monitor::Verdict::kHolds);
+  EXPECT_EQ(verdict(0.8F), monitor::Verdict::kViolated);
+}
+
+TEST(ArmShadowTest, BeforeAnythingIsDrivenACandidateIsJudgedFromWhereTheArmStands) {
+  tests::Unit unit{std::string(64, 'f'), MakeArmUnit};
+  ShadowRun shadow(*unit.pilot);
+  InputBoard board;
+  v1::Observation packet;
+  packet.set_stamp_ns(tests::kStartOfTime.count());
+  for (double q : {0.5, -0.5}) {
+    packet.mutable_joints()->add_q_rad(q);
+    packet.mutable_joints()->add_qd_radps(0);
+  }
+  board.Accept(packet, tests::kStartOfTime);
+  unit.model->says = {0.6F, -0.5F};
+  EXPECT_THAT(shadow.Step(board, {}, tests::kStartOfTime).enforced,
+              ElementsAre(Near(0.55), Near(-0.5)))
+      << "1 rad/s from rest";
+}
+
 }  // namespace
 }  // namespace agent::runtime

@@ -120,6 +120,7 @@ TEST_F(DerateTest, ASignalThatMustStayHighIsReleasedFromBelow) {
 
 TEST_F(DerateTest, AnAbsentOrOldSignalCountsAsDeclared) {
   EXPECT_EQ(Scale(), 0.4) << "never measured";
+  EXPECT_EQ(ScaleAt(kNan), 0.4) << "nor is this a measurement";
   EXPECT_EQ(ScaleAt(20), 1);
   now_ += seconds(1);
   EXPECT_EQ(Scale(), 1);
@@ -129,6 +130,18 @@ TEST_F(DerateTest, AnAbsentOrOldSignalCountsAsDeclared) {
   Measure("soc_temp_degC", kNan);
   now_ += seconds(1);
   EXPECT_EQ(Scale(), 1) << "what is no number is not taken";
+}
+
+TEST_F(DerateTest, ASignalNeverMeasuredIsAbsentFromTheFirstNanosecondOn) {
+  now_ = Nanos{0};
+  EXPECT_EQ(ScaleAt(kNan), 0.4) << "and not the scale of 0 degC, 0 s ago";
+}
+
+TEST_F(DerateTest, WhatSlowsNothingIsNoReason) {
+  ScaleAt(75);
+  EXPECT_EQ(derating_.reason(), "derate:soc_temp_degC");
+  EXPECT_EQ(ScaleAt(20), 1);
+  EXPECT_EQ(derating_.reason(), "");
 }
 
 TEST_F(DerateTest, ASignalLostAtZeroStaysAtZero) {

@@ -220,5 +220,11 @@ TEST_F(EnforceTest, TellsSoundCommandsFromOthers) {
   EXPECT_FALSE(IsSound(policy_, wanted, std::vector<double>{kNan, 0.0}));
 }
 
+TEST_F(EnforceTest, NothingIsBrakedAlongNoCommand) {
+  std::vector<double> values = {0.5, 0};
+  BrakeAlong(policy_, {}, {.dec_mps2 = 1, .seconds = kPeriod, .joints_radps = {}}, values);
+  EXPECT_THAT(values, IsEmpty());
+}
+
 }  // namespace
 }  // namespace agent::runtime

@@ -203,5 +203,24 @@ TEST_F(EnvelopeTest, NoTrajectoryThatObeysItEverLeavesTheEnvelope) {
   EXPECT_GT(least, -0.05) << "the margin is 0.05; a turn begun while braking may cost some of it";
 }
 
+TEST_F(EnvelopeTest, NoWayIsFreeFromAPoseThatIsNoNumber) {
+  EXPECT_EQ(Way({std::nan(""), 4.5, 0}, {.ahead = 1, .turn = 0}, 1), 0);
+  EXPECT_EQ(blocker_, policy_.envelope()[0].reason);
+}
+
+TEST_F(EnvelopeTest, ALongRobotBesideAnEdgeIsInsideThoughItsBoundIsNot) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  document.mutable_footprint()->clear_circle_m();
+  for (const auto& [x, y] : {std::pair{0.5, 0.2}, {-0.5, 0.2}, {-0.5, -0.2}, {0.5, -0.2}}) {
+    v1::Point& point = *document.mutable_footprint()->add_polygon_m();
+    point.set_x(x);
+    point.set_y(y);
+  }
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
+  EXPECT_EQ(Breaches(policy, {10, 0.21, 0}, reasons_), 0) << "along the wall";
+  EXPECT_NE(Breaches(policy, {10, 0.19, 0}, reasons_), 0);
+  EXPECT_NE(Breaches(policy, {10, 0.21, kPi / 2}, reasons_), 0) << "across it";
+}
+
 }  // namespace
 }  // namespace agent::runtime

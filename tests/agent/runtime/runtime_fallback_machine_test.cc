@@ -262,5 +262,19 @@ TEST_F(FallbackMachineTest, NewRulesWithoutTheStateUseTheirOwn) {
   EXPECT_EQ(to.states()[carried.state].name, "CONTROLLED_STOP");
 }
 
+TEST_F(FallbackMachineTest, NewRulesMayHaveTriggersThatTheOldOnesDidNot) {
+  tests::Rules document = tests::RichFallbackDocument();
+  tests::Rule(document, "low_confidence").set_layer("firmware");
+  ASSERT_OK_AND_ASSIGN(const Fallback to,
+                       Fallback::Compile(document, Compiled(tests::RichPolicyDocument())));
+  Once(Mask("input_stale"));
+  const FallbackStatus carried = CarriedOver(rules_, status_, to, now_);
+  for (size_t i = 0; i < to.triggers().size(); ++i) {
+    EXPECT_EQ(carried.IsActive(static_cast<TriggerIndex>(i)), to.triggers()[i].id == "input_stale")
+        << to.triggers()[i].id;
+  }
+  EXPECT_EQ(to.states()[carried.state].name, state());
+}
+
 }  // namespace
 }  // namespace agent::runtime

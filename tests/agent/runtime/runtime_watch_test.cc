@@ -26,6 +26,8 @@ TEST(DeadlineWatchTest, IsRaisedByTheMissThatIsTooManyInARow) {
   EXPECT_TRUE(watch.Missed(true));
   EXPECT_FALSE(watch.Missed(false)) << "an answer is calm";
   EXPECT_FALSE(watch.Missed(true)) << "and starts the row anew";
+  EXPECT_FALSE(watch.Missed(true));
+  EXPECT_TRUE(watch.Missed(true));
 }
 
 TEST(DeadlineWatchTest, IsRaisedByTheMissThatIsTooManyInTheWindow) {
@@ -64,6 +66,16 @@ TEST(ClampBudgetTest, IsSpentByOneTickMoreThanItHolds) {
   budget.Spent(true);
   budget.Reset();
   EXPECT_FALSE(budget.Spent(true));
+}
+
+TEST(ClampBudgetTest, IsWholeAgainAfterAReset) {
+  ClampBudget budget({.window_ticks = 10, .max_clamped = 2});
+  for (int i = 0; i < 3; ++i) budget.Spent(true);
+  budget.Reset();
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(budget.Spent(false)) << "nothing is left to leave";
+  EXPECT_FALSE(budget.Spent(true));
+  EXPECT_FALSE(budget.Spent(true));
+  EXPECT_TRUE(budget.Spent(true));
 }
 
 class SeparationTest : public testing::Test {
@@ -154,6 +166,25 @@ TEST_F(SeparationTest, IgnoresReturnsThatAreNone) {
     for (int i = 0; i < 3; ++i) See(40, none);
     EXPECT_FALSE(Stops()) << none;
   }
+}
+
+TEST_F(SeparationTest, FollowsAScannerThatLooksElsewhere) {
+  v1::LaserScan scan;
+  scan.set_angle_increment_rad(0.001);
+  for (int i = 0; i < 6; ++i) scan.add_ranges_m(0.4F);
+  const auto see = [&](double from_rad, double step_rad) {
+    scan.set_angle_min_rad(from_rad);
+    scan.set_angle_increment_rad(step_rad);
+    separation_.See(scan, ++message_);
+  };
+  for (int i = 0; i < 2; ++i) see(0, 0.001);
+  EXPECT_TRUE(Stops());
+  for (int i = 0; i < 8; ++i) see(3, 0.001);
+  EXPECT_FALSE(Stops()) << "the same returns, behind the robot";
+  for (int i = 0; i < 2; ++i) see(0, 0.001);
+  EXPECT_TRUE(Stops());
+  for (int i = 0; i < 8; ++i) see(0, 1.0472);
+  EXPECT_FALSE(Stops()) << "all round, and but few in the zone";
 }
 
 }  // namespace
