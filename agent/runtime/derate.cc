@@ -28,7 +28,7 @@ TriggerMask Derating::Judge(const InputBoard& board, Nanos now,
     double scale = value ? rule.scale.At(*value) : rule.absent_scale;
     const bool released = value && Released(rule, *value);
     if (stopped_[i] != 0 && !released) scale = 0;
-    stopped_[i] = scale > 0 ? 0 : 1;
+    stopped_[i] = !(scale > 0);
     if (scale < scale_) {
       scale_ = scale;
       reason_ = rule.reason;

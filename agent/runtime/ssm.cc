@@ -1,6 +1,7 @@
 #include "agent/runtime/ssm.h"
 
 #include <cmath>
+#include <limits>
 
 namespace agent::runtime {
 
@@ -12,7 +13,7 @@ double SeparationM(const SsmLimits& limits, double speed_mps) {
 }
 
 double SsmSpeedMps(const SsmLimits& limits, double distance_m) {
-  if (std::isinf(distance_m) && distance_m > 0) return distance_m;
+  if (distance_m == std::numeric_limits<double>::infinity()) return distance_m;
   const double spare_m = distance_m - SeparationM(limits, 0);
   if (!(spare_m > 0)) return 0;
   // Solves v^2 / (2 a) + v (v_h / a + t_r) = spare, without a difference of nearly equal numbers.

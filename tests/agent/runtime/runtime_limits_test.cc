@@ -111,6 +111,21 @@ TEST(LimitsTest, ClampIntoHoldsBothEnds) {
   EXPECT_EQ(ClampInto(-0.1, 0, 1), 0);
 }
 
+TEST(LimitsTest, AnAllowanceThatIsNotFiniteAllowsNothing) {
+  for (double none : {kNan, kInf}) {
+    EXPECT_EQ(ClampInto(0.5, -1, none), 0) << none;
+    EXPECT_EQ(ClampInto(-0.5, -none, 1), 0) << none;
+    EXPECT_EQ(ClampRate(0.5, 0, none), 0) << none;
+  }
+}
+
+TEST(LimitsTest, ARateFromWhatIsNotFiniteStartsAtZero) {
+  for (double last : {kNan, kInf, -kInf}) {
+    EXPECT_EQ(ClampRate(1, last, 0.1), 0.1) << last;
+    EXPECT_EQ(ClampRate(-1, last, 0.1), -0.1) << last;
+  }
+}
+
 TEST(LimitsTest, ARateLimitsGoingAwayFromZeroOnly) {
   EXPECT_DOUBLE_EQ(ClampRate(1.0, 0.5, 0.1), 0.6);
   EXPECT_DOUBLE_EQ(ClampRate(0.59, 0.5, 0.1), 0.59);
@@ -135,6 +150,12 @@ TEST(CurveTest, IsLinearBetweenPointsAndFlatOutside) {
   EXPECT_EQ(curve.At(9.0), 0.5);
   EXPECT_EQ(curve.At(kNan), 2.0);
   EXPECT_EQ(curve.Least(), 0.5);
+}
+
+TEST(CurveTest, GivesTheValueOfAPointExactly) {
+  // 2.0 + 1 * (0.1 - 2.0) is not 0.1.
+  EXPECT_EQ((Curve{{0.0, 1.0}, {2.0, 0.1}}.At(1.0)), 0.1);
+  EXPECT_EQ((Curve{{0.0, 1.0, 2.0}, {2.0, 0.1, 0.0}}.At(1.0)), 0.1);
 }
 
 TEST(CurveTest, MayBeOnePoint) {
