@@ -187,6 +187,17 @@ TEST_F(FallbackMachineTest, FiveRisesAMinuteAreAllowedAndTheSixthRests) {
   EXPECT_EQ(state(), "SAFE_STOPPED") << "only a person clears flapping";
 }
 
+TEST_F(FallbackMachineTest, NewRulesForgetNoRise) {
+  for (int i = 0; i < 5; ++i) {
+    Once(Mask("input_stale"));
+    Live(0, seconds(5));
+  }
+  status_ = CarriedOver(rules_, status_, NavRules(), now_);
+  EXPECT_EQ(state(), "NOMINAL");
+  Once(Mask("input_stale"));
+  EXPECT_EQ(state(), "SAFE_STOPPED");
+}
+
 TEST_F(FallbackMachineTest, RisesFurtherApartThanTheWindowAreNoFlapping) {
   for (int i = 0; i < 20; ++i) {
     Once(Mask("input_stale"));
