@@ -21,7 +21,8 @@ BEGIN {
 }
 /^SF:/ {
   file = substr($0, 4)
-  sub(/^.*\/build\/coverage\/\.\.\/\.\.\//, "", file)
+  if (index(file, root) == 1) file = substr(file, length(root) + 1)
+  sub(/^build\/coverage\/\.\.\/\.\.\//, "", file)
   inside = file in wanted
   if (inside) seen[file] = 1
 }
