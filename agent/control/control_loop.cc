@@ -133,7 +133,8 @@ void ControlLoop::TakeSignals(Nanos now) {
   };
   if (const std::optional<health::HealthSample> sample = parts_.health.Take()) {
     parts_.recorder.AddHealth(*sample);
-    for (const OwnSignal& signal : HealthSignals(*sample).values()) set(signal, sample->at);
+    const HealthSignals signals(*sample);
+    for (const OwnSignal& signal : signals.values()) set(signal, sample->at);
   }
   if (const std::optional<OwnSignal> latency = latency_.Due(now)) set(*latency, now);
 }

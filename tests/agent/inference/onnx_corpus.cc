@@ -88,6 +88,7 @@ void ReadTensor(std::string_view message, CorpusTensor& tensor) {
     if (field.id == 4 && !is_bytes) floats.append(reinterpret_cast<char*>(&field.number), 4);
   }
   tensor.floats.resize(floats.size() / sizeof(float));
+  if (tensor.floats.empty()) return;
   std::memcpy(tensor.floats.data(), floats.data(), tensor.floats.size() * sizeof(float));
 }
 
