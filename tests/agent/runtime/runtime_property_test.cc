@@ -8,6 +8,7 @@
 #include "agent/runtime/enforce.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/support/cases.h"
 
 // What holds for any input of the whole control policy of a mobile base, tried on a million random
 // ones from a fixed seed.
@@ -18,16 +19,7 @@ namespace {
 using ::tests::NavPolicyDocument;
 namespace v1 = ::gatekeeper::v1;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kAllInputs = 50'000;
-#else
-constexpr int kAllInputs = 1'000'000;
-#endif
-
-// PROPERTY_RUNS=N tries N inputs instead: tests/mutation asks every property of every mutant.
-const int kInputs = std::getenv("PROPERTY_RUNS") == nullptr
-                        ? kAllInputs
-                        : std::max(1, std::atoi(std::getenv("PROPERTY_RUNS")));
+const int kInputs = tests::Cases(1'000'000);
 
 constexpr double kRounding = 1e-9;
 constexpr double kEdge = 1e-5;  // m/s: the edge of the envelope is found to a micrometre
