@@ -28,6 +28,10 @@ std::atomic<int> unmeasured = 0;
   if (now > peak.load()) peak.store(now);
   return static_cast<char*>(block) + kBefore;
 }
+// Else a sanitizer would make these blocks, and ours would free them.
+[[gnu::noinline]] void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return operator new(size);
+}
 [[gnu::noinline]] void operator delete(void* p) noexcept {
   if (p == nullptr) return;
   void* block = static_cast<char*>(p) - kBefore;

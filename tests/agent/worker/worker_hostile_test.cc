@@ -57,7 +57,7 @@ class HostileTest : public testing::Test {
   static void SetUpTestSuite() { live_ = new LiveUnit; }
   static void TearDownTestSuite() { delete live_; }
   ~HostileTest() override {
-    EXPECT_GT(live_->frames(), frames_before_);
+    if (!IsSkipped()) EXPECT_GT(live_->frames(), frames_before_);
     EXPECT_EQ(live_->wrong(), 0);
   }
 
@@ -122,6 +122,9 @@ INSTANTIATE_TEST_SUITE_P(Each, NotLoadedTest, testing::ValuesIn(tests::ModelsTha
 class ContainedTest : public HostileTest, public testing::WithParamInterface<TreacherousModel> {};
 
 TEST_P(ContainedTest, NeverAnswersWhatItWasProvokedTo) {
+  if (GetParam().name == "Hangs" && GK_SANITIZED != 0) {
+    GTEST_SKIP() << "a sanitizer's load alone takes the processor time it may have";
+  }
   StartedWorker worker(GetParam().model, Limited());
   ASSERT_EQ(LoadBeside(worker), "ready") << worker.channel().text();
   ASSERT_EQ(AskBeside(worker, GetParam().harmless, tests::kPatience), RunOutcome::kDone);
