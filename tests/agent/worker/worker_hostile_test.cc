@@ -57,7 +57,9 @@ class HostileTest : public testing::Test {
   static void SetUpTestSuite() { live_ = new LiveUnit; }
   static void TearDownTestSuite() { delete live_; }
   ~HostileTest() override {
-    if (!IsSkipped()) EXPECT_GT(live_->frames(), frames_before_);
+    if (!IsSkipped()) {
+      EXPECT_GT(live_->frames(), frames_before_);
+    }
     EXPECT_EQ(live_->wrong(), 0);
   }
 
