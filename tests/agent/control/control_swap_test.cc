@@ -39,6 +39,11 @@ using ::testing::HasSubstr;
 
 constexpr int kSwaps = 200;
 constexpr int kWarmSwaps = 5;
+#ifdef __SANITIZE_ADDRESS__
+constexpr int kLoads = 30;  // a worker takes seconds to load there
+#else
+constexpr int kLoads = 200;
+#endif
 constexpr Nanos kPatience = std::chrono::minutes(2);  // only a hang comes to it
 
 // Always asks for the same speed: every answer tells whose it is.
@@ -246,17 +251,19 @@ TEST_F(SwapTest, TwoHundredSwapsBetweenResidentUnitsTakeOneFrameEach) {
 }
 
 // Three units in turn: control keeps two, so that each swap starts a worker and ends another.
-TEST_F(SwapTest, TwoHundredLoadsLeaveNothingBehind) {
+TEST_F(SwapTest, LoadsLeaveNothingBehind) {
   const std::vector<std::string> units = {Cruise("1.0.0", 0.2F), Cruise("1.1.0", 0.3F),
                                           Cruise("1.2.0", 0.4F)};
   std::vector<std::string> wanted = {""};  // before the first
   Footprint early;
-  for (int i = 0; i < kSwaps; ++i) {
+  for (int i = 0; i < kLoads; ++i) {
     wanted.push_back(units[static_cast<size_t>(i) % units.size()]);
     CommitUnit(wanted.back());
     if (HasFatalFailure()) return;
     if (i + 1 == kWarmSwaps) early = Now();
   }
+  // The last worker but one may still be ending.
+  for (int i = 0; i < 500 && Now().descriptors > early.descriptors; ++i) Frame();
   const Footprint late = Now();
 
   if (wanted.front() != changes_.front()) wanted.erase(wanted.begin());
@@ -267,7 +274,7 @@ TEST_F(SwapTest, TwoHundredLoadsLeaveNothingBehind) {
   EXPECT_LE(late.descriptors, early.descriptors);
   EXPECT_EQ(late.threads, early.threads);
   RecordProperty("resident_pages_after_5", std::to_string(early.resident_pages));
-  RecordProperty("resident_pages_after_200", std::to_string(late.resident_pages));
+  RecordProperty("resident_pages_at_the_end", std::to_string(late.resident_pages));
 }
 
 TEST_F(SwapTest, ARunThatNothingStopsIsAnsweredByTheFallbackAndNeverShownLate) {

@@ -34,6 +34,10 @@ using LockFunction = int (*)(pthread_mutex_t*);
   if (memory == nullptr) std::abort();
   return memory;
 }
+// Else a sanitizer would make these blocks, and ours would free them.
+[[gnu::noinline]] void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return operator new(size);
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
