@@ -80,7 +80,8 @@ absl::StatusOr<nlohmann::json> ParseStrictJson(std::string_view text, std::strin
                           return strictness(depth, event, parsed);
                         });
   } catch (const Json::exception& e) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s is not JSON: %s", name, Printable(e.what())));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s is not JSON: %s", name, Printable(e.what())));
   }
   if (!strictness.refusal().empty()) {
     return absl::InvalidArgumentError(name + " " + strictness.refusal());

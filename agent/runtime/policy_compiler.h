@@ -46,13 +46,13 @@ class PolicyCompiler {
   absl::Status PartialSet(const gatekeeper::v1::LimitSet& set, const std::string& path,
                           TwistLimits& limits) const;
   absl::Status ClampBudgetPart();  // policy_limits.cc
-  absl::Status Derate();  // policy_derate.cc, as the next one
+  absl::Status Derate();           // policy_derate.cc, as the next one
   absl::Status DerateRule(const gatekeeper::v1::DerateRule& rule, const std::string& path);
   absl::Status FootprintPart();  // policy_footprint.cc
   absl::Status Joints();         // policy_arm.cc, as the next two
   absl::Status Arm();
   absl::Status ArmChain();
-  absl::Status Envelope();       // policy_zones.cc, as the next three
+  absl::Status Envelope();  // policy_zones.cc, as the next three
   absl::Status EnvelopeZone(const gatekeeper::v1::EnvelopeZone& zone, const std::string& path);
   absl::Status SpeedZone(const gatekeeper::v1::EnvelopeZone& zone, const std::string& path,
                          MapZone& compiled);

@@ -169,8 +169,8 @@ std::optional<agent::runtime::Vec2> FindCell(const std::vector<Shape>& shapes,
   for (size_t i = 0; i + 1 < xs.size(); ++i) {
     const Big width = xs[i + 1] - xs[i];
     if (width <= 4 * kSame) continue;
-    // A round number well inside the strip (an eighth to a half of its width from the left), so that
-    // what is computed from it stays short.
+    // A round number well inside the strip (an eighth to a half of its width from the left), so
+    // that what is computed from it stays short.
     const unsigned round = static_cast<unsigned>(boost::multiprecision::msb(width)) - 2;
     const Big x = (Floor(xs[i], Big(1) << round) + 2) << round;
     const std::vector<Pass> passes = Along(borders, x);

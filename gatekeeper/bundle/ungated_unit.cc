@@ -180,9 +180,8 @@ absl::Status CheckGolden(const SourceMap& map, const std::vector<Piece>& pieces)
   };
   const auto golden = find(agent::trust::kGoldenFile);
   if (golden == pieces.end()) return absl::OkStatus();
-  const absl::Status checked =
-      CheckGoldenFile(golden->bytes, find(agent::trust::kCardFile)->bytes,
-                      find(agent::trust::kPolicyFile)->bytes);
+  const absl::Status checked = CheckGoldenFile(golden->bytes, find(agent::trust::kCardFile)->bytes,
+                                               find(agent::trust::kPolicyFile)->bytes);
   if (checked.ok()) return checked;
   return absl::Status(checked.code(),
                       absl::StrFormat("%s: golden: %s: %s", map.Locate("golden"), golden->source,

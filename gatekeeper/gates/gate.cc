@@ -4,16 +4,11 @@ namespace gatekeeper::gates {
 namespace {
 
 constexpr Gate kGates[] = {
-    {"integrity", false, JudgeIntegrity},
-    {"static_policy", false, JudgeStaticPolicy},
-    {"recordings", true, JudgeRecordings},
-    {"envelope", true, JudgeEnvelope},
-    {"requirements", true, JudgeRequirements},
-    {"raw_vs_enforced", true, JudgeRawVsEnforced},
-    {"worst_segment", true, JudgeWorstSegment},
-    {"latency", true, JudgeLatency},
-    {"stale_input", true, JudgeStaleInput},
-    {"network_down", true, JudgeNetworkDown},
+    {"integrity", false, JudgeIntegrity},       {"static_policy", false, JudgeStaticPolicy},
+    {"recordings", true, JudgeRecordings},      {"envelope", true, JudgeEnvelope},
+    {"requirements", true, JudgeRequirements},  {"raw_vs_enforced", true, JudgeRawVsEnforced},
+    {"worst_segment", true, JudgeWorstSegment}, {"latency", true, JudgeLatency},
+    {"stale_input", true, JudgeStaleInput},     {"network_down", true, JudgeNetworkDown},
     {"determinism", true, JudgeDeterminism},
 };
 
