@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "gatekeeper/ingest/recording_file.h"
+
+namespace gatekeeper::ingest {
+
+// The value of one field of one message. Reused from message to message.
+struct FieldValue {
+  bool present = false;         // the path led somewhere (an index beyond the end does not)
+  double number = 0;            // of a number or bool; of a time or duration: seconds
+  int64_t integer = 0;          // exact, of whole numbers; of a time or duration: nanoseconds
+  std::string_view text;        // of a string, and the bytes of a byte sequence; into the message
+  std::vector<double> numbers;  // of an array of numbers
+};
+
+// Reads chosen fields of messages of one type straight from their bytes, in one pass, without
+// building the message. Paths as people write them: header.stamp, twist.twist.linear.x,
+// ranges[3], ranges (the whole array), joints[2].position.
+class FieldPlan {
+ public:
+  virtual ~FieldPlan() = default;
+  // One value a path, in the order of Compile. kDataLoss when the bytes are not of this type.
+  virtual absl::Status Read(std::string_view message, std::vector<FieldValue>& values) const = 0;
+};
+
+// From the topic's own definition; for ROS types without one, from the definitions of the common
+// types that this library knows. kInvalidArgument names the path that the type has not, and the
+// nearest; kUnimplemented an encoding that is not read.
+absl::StatusOr<std::unique_ptr<FieldPlan>> CompilePlan(const Topic& topic,
+                                                       const std::vector<std::string>& paths);
+
+// The whole message as JSON, for people (numbers exact, NaN as null, bytes as length and digest).
+absl::StatusOr<std::string> MessageToJson(const Topic& topic, std::string_view message);
+
+// Every field path of the type with its type's name, e.g. "header.stamp" "builtin_interfaces/Time".
+struct FieldName {
+  std::string path;
+  std::string type;
+};
+absl::StatusOr<std::vector<FieldName>> FieldsOf(const Topic& topic);
+
+}  // namespace gatekeeper::ingest
