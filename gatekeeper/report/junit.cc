@@ -1,10 +1,10 @@
 #include "absl/strings/str_format.h"
-#include "gatekeeper/gates/report_text.h"
+#include "gatekeeper/report/text.h"
 
 // The Jenkins/GitLab dialect. Text stands only inside <failure> and <system-out>: one stray text
 // node elsewhere makes GitLab drop the whole file.
 
-namespace gatekeeper::gates {
+namespace gatekeeper::report {
 namespace {
 
 constexpr size_t kMaxBody =
@@ -63,4 +63,4 @@ std::string JUnitReport(const v1::GateReport& report) {
   return out + "  </testsuite>\n</testsuites>\n";
 }
 
-}  // namespace gatekeeper::gates
+}  // namespace gatekeeper::report

@@ -1,8 +1,8 @@
-#include "gatekeeper/gates/report_text.h"
+#include "gatekeeper/report/text.h"
 
 #include "absl/strings/str_format.h"
 
-namespace gatekeeper::gates {
+namespace gatekeeper::report {
 namespace {
 
 // Length of the valid UTF-8 sequence at the start of `text` (RFC 3629), 0 when there is none.
@@ -166,4 +166,4 @@ std::string Shortened(const std::string& text, size_t cap) {
   return text.substr(0, end) + "...";
 }
 
-}  // namespace gatekeeper::gates
+}  // namespace gatekeeper::report

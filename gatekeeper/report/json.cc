@@ -1,7 +1,7 @@
-#include "gatekeeper/gates/report_text.h"
+#include "gatekeeper/report/text.h"
 #include "google/protobuf/util/json_util.h"
 
-namespace gatekeeper::gates {
+namespace gatekeeper::report {
 
 std::string JsonReport(const v1::GateReport& report) {
   google::protobuf::util::JsonPrintOptions options;
@@ -14,4 +14,4 @@ std::string JsonReport(const v1::GateReport& report) {
   return json;
 }
 
-}  // namespace gatekeeper::gates
+}  // namespace gatekeeper::report

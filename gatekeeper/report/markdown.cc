@@ -1,11 +1,11 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "gatekeeper/gates/report_text.h"
+#include "gatekeeper/report/text.h"
 
 // For GitHub's step summary, which loses everything when it is larger than 1 MiB.
 
-namespace gatekeeper::gates {
+namespace gatekeeper::report {
 namespace {
 
 constexpr size_t kBudget = 900 * 1000;  // bytes
@@ -91,4 +91,4 @@ std::string MarkdownReport(const v1::GateReport& report) {
   return out;
 }
 
-}  // namespace gatekeeper::gates
+}  // namespace gatekeeper::report

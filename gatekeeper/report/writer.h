@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 #include "proto/gates.pb.h"
 
-namespace gatekeeper::gates {
+namespace gatekeeper::report {
 
 enum class ReportFormat {
   kTable,     // for a terminal
@@ -22,4 +22,4 @@ absl::StatusOr<ReportFormat> ParseReportFormat(std::string_view name);
 // escaped.
 std::string WriteReport(ReportFormat format, const v1::GateReport& report);
 
-}  // namespace gatekeeper::gates
+}  // namespace gatekeeper::report

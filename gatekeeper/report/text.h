@@ -5,7 +5,7 @@
 
 #include "proto/gates.pb.h"
 
-namespace gatekeeper::gates {
+namespace gatekeeper::report {
 
 const char* OutcomeName(v1::GateOutcome outcome);  // "PASS", "FAIL", "INSUFFICIENT"
 
@@ -35,4 +35,4 @@ std::string JsonReport(const v1::GateReport& report);
 std::string JUnitReport(const v1::GateReport& report);
 std::string MarkdownReport(const v1::GateReport& report);
 
-}  // namespace gatekeeper::gates
+}  // namespace gatekeeper::report

@@ -1,9 +1,9 @@
-#include "gatekeeper/gates/report_writer.h"
+#include "gatekeeper/report/writer.h"
 
 #include "absl/strings/str_format.h"
-#include "gatekeeper/gates/report_text.h"
+#include "gatekeeper/report/text.h"
 
-namespace gatekeeper::gates {
+namespace gatekeeper::report {
 
 absl::StatusOr<ReportFormat> ParseReportFormat(std::string_view name) {
   if (name == "table") return ReportFormat::kTable;
@@ -29,4 +29,4 @@ std::string WriteReport(ReportFormat format, const v1::GateReport& report) {
   return {};
 }
 
-}  // namespace gatekeeper::gates
+}  // namespace gatekeeper::report

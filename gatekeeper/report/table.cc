@@ -1,7 +1,7 @@
 #include "absl/strings/str_format.h"
-#include "gatekeeper/gates/report_text.h"
+#include "gatekeeper/report/text.h"
 
-namespace gatekeeper::gates {
+namespace gatekeeper::report {
 namespace {
 
 constexpr int kMaxFindings = 10;  // of one gate; the other formats hold all
@@ -40,4 +40,4 @@ std::string TableReport(const v1::GateReport& report) {
   return out;
 }
 
-}  // namespace gatekeeper::gates
+}  // namespace gatekeeper::report

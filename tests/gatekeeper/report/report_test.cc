@@ -2,20 +2,20 @@
 #include <fstream>
 #include <sstream>
 
-#include "gatekeeper/gates/report_text.h"
-#include "gatekeeper/gates/report_writer.h"
+#include "gatekeeper/report/text.h"
+#include "gatekeeper/report/writer.h"
 #include "google/protobuf/util/json_util.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "gtest/gtest.h"
 #include "tests/support/status_matchers.h"
 
-namespace gatekeeper::gates {
+namespace gatekeeper::report {
 namespace {
 
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr char kGolden[] = "tests/gatekeeper/gates/golden/";
+constexpr char kGolden[] = "tests/gatekeeper/report/golden/";
 
 v1::GateResult Gate(const std::string& id, v1::GateOutcome outcome, const std::string& summary) {
   v1::GateResult gate;
@@ -167,4 +167,4 @@ TEST(ShortenedTest, NeverCutsACharacterInTwo) {
 }
 
 }  // namespace
-}  // namespace gatekeeper::gates
+}  // namespace gatekeeper::report
