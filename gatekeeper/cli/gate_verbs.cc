@@ -9,8 +9,8 @@
 #include "gatekeeper/bundle/ungated_unit.h"
 #include "gatekeeper/cli/exit_code.h"
 #include "gatekeeper/cli/verbs.h"
-#include "gatekeeper/gates/report_writer.h"
 #include "gatekeeper/gates/run_suite.h"
+#include "gatekeeper/report/writer.h"
 #include "gatekeeper/seal/seal.h"
 
 namespace gatekeeper::cli {
@@ -27,7 +27,7 @@ struct RunArguments {
 };
 
 struct Output {
-  gates::ReportFormat format;
+  report::ReportFormat format;
   std::string file;  // empty: standard output
 };
 
@@ -38,7 +38,7 @@ absl::StatusOr<std::vector<Output>> ParseOutputs(const std::vector<std::string>&
   for (const std::string& text : texts) {
     const size_t equals = text.find('=');
     Output output{};
-    ASSIGN_OR_RETURN(output.format, gates::ParseReportFormat(text.substr(0, equals)));
+    ASSIGN_OR_RETURN(output.format, report::ParseReportFormat(text.substr(0, equals)));
     if (equals != std::string::npos) output.file = text.substr(equals + 1);
     if (output.file.empty() && ++on_stdout > 1) {
       return absl::InvalidArgumentError(
@@ -46,14 +46,14 @@ absl::StatusOr<std::vector<Output>> ParseOutputs(const std::vector<std::string>&
     }
     outputs.push_back(output);
   }
-  if (on_stdout == 0) outputs.push_back({gates::ReportFormat::kTable, ""});
+  if (on_stdout == 0) outputs.push_back({report::ReportFormat::kTable, ""});
   return outputs;
 }
 
 absl::Status WriteOutputs(const std::vector<Output>& outputs, const v1::GateReport& report) {
   agent::base::OsFiles files;
   for (const Output& output : outputs) {
-    const std::string text = gates::WriteReport(output.format, report);
+    const std::string text = report::WriteReport(output.format, report);
     if (output.file.empty()) {
       std::fputs(text.c_str(), stdout);
     } else {

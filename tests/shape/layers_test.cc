@@ -36,11 +36,13 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
       {"agent/lifecycle", {"agent/base", "agent/trust"}},
       {"agent/daemon", {"agent/base", "agent/trust", "agent/lifecycle"}},
       {"gatekeeper/source", {"agent/base", "agent/trust"}},
+      {"gatekeeper/ingest", {"agent/base", "agent/trust", "agent/recording"}},
       {"gatekeeper/bundle",
        {"agent/base", "agent/trust", "agent/inference", "agent/runtime", "gatekeeper/source"}},
       {"gatekeeper/gates",
        {"agent/base", "agent/trust", "agent/recording", "agent/inference", "agent/runtime",
         "gatekeeper/bundle"}},
+      {"gatekeeper/report", {"agent/base"}},
       {"gatekeeper/seal", {"agent/base", "agent/trust", "gatekeeper/bundle", "gatekeeper/gates"}},
       {"gatekeeper/store", {"agent/base", "agent/trust"}},
       {"gatekeeper/rollout", {"agent/base"}},
@@ -53,8 +55,8 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
        {"agent/base", "agent/trust", "agent/recording", "agent/runtime", "agent/client"}},
       {"gatekeeper/cli",
        {"agent/base", "agent/trust", "agent/runtime", "gatekeeper/source", "gatekeeper/bundle",
-        "gatekeeper/gates", "gatekeeper/seal", "gatekeeper/rollout", "gatekeeper/incident",
-        "gatekeeper/server"}},
+        "gatekeeper/gates", "gatekeeper/report", "gatekeeper/seal", "gatekeeper/rollout",
+        "gatekeeper/incident", "gatekeeper/server"}},
   };
   return table;
 }
@@ -66,7 +68,7 @@ const std::map<std::string, std::set<std::string>>& Foreign() {
       {"openssl", {"agent/trust", "gatekeeper/seal"}},
       {"onnxruntime", {"agent/inference"}},
       {"soci", {"gatekeeper/store"}},
-      {"sqlite3", {"agent/lifecycle"}},
+      {"sqlite3", {"agent/lifecycle", "gatekeeper/ingest"}},
       {"grpc", {"agent/daemon", "gatekeeper/server", "gatekeeper/cli"}},
       {"grpcpp", {"agent/daemon", "gatekeeper/server", "gatekeeper/cli"}},
       {"zstd", {"agent/recording"}},

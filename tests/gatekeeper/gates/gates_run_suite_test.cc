@@ -5,8 +5,8 @@
 #include "agent/inference/onnx_runtime.h"
 #include "agent/recording/observation_reader.h"
 #include "gatekeeper/bundle/ungated_unit.h"
-#include "gatekeeper/gates/report_writer.h"
 #include "gatekeeper/gates/run_suite.h"
+#include "gatekeeper/report/writer.h"
 #include "gtest/gtest.h"
 #include "tests/gatekeeper/gates/drive_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -59,7 +59,8 @@ class RunSuiteTest : public testing::Test {
 TEST_F(RunSuiteTest, AGoodUnitGetsAPass) {
   RecordDrives(6);
   ASSERT_OK_AND_ASSIGN(const GateRun run, Run(tests::LinearOnnx(0.5F, 0)));
-  EXPECT_EQ(run.report.outcome(), v1::PASS) << WriteReport(ReportFormat::kTable, run.report);
+  EXPECT_EQ(run.report.outcome(), v1::PASS)
+      << report::WriteReport(report::ReportFormat::kTable, run.report);
   ASSERT_TRUE(run.pass.has_value());
   EXPECT_EQ(run.pass->digest().hex(), run.report.unit_digest());
   EXPECT_EQ(run.pass->unit_folder(), folder_ / "unit");
