@@ -17,13 +17,26 @@ int Badness(v1::GateOutcome outcome) {
   return outcome == v1::PASS ? 0 : 1;
 }
 
+bool Planned(const Gate& gate, const v1::GateSuite& suite) {
+  return gate.planned == nullptr || gate.planned(suite);
+}
+
 }  // namespace
 
 std::span<const Gate> AllGates() { return kGates; }
 
+std::vector<std::string> NotPlanned(const v1::GateSuite& suite) {
+  std::vector<std::string> ids;
+  for (const Gate& gate : kGates) {
+    if (!Planned(gate, suite)) ids.emplace_back(gate.id);
+  }
+  return ids;
+}
+
 std::vector<v1::GateResult> JudgeAll(const Evidence& evidence) {
   std::vector<v1::GateResult> results;
   for (const Gate& gate : kGates) {
+    if (!Planned(gate, evidence.suite)) continue;
     v1::GateResult result;
     if (gate.needs_replays && evidence.replays.empty()) {
       result.set_outcome(v1::INSUFFICIENT);
@@ -41,6 +54,7 @@ v1::GateOutcome Worst(const std::vector<v1::GateResult>& results) {
   if (results.empty()) return v1::INSUFFICIENT;
   v1::GateOutcome worst = v1::PASS;
   for (const v1::GateResult& result : results) {
+    if (result.waived()) continue;
     if (Badness(result.outcome()) > Badness(worst)) worst = result.outcome();
   }
   return worst == v1::GATE_OUTCOME_UNSPECIFIED ? v1::INSUFFICIENT : worst;

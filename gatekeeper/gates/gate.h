@@ -42,12 +42,19 @@ struct Gate {
   const char* id;
   bool needs_replays;  // without any replay the answer is INSUFFICIENT and `judge` is not asked
   v1::GateResult (*judge)(const Evidence&);
+  // Whether the suite asks for it: `v1::GateSuite::has_...` of its optional section. Null: every
+  // suite does.
+  bool (*planned)(const v1::GateSuite&) = nullptr;
 };
 
 // The gates, in the order they are reported. There is no other list.
 std::span<const Gate> AllGates();
 
-// Every gate's answer, and the outcome: the worst of all (FAIL over INSUFFICIENT over PASS).
+// The gates whose optional section the suite lacks, in order.
+std::vector<std::string> NotPlanned(const v1::GateSuite& suite);
+
+// Every planned gate's answer, and the outcome: the worst of all that are not waived (FAIL over
+// INSUFFICIENT over PASS).
 std::vector<v1::GateResult> JudgeAll(const Evidence& evidence);
 v1::GateOutcome Worst(const std::vector<v1::GateResult>& results);
 

@@ -163,6 +163,7 @@ v1::GateReport MakeReport(const bundle::UngatedUnit& unit, const Suite& suite,
   const std::vector<v1::GateResult> results = JudgeAll(evidence);
   report.set_outcome(Worst(results));
   for (const v1::GateResult& result : results) *report.add_gates() = result;
+  for (const std::string& id : NotPlanned(suite.document)) report.add_not_planned(id);
   report.set_scenarios(static_cast<uint32_t>(scenarios.size()));
   uint64_t ticks = 0;
   for (const Replay& replay : evidence.replays) ticks += replay.ticks.size();

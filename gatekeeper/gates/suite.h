@@ -15,9 +15,9 @@ struct Suite {
   agent::base::Digest sha256;
 };
 
-// Reads a gate_suite/1 document. Every section must stand in it and every number must be able to
-// refuse something: nothing here can switch a gate off. kInvalidArgument names file, line and
-// column.
+// Reads a gate_suite/1 document. Every demanded section must stand in it and every number must be
+// able to refuse something: nothing here can switch a gate off. kInvalidArgument names file, line
+// and column.
 absl::StatusOr<Suite> ParseSuite(std::string_view yaml, const std::string& file);
 
 }  // namespace gatekeeper::gates

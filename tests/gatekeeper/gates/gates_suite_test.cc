@@ -72,5 +72,42 @@ TEST(SuiteTest, RefusesAFileLargerThanAnySuite) {
       tests::StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 262144 bytes")));
 }
 
+struct OptionalSection {
+  const char* good;
+  const char* bad;
+  const char* told;
+};
+
+class OptionalSectionTest : public testing::TestWithParam<OptionalSection> {};
+
+TEST_P(OptionalSectionTest, IsHeldToItsRangesOnlyWhenItIsThere) {
+  const std::string with = tests::SuiteYaml() + "\n";
+  EXPECT_OK(ParseSuite(with + GetParam().good + "\n", "suite.yaml"));
+  EXPECT_THAT(ParseSuite(with + GetParam().bad + "\n", "suite.yaml"),
+              tests::StatusIs(absl::StatusCode::kInvalidArgument,
+                              AllOf(HasSubstr("suite.yaml:"), HasSubstr(GetParam().told))));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Sections, OptionalSectionTest,
+    testing::Values(
+        OptionalSection{"non_inferiority: {delta: 0.05, max_newly_failing: 0}",
+                        "non_inferiority: {max_newly_failing: 0}", "non_inferiority.delta"},
+        OptionalSection{
+            "fault_matrix: {onsets: [0, 0.5], durations_s: [1], clips: 1, detect_within_ms: 600, "
+            "safe_within_ms: 900}",
+            "fault_matrix: {onsets: [0, 1], durations_s: [1], clips: 1, detect_within_ms: 600, "
+            "safe_within_ms: 900}",
+            "fault_matrix.onsets[1]"},
+        OptionalSection{
+            "fault_matrix: {onsets: [0.5], durations_s: [1], clips: 1, detect_within_ms: 600, "
+            "safe_within_ms: 900}",
+            "fault_matrix: {onsets: [0.5], clips: 1, detect_within_ms: 600, safe_within_ms: 900}",
+            "fault_matrix.durations_s"},
+        OptionalSection{"leakage: {training_digests: train.txt}",
+                        "leakage: {training_digests: /train.txt}", "leakage.training_digests"},
+        OptionalSection{"regression: {corpus: corpus}", "regression: {}", "regression.corpus"},
+        OptionalSection{"site: ../site/hall.yaml", "site: /hall.yaml", "site must be a path"}));
+
 }  // namespace
 }  // namespace gatekeeper::gates
