@@ -75,6 +75,8 @@ std::vector<Range> OptionalRanges(const v1::GateSuite& s) {
        "above 0 and below 1"},
       {"closed_loop.min_goal_rate", s.closed_loop().min_goal_rate(), kTiny, kBelow1,
        "above 0 and below 1"},
+      {"closed_loop.goal_within_m", s.closed_loop().goal_within_m(), kTiny, 10,
+       "above 0 and at most 10"},
       {"fault_matrix.clips", static_cast<double>(s.fault_matrix().clips()), 1, kHuge, "at least 1"},
       {"fault_matrix.detect_within_ms", s.fault_matrix().detect_within_ms(), kTiny, kMaxMs,
        "above 0, at most 600000"},
