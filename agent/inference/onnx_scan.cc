@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <iterator>
-#include <optional>
 #include <string>
 
 #include "absl/strings/escaping.h"
@@ -278,7 +277,8 @@ struct TensorShape {
   ElementCount count;
   std::string_view name{};
   uint64_t data_type = 0;
-  std::optional<size_t> raw_bytes{};
+  bool has_raw_data = false;
+  size_t raw_bytes = 0;
 };
 
 absl::Status CheckShape(const TensorShape& shape, size_t bytes) {
@@ -293,11 +293,11 @@ absl::Status CheckShape(const TensorShape& shape, size_t bytes) {
     return refuse(absl::StrFormat("claims more elements than its %d bytes can hold", bytes));
   }
   const uint64_t bits = BitsOf(shape.data_type);
-  if (bits == 0 || !shape.raw_bytes) return absl::OkStatus();
+  if (bits == 0 || !shape.has_raw_data) return absl::OkStatus();
   const uint64_t wanted = (shape.count.elements() * bits + 7) / 8;
-  if (wanted == *shape.raw_bytes) return absl::OkStatus();
+  if (wanted == shape.raw_bytes) return absl::OkStatus();
   return refuse(
-      absl::StrFormat("has %d bytes of data, its dimensions want %d", *shape.raw_bytes, wanted));
+      absl::StrFormat("has %d bytes of data, its dimensions want %d", shape.raw_bytes, wanted));
 }
 
 absl::Status Scan::Tensor(std::string_view message) {
@@ -308,7 +308,10 @@ absl::Status Scan::Tensor(std::string_view message) {
     const bool is_bytes = field.type == WireField::Type::kBytes;
     if (field.id == tensor::kName && is_bytes) shape.name = field.bytes;
     if (field.id == tensor::kDataType) shape.data_type = field.number;
-    if (field.id == tensor::kRawData && is_bytes) shape.raw_bytes = field.bytes.size();
+    if (field.id == tensor::kRawData && is_bytes) {
+      shape.has_raw_data = true;
+      shape.raw_bytes = field.bytes.size();
+    }
     if (field.id == tensor::kExternalData ||
         (field.id == tensor::kDataLocation && field.number != 0)) {
       return Refuse(
