@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "agent/base/nearest_name.h"
 #include "agent/base/status_macros.h"
 #include "agent/base/yaml_shape.h"
 #include "yaml-cpp/yaml.h"
@@ -24,39 +25,17 @@ using google::protobuf::Reflection;
 
 constexpr size_t kMaxText = 1 << 20;
 
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
 // "max_age" beside the known "max_age_ms": the commonest mistake gets its own sentence.
 std::string Advice(const std::string& key, const Descriptor& type) {
-  std::string nearest;
-  size_t best = key.size() / 2 + 2;
+  std::vector<std::string> known;
   for (int i = 0; i < type.field_count(); ++i) {
-    const std::string& known = type.field(i)->name();
-    if (known.rfind(key + "_", 0) == 0) {
-      return absl::StrFormat("; its unit belongs in the key: '%s'", known);
-    }
-    const size_t distance = EditDistance(key, known);
-    if (distance < best) {
-      best = distance;
-      nearest = known;
+    known.push_back(type.field(i)->name());
+    if (known.back().rfind(key + "_", 0) == 0) {
+      return absl::StrFormat("; its unit belongs in the key: '%s'", known.back());
     }
   }
+  const std::string nearest = NearestName(key, known);
   if (!nearest.empty()) return absl::StrFormat("; did you mean '%s'?", nearest);
-  std::vector<std::string> known;
-  for (int i = 0; i < type.field_count(); ++i) known.push_back(type.field(i)->name());
   return "; known here: " + absl::StrJoin(known, ", ");
 }
 
