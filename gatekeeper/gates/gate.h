@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +22,9 @@ struct StreamDigest {
   agent::base::Digest verdicts;
 };
 
+struct CorpusCheck;
+struct LeakageCheck;
+
 // All that a gate may look at. Gathered once by RunSuite; judging it reads nothing else.
 struct Evidence {
   v1::GateSuite suite;
@@ -33,6 +37,9 @@ struct Evidence {
   std::vector<StreamDigest> streams;
   std::vector<FaultRun> stale_runs;
   std::vector<FaultRun> network_runs;
+  // Null where the suite has no such section.
+  std::shared_ptr<const CorpusCheck> corpus;
+  std::shared_ptr<const LeakageCheck> leakage;
   std::string engine;        // what ran the model: numerics key; empty when nothing did
   std::string not_replayed;  // why there are no replays at all; empty when there are
 };
