@@ -63,6 +63,10 @@ class McapReader {
   uint64_t end_ns() const { return end_ns_; }
   // True when every message is covered by a CRC (writers may leave them out).
   bool checksummed() const { return checksummed_; }
+  // True when at least some are.
+  bool some_checksums() const { return some_checksums_; }
+  // Names of the compressions met: "none", "lz4", "zstd".
+  const std::set<std::string>& compressions() const { return compressions_; }
 
   // In log-time order; messages of equal log time in the order of the file. The message's data
   // lives until the callback returns; an error from the callback ends the reading and is returned.
@@ -104,6 +108,8 @@ class McapReader {
   uint64_t start_ns_ = 0;
   uint64_t end_ns_ = 0;
   bool checksummed_ = true;
+  bool some_checksums_ = false;
+  std::set<std::string> compressions_;
 };
 
 }  // namespace agent::recording

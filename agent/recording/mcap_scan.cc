@@ -125,6 +125,7 @@ absl::Status McapScan::OnDataEnd(const Record& record) {
   CloseRun();
   ASSIGN_OR_RETURN(const DataEnd end, DecodeDataEnd(record.body));
   if (end.data_section_crc == 0 && loose_) reader_.checksummed_ = false;
+  if (end.data_section_crc != 0) reader_.some_checksums_ = true;
   ended_ = true;
   if (end.data_section_crc == 0 || end.data_section_crc == crc_) return absl::OkStatus();
   // Not a break: every record is whole, one of them lies. Recovery must not hide that.
@@ -136,6 +137,7 @@ absl::Status McapScan::OnDataEnd(const Record& record) {
 absl::Status McapScan::OnMessage(const Record& record) {
   ASSIGN_OR_RETURN(const Message message, DecodeMessage(record.body));
   loose_ = true;
+  if (!run_) reader_.compressions_.insert("none");
   if (!run_)
     run_ = McapReader::Part{.offset = record.offset,
                             .length = 0,
@@ -158,7 +160,9 @@ absl::Status McapScan::OnChunk(const Record& record) {
   RETURN_IF_ERROR(ParseCompression(chunk.compression).status());
   if (chunk.start_time_ns > chunk.end_time_ns)
     return absl::DataLossError("a chunk ends before it starts");
-  if (chunk.uncompressed_crc == 0) reader_.checksummed_ = false;
+  (chunk.uncompressed_crc == 0 ? reader_.checksummed_ : reader_.some_checksums_) =
+      chunk.uncompressed_crc != 0;
+  reader_.compressions_.insert(chunk.compression.empty() ? "none" : chunk.compression);
   reader_.parts_.push_back({.offset = record.offset + kRecordPrefix,
                             .length = record.body.size(),
                             .start_ns = chunk.start_time_ns,
