@@ -1,71 +1,50 @@
 #include "gatekeeper/gates/evidence_maker.h"
 
-#include <algorithm>
-#include <atomic>
-#include <functional>
-#include <thread>
-
-#include "absl/strings/str_format.h"
+#include <utility>
 
 namespace gatekeeper::gates {
 namespace {
 
-// Calls job(worker, i) for each i below `count`, on up to `threads` threads.
-void ForEachIndex(size_t count, size_t threads, const std::function<void(size_t, size_t)>& job) {
-  std::atomic<size_t> next{0};
-  const auto work = [&](size_t worker) {
-    for (size_t i = next++; i < count; i = next++) job(worker, i);
-  };
-  std::vector<std::jthread> pool;
-  for (size_t worker = 1; worker < std::min(threads, count); ++worker)
-    pool.emplace_back(work, worker);
-  work(0);
+// The same job for every scenario.
+std::vector<ReplayJob> ForAll(const ReplayFarm& farm, const ReplayJob& pattern) {
+  std::vector<ReplayJob> jobs(farm.scenarios().size(), pattern);
+  for (size_t i = 0; i < jobs.size(); ++i) jobs[i].scenario = i;
+  return jobs;
+}
+
+void AddStreams(const std::vector<Replay>& replays, uint32_t run, unsigned threads,
+                Evidence& evidence) {
+  for (size_t i = 0; i < replays.size(); ++i) {
+    evidence.streams.push_back(
+        {.scenario = i, .run = run, .threads = threads, .verdicts = replays[i].verdicts});
+  }
 }
 
 }  // namespace
 
-std::vector<Replay> ReplayFarm::ReplayAll(unsigned threads) {
-  std::vector<Replay> replays(scenarios_.size());
-  ForEachIndex(
-      replays.size(), std::min<size_t>(threads, benches_.size()), [&](size_t worker, size_t i) {
-        if (intact_[i]) {
-          replays[i] = RunReplay(scenarios_[i], *benches_[worker]);
-        } else {
-          replays[i].scenario = &scenarios_[i];
-          replays[i].status =
-              absl::DataLossError("not replayed: the recording is not the one the scenario names");
-        }
-      });
-  return replays;
-}
-
-std::vector<FaultRun> ReplayFarm::RunFaults(std::vector<PlannedFault> planned, unsigned threads) {
+std::vector<FaultRun> RunFaults(ReplayFarm& farm, std::vector<PlannedFault> planned) {
+  std::vector<ReplayJob> jobs;
+  jobs.reserve(planned.size());
+  for (const PlannedFault& fault : planned)
+    jobs.push_back({.scenario = fault.scenario, .fault = fault.fault});
+  std::vector<Replay> replays = farm.Replays(jobs);
   std::vector<FaultRun> runs(planned.size());
-  ForEachIndex(
-      runs.size(), std::min<size_t>(threads, benches_.size()), [&](size_t worker, size_t i) {
-        runs[i].planned = planned[i];
-        runs[i].replay =
-            RunReplay(scenarios_[planned[i].scenario], *benches_[worker], planned[i].fault);
-      });
+  for (size_t i = 0; i < runs.size(); ++i)
+    runs[i] = {.planned = std::move(planned[i]), .replay = std::move(replays[i])};
   return runs;
 }
 
-void GatherReplays(ReplayFarm& farm, unsigned threads, Evidence& evidence) {
-  evidence.replays = farm.ReplayAll(1);
-  for (uint32_t run = 0; run < evidence.suite.determinism().runs(); ++run) {
-    const std::vector<Replay> again = run == 0 ? std::vector<Replay>() : farm.ReplayAll(threads);
-    for (size_t i = 0; i < evidence.replays.size(); ++i) {
-      evidence.streams.push_back(
-          {.scenario = i,
-           .run = run,
-           .threads = run == 0 ? 1 : threads,
-           .verdicts = run == 0 ? evidence.replays[i].verdicts : again[i].verdicts});
-    }
+void GatherReplays(ReplayFarm& farm, Evidence& evidence) {
+  evidence.replays = farm.Replays(ForAll(farm, {}), 1);
+  if (evidence.suite.determinism().runs() > 0) AddStreams(evidence.replays, 0, 1, evidence);
+  for (uint32_t run = 1; run < evidence.suite.determinism().runs(); ++run) {
+    const auto again = farm.Replays(ForAll(farm, {.run = run, .keep = ReplayJob::Keep::kVerdicts}));
+    AddStreams(again, run, farm.threads(), evidence);
   }
   evidence.stale_runs =
-      farm.RunFaults(PlanStaleInputs(evidence.replays, farm.rules(), evidence.suite), threads);
+      RunFaults(farm, PlanStaleInputs(evidence.replays, farm.rules(), evidence.suite));
   evidence.network_runs =
-      farm.RunFaults(PlanNetworkDown(evidence.replays, farm.rules(), evidence.suite), threads);
+      RunFaults(farm, PlanNetworkDown(evidence.replays, farm.rules(), evidence.suite));
 }
 
 }  // namespace gatekeeper::gates

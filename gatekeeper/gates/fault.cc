@@ -1,5 +1,7 @@
 #include "gatekeeper/gates/fault.h"
 
+#include "absl/strings/str_format.h"
+
 namespace gatekeeper::gates {
 namespace {
 
@@ -13,6 +15,19 @@ void Drop(const std::string& channel, v1::Observation& observation) {
 }
 
 }  // namespace
+
+std::string Text(const Fault& fault) {
+  switch (fault.kind) {
+    case Fault::Kind::kNone:
+      return "as recorded";
+    case Fault::Kind::kDropChannel:
+      return absl::StrFormat("drop:%s from %d to %d", fault.channel, fault.onset_ns,
+                             fault.until_ns);
+    case Fault::Kind::kLinkDown:
+      return absl::StrFormat("link_down from %d to %d", fault.onset_ns, fault.until_ns);
+  }
+  return "";
+}
 
 void Apply(const Fault& fault, int64_t now_ns, v1::Observation& observation) {
   if (!fault.Hurts(now_ns)) return;

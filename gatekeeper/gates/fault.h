@@ -18,6 +18,9 @@ struct Fault {
   bool Hurts(int64_t now_ns) const { return kind != Kind::kNone && now_ns >= onset_ns; }
 };
 
+// All of the fault in words, different for different faults: results of replays are kept under it.
+std::string Text(const Fault& fault);
+
 // Does to one observation, received at `now_ns`, what the fault does to the world.
 void Apply(const Fault& fault, int64_t now_ns, v1::Observation& observation);
 

@@ -17,6 +17,7 @@
 #include "gatekeeper/gates/counterexample.h"
 #include "gatekeeper/gates/evidence_maker.h"
 #include "gatekeeper/gates/golden_answers.h"
+#include "gatekeeper/gates/integrity.h"
 #include "gatekeeper/gates/suite.h"
 
 namespace gatekeeper::gates {
@@ -146,8 +147,10 @@ absl::StatusOr<Evidence> Gather(const bundle::UngatedUnit& unit, const Suite& su
         absl::StrFormat("there is no scenario below %s", input.scenarios_folder);
     return evidence;
   }
-  ReplayFarm farm(std::move(benches->all), scenarios, integrity.intact);
-  GatherReplays(farm, threads, evidence);
+  ReplayFarm farm(
+      {.unit = unit.digest(), .engine = evidence.engine, .benches = std::move(benches->all)},
+      Crew(), scenarios, integrity.intact, threads);
+  GatherReplays(farm, evidence);
   return evidence;
 }
 

@@ -4,7 +4,7 @@
 #include "agent/inference/onnx_runtime.h"
 #include "agent/recording/observation_reader.h"
 #include "agent/runtime/binding.h"
-#include "gatekeeper/gates/evidence_maker.h"
+#include "gatekeeper/gates/replay_farm.h"
 #include "gatekeeper/sim/scenario_library.h"
 #include "tests/bench/measure.h"
 #include "tests/support/nav_release.h"
@@ -54,7 +54,10 @@ size_t ReadAndRun(const std::vector<gates::Scenario>& scenarios, agent::base::Mo
   return runs;
 }
 
-size_t TicksOf(const std::vector<gates::Replay>& replays) {
+size_t ReplayAll(gates::ReplayFarm& farm, unsigned threads) {
+  std::vector<gates::ReplayJob> jobs(farm.scenarios().size());
+  for (size_t i = 0; i < jobs.size(); ++i) jobs[i].scenario = i;
+  const std::vector<gates::Replay> replays = farm.Replays(jobs, threads);
   size_t ticks = 0;
   for (const gates::Replay& replay : replays) {
     Must(replay.status);
@@ -79,16 +82,17 @@ int main(int argc, char** argv) {
   std::vector<std::unique_ptr<gates::TestBench>> benches;
   for (int i = 0; i < 2; ++i) benches.push_back(unit.MakeBench(*runtime));
   const std::vector<bool> intact(scenarios.size(), true);
-  gates::ReplayFarm farm(std::move(benches), scenarios, intact);
+  gates::ReplayFarm farm({.unit = {}, .engine = {}, .benches = std::move(benches)}, gates::Crew(),
+                         scenarios, intact, 2);
 
   size_t runs = 0;
   size_t ticks = 0;
   const std::vector<Timings> single = bench.Interleave(
       kOneThread,
-      {[&] { runs = ReadAndRun(scenarios, *model); }, [&] { ticks = TicksOf(farm.ReplayAll(1)); }});
+      {[&] { runs = ReadAndRun(scenarios, *model); }, [&] { ticks = ReplayAll(farm, 1); }});
   const std::vector<Timings> threads =
-      bench.Interleave(kThreads, {[&] { bench::DoNotOptimize(TicksOf(farm.ReplayAll(1))); },
-                                  [&] { bench::DoNotOptimize(TicksOf(farm.ReplayAll(2))); }});
+      bench.Interleave(kThreads, {[&] { bench::DoNotOptimize(ReplayAll(farm, 1)); },
+                                  [&] { bench::DoNotOptimize(ReplayAll(farm, 2)); }});
 
   const double bare_per_s = static_cast<double>(runs) * 1e9 / single[0].p50_ns();
   const double ticks_per_s = static_cast<double>(ticks) * 1e9 / single[1].p50_ns();
