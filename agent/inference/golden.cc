@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/split_mix.h"
 #include "agent/base/status_macros.h"
 #include "agent/base/strict_json.h"
 
@@ -134,20 +135,17 @@ bool Agrees(float found, float golden, const Golden& rule, bool exactly) {
   return difference <= rule.abs_tolerance + rule.rel_tolerance * std::abs(double{golden});
 }
 
-// A generator of our own, so that the numbers are the same with every standard library.
+// Numbers in [-1, 1) that are the same with every standard library.
 class Uniform {
  public:
-  explicit Uniform(uint64_t seed) : state_(seed) {}
-  float Next() {  // SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom generators")
-    uint64_t z = (state_ += 0x9e37'79b9'7f4a'7c15);
-    z = (z ^ (z >> 30)) * 0xbf58'476d'1ce4'e5b9;
-    z = (z ^ (z >> 27)) * 0x94d0'49bb'1331'11eb;
-    const auto bits = static_cast<float>((z ^ (z >> 31)) >> 40);  // 24: exact in a float
+  explicit Uniform(uint64_t seed) : bits_(seed) {}
+  float Next() {
+    const auto bits = static_cast<float>(bits_.Next() >> 40);  // 24: exact in a float
     return bits / 8'388'608.0F - 1.0F;
   }
 
  private:
-  uint64_t state_;
+  base::SplitMix bits_;
 };
 
 void Fill(std::span<float> input, size_t index, Uniform& random) {

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+// Bounds for means and other statistics of correlated samples. What is drawn again and again are
+// not samples but blocks of them, long enough to be independent of each other.
+
+namespace gatekeeper::gates {
+
+// Equally spaced values of one clip.
+using Series = std::vector<double>;
+
+// How far samples of the same clip depend on each other.
+struct Dependence {
+  double time = 1;   // integrated autocorrelation time in samples; 1: independent
+  double n_eff = 0;  // independent samples that say as much as all of them
+};
+// 1 + 2 * the sum of the autocorrelations up to where pairs of them stop being positive and falling
+// (Geyer, Practical Markov chain Monte Carlo, Statistical Science 7, 1992: the initial monotone
+// sequence), with one mean for all clips: what differs from clip to clip makes the samples of a
+// clip dependent.
+Dependence DependenceOf(const std::vector<Series>& clips);
+
+// Where one block begins and ends within its clip.
+struct Block {
+  size_t clip = 0;
+  size_t from = 0;
+  size_t to = 0;  // one past the last sample
+};
+// Cuts clips into blocks of at least ten autocorrelation times, so that what is lost at the seams
+// makes a standard error too small by some 3 % only. A clip shorter than two such blocks is one.
+std::vector<Block> CutBlocks(const std::vector<Series>& clips, const Dependence& dependence);
+
+// Fewer blocks than these say nothing about how much a statistic varies.
+inline constexpr size_t kLeastBlocks = 10;
+
+// The value of the statistic when block i stands times[i] times in the sample; NaN when it has none
+// for such a sample.
+using Statistic = std::function<double(const std::vector<uint32_t>& times)>;
+
+struct Bounds {
+  double value = 0;  // of the sample itself
+  double lower = 0;
+  double upper = 0;  // both one-sided, each at alpha
+};
+
+// Bias-corrected accelerated bootstrap (Efron, Better bootstrap confidence intervals, JASA 82,
+// 1987) over `blocks` blocks, with Student's quantile for the normal one (Hesterberg, What teachers
+// should know about the bootstrap, The American Statistician 69, 2015), so that few blocks are not
+// taken for many. Draws with SplitMix from `seed` alone: the same bounds anywhere. Where more than
+// one draw in twenty has no value, or there are fewer than two blocks, the bounds are NaN.
+Bounds Bootstrap(size_t blocks, const Statistic& statistic, double alpha, uint64_t seed);
+
+// The mean of all samples.
+struct MeanBounds {
+  Bounds bounds;
+  uint64_t n = 0;
+  double n_eff = 0;
+  size_t blocks = 0;
+};
+MeanBounds BootstrapMean(const std::vector<Series>& clips, double alpha, uint64_t seed);
+
+}  // namespace gatekeeper::gates
