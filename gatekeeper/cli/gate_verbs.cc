@@ -106,7 +106,8 @@ void AddGateVerbs(CLI::App& app, Session& session) {
                   "folder of scenario/1 YAML files")
       ->required();
   run->add_option("-o,--output", arguments->outputs,
-                  "table, json, junit or markdown; FORMAT=FILE writes a file (repeatable)");
+                  "table, json, junit, markdown, sarif, github or html; FORMAT=FILE writes a file "
+                  "(repeatable)");
   run->add_option("--clips", arguments->input.clips_folder,
                   "folder for counterexample clips of gates that fail");
   run->add_option("--threads", arguments->input.threads)->check(CLI::Range(1, 256));

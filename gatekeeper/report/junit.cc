@@ -25,8 +25,9 @@ std::string Findings(const v1::GateResult& gate) {
 std::string TestCase(const v1::GateResult& gate) {
   const std::string head = absl::StrFormat(
       "    <testcase classname=\"gatekeeper.gates\" name=\"%s\"", EscapeXml(gate.id()));
-  const std::string body = Findings(gate);
-  if (gate.outcome() != v1::PASS) {
+  std::string body = Findings(gate);
+  if (gate.waived()) body = EscapeXml(ResultText(gate) + ": " + gate.summary()) + "\n" + body;
+  if (gate.outcome() != v1::PASS && !gate.waived()) {
     return absl::StrFormat(
         "%s>\n      <failure type=\"%s\" message=\"%s\">%s</failure>\n    </testcase>\n", head,
         OutcomeName(gate.outcome()), EscapeXml(gate.summary()), body);

@@ -15,20 +15,19 @@ constexpr size_t kMaxCell = 1000;       // bytes before escaping, which at most 
 std::string Cell(const std::string& text) { return EscapeMarkdown(Shortened(text, kMaxCell)); }
 
 std::string Head(const v1::GateReport& report) {
-  const GateCounts counts = Count(report);
   std::string out = absl::StrFormat("## %s: %s@%s\n\n", OutcomeName(report.outcome()),
                                     Cell(report.unit_name()), Cell(report.unit_version()));
-  out += absl::StrFormat("Of %d gates %d held, %d failed, %d had too little evidence. ",
-                         counts.total(), counts.pass, counts.fail, counts.insufficient);
+  out += Cell(absl::StrFormat("O%s. ", CountText(report).substr(1)));
   out += absl::StrFormat(
       "%d scenarios, %d ticks, mean score %.3f (for people; it decides nothing).\n\n",
       report.scenarios(), report.ticks(), report.mean_score());
   out += absl::StrFormat("Unit sha256 %s, suite %s sha256 %s, engine %s.\n\n",
                          Cell(report.unit_digest()), Cell(report.suite_id()),
                          Cell(report.suite_sha256()), Cell(report.engine()));
+  for (const std::string& remark : Remarks(report)) out += Cell(remark) + "\n\n";
   out += "| gate | result | what decided |\n|---|---|---|\n";
   for (const v1::GateResult& gate : report.gates()) {
-    out += absl::StrFormat("| %s | %s | %s |\n", Cell(gate.id()), OutcomeName(gate.outcome()),
+    out += absl::StrFormat("| %s | %s | %s |\n", Cell(gate.id()), ResultText(gate),
                            Cell(gate.summary()));
   }
   return out;
@@ -57,25 +56,14 @@ std::string Section(const v1::GateResult& gate) {
   return out;
 }
 
-// Failed gates first, then those with too little evidence, then remarks of those that held.
-std::vector<const v1::GateResult*> WorstFirst(const v1::GateReport& report) {
-  std::vector<const v1::GateResult*> gates;
-  for (const v1::GateOutcome outcome : {v1::FAIL, v1::INSUFFICIENT, v1::PASS}) {
-    for (const v1::GateResult& gate : report.gates()) {
-      if (gate.outcome() == outcome && gate.findings_size() > 0) gates.push_back(&gate);
-    }
-  }
-  return gates;
-}
-
 }  // namespace
 
 std::string MarkdownReport(const v1::GateReport& report) {
   constexpr size_t kRoomForNote = 200;
   std::string out = Head(report);
-  const std::vector<const v1::GateResult*> gates = WorstFirst(report);
   size_t left_off = 0;
-  for (const v1::GateResult* gate : gates) {
+  for (const v1::GateResult* gate : WorstFirst(report)) {
+    if (gate->findings_size() == 0) continue;
     const std::string section = Section(*gate);
     if (out.size() + section.size() + kRoomForNote > kBudget) {
       ++left_off;

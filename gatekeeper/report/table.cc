@@ -26,17 +26,15 @@ std::string TableReport(const v1::GateReport& report) {
                       report.suite_id(), report.suite_sha256().substr(0, 12), report.engine());
   out += absl::StrFormat("%-16s %-13s %s\n", "GATE", "RESULT", "WHAT DECIDED");
   for (const v1::GateResult& gate : report.gates()) {
-    out += absl::StrFormat("%-16s %-13s %s\n", gate.id(), OutcomeName(gate.outcome()),
+    out += absl::StrFormat("%-16s %-13s %s\n", gate.id(), ResultText(gate),
                            Shortened(gate.summary(), 400));
     out += Findings(gate);
   }
-  const GateCounts counts = Count(report);
   out += absl::StrFormat(
       "\n%d scenarios, %d ticks, mean score %.3f (for people; it decides nothing)\n",
       report.scenarios(), report.ticks(), report.mean_score());
-  out += absl::StrFormat("%s: of %d gates %d held, %d failed, %d had too little evidence\n",
-                         OutcomeName(report.outcome()), counts.total(), counts.pass, counts.fail,
-                         counts.insufficient);
+  for (const std::string& remark : Remarks(report)) out += Shortened(remark, 400) + "\n";
+  out += absl::StrFormat("%s: %s\n", OutcomeName(report.outcome()), CountText(report));
   return out;
 }
 

@@ -1,6 +1,8 @@
 #include "gatekeeper/report/text.h"
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "google/protobuf/message.h"
 
 namespace gatekeeper::report {
 namespace {
@@ -45,12 +47,27 @@ std::string Clean(std::string_view text) {
   return out;
 }
 
-void CleanFinding(v1::Finding& finding) {
-  finding.set_scenario(Clean(finding.scenario()));
-  finding.set_segment(Clean(finding.segment()));
-  finding.set_message(Clean(finding.message()));
-  finding.set_file(Clean(finding.file()));
-  finding.set_clip(Clean(finding.clip()));
+// Every string of the message and of those in it, whatever their names.
+void CleanMessage(google::protobuf::Message& message) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const auto* field : fields) {
+    const int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) {
+        CleanMessage(field->is_repeated() ? *reflection.MutableRepeatedMessage(&message, field, i)
+                                          : *reflection.MutableMessage(&message, field));
+      } else if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_STRING) {
+        if (field->is_repeated()) {
+          reflection.SetRepeatedString(&message, field, i,
+                                       Clean(reflection.GetRepeatedString(message, field, i)));
+        } else {
+          reflection.SetString(&message, field, Clean(reflection.GetString(message, field)));
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -71,6 +88,8 @@ GateCounts Count(const v1::GateReport& report) {
   for (const v1::GateResult& gate : report.gates()) {
     if (gate.outcome() == v1::PASS) {
       ++counts.pass;
+    } else if (gate.waived()) {
+      ++counts.waived;
     } else if (gate.outcome() == v1::FAIL) {
       ++counts.fail;
     } else {
@@ -80,24 +99,68 @@ GateCounts Count(const v1::GateReport& report) {
   return counts;
 }
 
+std::string CountText(const v1::GateReport& report) {
+  const GateCounts counts = Count(report);
+  std::string text = absl::StrFormat("of %d gates %d held, %d failed, %d had too little evidence",
+                                     counts.total(), counts.pass, counts.fail, counts.insufficient);
+  if (counts.waived > 0) text += absl::StrFormat(", %d waived", counts.waived);
+  return text;
+}
+
+std::vector<const v1::GateResult*> WorstFirst(const v1::GateReport& report) {
+  std::vector<const v1::GateResult*> gates;
+  for (const v1::GateOutcome outcome :
+       {v1::FAIL, v1::INSUFFICIENT, v1::GATE_OUTCOME_UNSPECIFIED, v1::PASS}) {
+    for (const v1::GateResult& gate : report.gates()) {
+      if (gate.outcome() == outcome) gates.push_back(&gate);
+    }
+  }
+  return gates;
+}
+
 v1::GateReport Cleaned(const v1::GateReport& report) {
   v1::GateReport clean = report;
-  clean.set_unit_name(Clean(report.unit_name()));
-  clean.set_unit_version(Clean(report.unit_version()));
-  clean.set_unit_digest(Clean(report.unit_digest()));
-  clean.set_suite_id(Clean(report.suite_id()));
-  clean.set_suite_sha256(Clean(report.suite_sha256()));
-  clean.set_engine(Clean(report.engine()));
-  for (v1::InputRef& input : *clean.mutable_inputs()) {
-    input.set_id(Clean(input.id()));
-    input.set_sha256(Clean(input.sha256()));
-  }
-  for (v1::GateResult& gate : *clean.mutable_gates()) {
-    gate.set_id(Clean(gate.id()));
-    gate.set_summary(Clean(gate.summary()));
-    for (v1::Finding& finding : *gate.mutable_findings()) CleanFinding(finding);
-  }
+  CleanMessage(clean);
   return clean;
+}
+
+std::vector<std::string> Remarks(const v1::GateReport& report) {
+  std::vector<std::string> remarks;
+  const v1::GatePlan& plan = report.plan();
+  if (!plan.policy_commit().empty()) {
+    remarks.push_back(absl::StrFormat("The suite is %s's at commit %s.", plan.policy_repository(),
+                                      plan.policy_commit().substr(0, 12)));
+  }
+  if (plan.attempt() > 0) {
+    remarks.push_back(
+        absl::StrFormat("Attempt %d of this unit under this suite; %d earlier ones did not hold.",
+                        plan.attempt(), plan.attempts_failed()));
+  }
+  if (!report.deployed_digest().empty()) {
+    remarks.push_back(
+        absl::StrFormat("Compared with sha256:%s.", report.deployed_digest().substr(0, 12)));
+  }
+  for (const v1::Waiver& waiver : report.waivers()) {
+    remarks.push_back(absl::StrFormat(
+        "Gate %s is waived until %s: %s (asked for by %s, approved by %s).", waiver.gate(),
+        waiver.expires(), waiver.reason(), waiver.requested_by(), waiver.approved_by()));
+  }
+  if (report.not_planned_size() > 0) {
+    remarks.push_back(
+        absl::StrFormat("Not part of this suite: %s.", absl::StrJoin(report.not_planned(), ", ")));
+  }
+  if (report.replays().reused() > 0) {
+    remarks.push_back(absl::StrFormat("%d replays were run, %d kept from earlier runs.",
+                                      report.replays().run(), report.replays().reused()));
+  }
+  if (report.replays().shards() > 0) {
+    remarks.push_back(absl::StrFormat("Merged from %d shards.", report.replays().shards()));
+  }
+  return remarks;
+}
+
+std::string ResultText(const v1::GateResult& gate) {
+  return absl::StrFormat("%s%s", OutcomeName(gate.outcome()), gate.waived() ? ", waived" : "");
 }
 
 std::string FindingText(const v1::Finding& finding) {

@@ -10,8 +10,12 @@ absl::StatusOr<ReportFormat> ParseReportFormat(std::string_view name) {
   if (name == "json") return ReportFormat::kJson;
   if (name == "junit") return ReportFormat::kJUnit;
   if (name == "markdown") return ReportFormat::kMarkdown;
-  return absl::InvalidArgumentError(
-      absl::StrFormat("no report format \"%s\"; there are table, json, junit and markdown", name));
+  if (name == "sarif") return ReportFormat::kSarif;
+  if (name == "github") return ReportFormat::kGithub;
+  if (name == "html") return ReportFormat::kHtml;
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "no report format \"%s\"; there are table, json, junit, markdown, sarif, github and html",
+      name));
 }
 
 std::string WriteReport(ReportFormat format, const v1::GateReport& report) {
@@ -25,6 +29,12 @@ std::string WriteReport(ReportFormat format, const v1::GateReport& report) {
       return JUnitReport(clean);
     case ReportFormat::kMarkdown:
       return MarkdownReport(clean);
+    case ReportFormat::kSarif:
+      return SarifReport(clean);
+    case ReportFormat::kGithub:
+      return GithubReport(clean);
+    case ReportFormat::kHtml:
+      return HtmlReport(clean);
   }
   return {};
 }

@@ -42,7 +42,7 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
       {"gatekeeper/gates",
        {"agent/base", "agent/trust", "agent/recording", "agent/inference", "agent/runtime",
         "gatekeeper/bundle"}},
-      {"gatekeeper/report", {"agent/base"}},
+      {"gatekeeper/report", {"agent/base", "agent/trust"}},
       {"gatekeeper/seal", {"agent/base", "agent/trust", "gatekeeper/bundle", "gatekeeper/gates"}},
       {"gatekeeper/store", {"agent/base", "agent/trust"}},
       {"gatekeeper/rollout", {"agent/base"}},

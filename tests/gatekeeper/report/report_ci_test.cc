@@ -1,0 +1,174 @@
+#include "gatekeeper/report/text.h"
+#include "gatekeeper/report/writer.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/gatekeeper/report/sample_report.h"
+#include "tests/support/status_matchers.h"
+
+// What continuous integration systems read, within the limits that they keep in silence.
+
+namespace gatekeeper::report {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+v1::GateReport WithFindings(int gates, int findings, size_t length) {
+  v1::GateReport report = Sample();
+  for (int g = 0; g < gates; ++g) {
+    v1::GateResult gate = Gate("gate" + std::to_string(g), v1::FAIL, "does not hold");
+    for (int i = 0; i < findings; ++i) {
+      v1::Finding& finding = *gate.add_findings();
+      finding.set_scenario("clip" + std::to_string(i));
+      finding.set_message(std::string(length, 'x'));
+    }
+    *report.add_gates() = gate;
+  }
+  return report;
+}
+
+size_t Occurrences(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+json Sarif(const v1::GateReport& report) {
+  return json::parse(WriteReport(ReportFormat::kSarif, report));
+}
+
+TEST(SarifTest, LooksAsReviewed) {
+  ExpectGolden("report.sarif", WriteReport(ReportFormat::kSarif, Sample()));
+}
+
+TEST(SarifTest, PutsWhatHappenedInARecordingAtItsScenarioFile) {
+  v1::GateReport report = Sample();
+  report.mutable_inputs(0)->set_file("library/dusty_07.yaml");
+  const json results = Sarif(report)["runs"][0]["results"];
+  ASSERT_EQ(results.size(), 5u);  // three gates that do not hold, and two findings
+  const json& place = results[1]["locations"][0];
+  EXPECT_EQ(place["physicalLocation"]["artifactLocation"]["uri"], "library/dusty_07.yaml");
+  EXPECT_EQ(place["physicalLocation"]["region"]["startLine"], 1);
+  EXPECT_EQ(place["logicalLocations"][0]["fullyQualifiedName"], "dusty_07 at 12.35 s");
+  EXPECT_EQ(results[3]["locations"][0]["physicalLocation"]["region"]["startLine"], 12);
+  EXPECT_EQ(results[4]["level"], "warning");
+}
+
+TEST(SarifTest, TheSameFindingKeepsItsFingerprintWhenItsNumbersChange) {
+  v1::GateReport later = Sample();
+  v1::Finding& finding = *later.mutable_gates(1)->mutable_findings(0);
+  finding.set_at_s(13.0);
+  finding.set_message("62.0% of the dusty ticks agree, wanted 90.0%");
+  const auto print = [](const v1::GateReport& report, size_t result) {
+    return Sarif(report)["runs"][0]["results"][result]["partialFingerprints"];
+  };
+  EXPECT_EQ(print(Sample(), 1), print(later, 1));
+  EXPECT_NE(print(Sample(), 1), print(Sample(), 0));
+  finding.set_segment("clean");
+  EXPECT_NE(print(Sample(), 1), print(later, 1));
+}
+
+TEST(SarifTest, HoldsAtMostFiveThousandResultsInTenMegabytes) {
+  const std::string text = WriteReport(ReportFormat::kSarif, WithFindings(3, 4000, 5000));
+  EXPECT_LT(text.size(), 10'000'000u);
+  EXPECT_EQ(json::parse(text)["runs"][0]["results"].size(), 5000u);
+}
+
+TEST(GithubTest, LooksAsReviewed) {
+  ExpectGolden("report.github", WriteReport(ReportFormat::kGithub, Sample()));
+}
+
+TEST(GithubTest, SaysAtMostTenOfAKindAndHowManyAreLeftOut) {
+  // 2 gates of the sample and 20 more, their findings 2 and 60.
+  const std::string text = WriteReport(ReportFormat::kGithub, WithFindings(20, 3, 10));
+  EXPECT_EQ(Occurrences(text, "::error "), 10u);
+  EXPECT_THAT(text, HasSubstr("and 75 more"));
+  EXPECT_EQ(Occurrences(text, "::warning "), 1u);
+}
+
+TEST(GithubTest, TenFitAndElevenDoNot) {
+  // The sample has four errors: two gates and their findings.
+  const std::string ten = WriteReport(ReportFormat::kGithub, WithFindings(2, 2, 10));
+  EXPECT_EQ(Occurrences(ten, "::error "), 10u);
+  EXPECT_THAT(ten, Not(HasSubstr(" more")));
+  const std::string twelve = WriteReport(ReportFormat::kGithub, WithFindings(2, 3, 10));
+  EXPECT_EQ(Occurrences(twelve, "::error "), 10u);
+  EXPECT_THAT(twelve, HasSubstr("and 3 more"));
+}
+
+TEST(GithubTest, NoMessageStartsACommandOfItsOwn) {
+  v1::GateReport report = Sample();
+  report.mutable_gates(2)->mutable_findings(0)->set_file("a,line=1::b%");
+  report.mutable_gates(2)->mutable_findings(0)->set_message("x\n::stop-commands::y %0A");
+  const std::string text = WriteReport(ReportFormat::kGithub, report);
+  EXPECT_THAT(text, HasSubstr("file=a%2Cline=1%3A%3Ab%25,"));
+  EXPECT_THAT(text, Not(HasSubstr("\n::stop")));
+  EXPECT_THAT(text, HasSubstr("%250A"));
+}
+
+TEST(GithubTest, SaysSoWhenEverythingHeld) {
+  v1::GateReport report;
+  report.set_outcome(v1::PASS);
+  *report.add_gates() = Gate("integrity", v1::PASS, "fine");
+  EXPECT_EQ(WriteReport(ReportFormat::kGithub, report),
+            "::notice title=gates::PASS: of 1 gates 1 held\n");
+}
+
+TEST(WaivedTest, NoFormatCountsAWaivedGateAsFailedNorHidesIt) {
+  v1::GateReport report = Sample();
+  report.mutable_gates(1)->set_waived(true);
+  v1::Waiver& waiver = *report.add_waivers();
+  waiver.set_gate("worst_segment");
+  waiver.set_reason("dust season, see the hall's log");
+  waiver.set_expires("2026-12-01");
+  waiver.set_requested_by("ann");
+  waiver.set_approved_by("ben");
+  const std::string counts = "of 4 gates 1 held, 1 failed, 1 had too little evidence, 1 waived";
+  EXPECT_EQ(CountText(report), counts);
+  for (const ReportFormat format :
+       {ReportFormat::kTable, ReportFormat::kMarkdown, ReportFormat::kHtml}) {
+    const std::string text = WriteReport(format, report);
+    EXPECT_THAT(text, HasSubstr(counts.substr(1)));
+    EXPECT_THAT(text, AllOf(HasSubstr("ann"), HasSubstr("ben"), HasSubstr("dust season")));
+    EXPECT_THAT(text, HasSubstr("FAIL, waived"));
+  }
+  const std::string junit = WriteReport(ReportFormat::kJUnit, report);
+  EXPECT_THAT(junit, AllOf(HasSubstr("failures=\"2\""), HasSubstr("FAIL, waived: dusty")));
+  EXPECT_EQ(Sarif(report)["runs"][0]["results"][0]["level"], "warning");
+  EXPECT_EQ(Occurrences(WriteReport(ReportFormat::kGithub, report), "::error "), 2u);
+}
+
+TEST(RemarksTest, TellWhatAReaderMustKnowBesideTheGates) {
+  v1::GateReport report = Sample();
+  EXPECT_TRUE(Remarks(report).empty());
+  report.mutable_plan()->set_policy_repository("git@safety:policies");
+  report.mutable_plan()->set_policy_commit(std::string(40, 'd'));
+  report.mutable_plan()->set_attempt(5);
+  report.mutable_plan()->set_attempts_failed(4);
+  report.set_deployed_digest(std::string(64, 'e'));
+  report.add_not_planned("closed_loop");
+  report.add_not_planned("coverage");
+  report.mutable_replays()->set_run(2);
+  report.mutable_replays()->set_reused(18);
+  report.mutable_replays()->set_shards(4);
+  EXPECT_THAT(
+      Remarks(report),
+      testing::ElementsAre(
+          "The suite is git@safety:policies's at commit dddddddddddd.",
+          "Attempt 5 of this unit under this suite; 4 earlier ones did not hold.",
+          "Compared with sha256:eeeeeeeeeeee.", "Not part of this suite: closed_loop, coverage.",
+          "2 replays were run, 18 kept from earlier runs.", "Merged from 4 shards."));
+  EXPECT_THAT(WriteReport(ReportFormat::kTable, report), HasSubstr("Attempt 5 of this unit"));
+}
+
+TEST(JUnitTest, TwentyThousandFindingsStayBelowItsLimits) {
+  const std::string text = WriteReport(ReportFormat::kJUnit, WithFindings(40, 500, 2000));
+  EXPECT_LT(text.size(), 30'000'000u);
+  EXPECT_LT(Occurrences(text, "<"), 250'000u);
+}
+
+}  // namespace
+}  // namespace gatekeeper::report
