@@ -102,13 +102,13 @@ std::optional<LimitBreach> FirstBreach(const Replay& replay, const v1::ControlPo
       }
       // What was driven before the first tick is not in the replay: the most it can have risen.
       last_rise[f] = last.empty() ? std::abs(value) : rise;
-      if (field != "vx_mps" || i >= replay.measured_vx_mps.size()) continue;
+      if (field != "vx_mps" || i >= replay.measured.size()) continue;
       const double follow =
-          FollowBound(policy, value, replay.measured_vx_mps[i], last.empty() ? 0 : last[f]);
+          FollowBound(policy, value, replay.measured[i].vx_mps, last.empty() ? 0 : last[f]);
       if (std::abs(value) > follow + kRounding) {
         return LimitBreach{
             i, absl::StrFormat("enforced %s is %.6f, from %.6f measured allowed %.6f", field, value,
-                               replay.measured_vx_mps[i], follow)};
+                               replay.measured[i].vx_mps, follow)};
       }
     }
     last.assign(tick.enforced().begin(), tick.enforced().end());

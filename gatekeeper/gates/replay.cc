@@ -47,6 +47,7 @@ class Player {
       replay_.ticks.clear();
       replay_.frames.clear();
       replay_.motion_clearance_m.clear();
+      replay_.measured.clear();
     }
     replay_.faults = watch_.Faults();
     replay_.verdicts = digest_.Finish();
@@ -193,12 +194,15 @@ class Player {
         pose_known || policy_.command().type == agent::runtime::CommandType::kJoints
             ? MotionClearance(policy_, controller_.board().odom(), tick.enforced)
             : std::numeric_limits<double>::quiet_NaN());
-    replay_.measured_vx_mps.push_back(pose_known ? controller_.board().odom().vx_mps()
-                                                 : std::numeric_limits<double>::quiet_NaN());
+    replay_.measured.push_back(pose_known ? MeasuredBy(controller_.board().odom()) : Measured{});
     if (fault_.Hurts(next_tick_)) robot_.Drive(tick.enforced);
     replay_.ticks.push_back(record);
     next_tick_ += policy_.command().period.count();
     return absl::OkStatus();
+  }
+
+  static Measured MeasuredBy(const v1::Odometry& odom) {
+    return {odom.x_m(), odom.y_m(), odom.yaw_rad(), odom.vx_mps(), odom.wz_radps()};
   }
 
   TestBench& bench_;

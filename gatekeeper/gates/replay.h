@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,6 +31,15 @@ struct Frame {
   agent::base::Nanos took{};
 };
 
+// The newest odometry as the controller knew it at a tick; NaN before the first.
+struct Measured {
+  double x_m = std::numeric_limits<double>::quiet_NaN();
+  double y_m = std::numeric_limits<double>::quiet_NaN();
+  double yaw_rad = std::numeric_limits<double>::quiet_NaN();
+  double vx_mps = std::numeric_limits<double>::quiet_NaN();
+  double wz_radps = std::numeric_limits<double>::quiet_NaN();
+};
+
 // One recording seen through the robot's Controller. Every gate judges this same stream of ticks.
 struct Replay {
   const Scenario* scenario = nullptr;
@@ -41,7 +51,7 @@ struct Replay {
   std::vector<RecordingFault> faults;
   std::set<std::string> channels;          // that the recording has at least one message of
   std::vector<double> motion_clearance_m;  // see MotionClearance; one a tick
-  std::vector<double> measured_vx_mps;     // as the controller knew it; NaN before; one a tick
+  std::vector<Measured> measured;          // one a tick
   std::vector<Frame> frames;               // measured; the only part that differs from run to run
   agent::base::Digest verdicts;            // SHA-256 over the serialised ticks
 

@@ -177,8 +177,10 @@ TEST_F(JudgesTest, TheOracleKnowsHowFarACommandMayRunAheadOfTheMeasuredSpeed) {
     Replay replay = MakeReplay(scenarios_.front());
     for (v1::TickRecord& tick : replay.ticks) tick.set_enforced(0, before);
     replay.ticks[99].set_enforced(0, command);
-    replay.measured_vx_mps.assign(100, before);
-    replay.measured_vx_mps[99] = measured;
+    Measured known;
+    known.vx_mps = before;
+    replay.measured.assign(100, known);
+    replay.measured[99].vx_mps = measured;
     return FirstBreach(replay, evidence_.policy).has_value();
   };
   EXPECT_FALSE(breach(0.1, 0.4, 0.4));
