@@ -1,23 +1,14 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "agent/base/digest.h"
+#include "gatekeeper/gates/crew.h"
 #include "gatekeeper/gates/fault.h"
 #include "gatekeeper/gates/replay.h"
-#include "gatekeeper/gates/test_bench.h"
 
 namespace gatekeeper::gates {
-
-// One unit's benches, one a thread.
-struct Crew {
-  agent::base::Digest unit;
-  std::string engine;                               // numerics key of what runs its model
-  std::vector<std::unique_ptr<TestBench>> benches;  // at least one
-};
 
 enum class Subject { kCandidate, kDeployed };
 

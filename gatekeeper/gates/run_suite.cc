@@ -7,16 +7,14 @@
 
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
-#include "agent/base/yaml_document.h"
 #include "agent/inference/onnx_runtime.h"
-#include "agent/runtime/unit_rules.h"
 #include "agent/trust/manifest.h"
 #include "gatekeeper/bundle/static_checks.h"
 #include "gatekeeper/bundle/ungated_unit.h"
 #include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/counterexample.h"
+#include "gatekeeper/gates/crew.h"
 #include "gatekeeper/gates/evidence_maker.h"
-#include "gatekeeper/gates/golden_answers.h"
 #include "gatekeeper/gates/integrity.h"
 #include "gatekeeper/gates/suite.h"
 
@@ -24,33 +22,10 @@ namespace gatekeeper::gates {
 namespace {
 
 using agent::inference::OnnxRuntime;
-using agent::runtime::UnitRules;
 
 // Side by side at least two, even on one core: "same verdicts with N threads" wants N above 1.
 constexpr unsigned kLeastThreads = 2;
 constexpr unsigned kMostThreads = 64;
-
-// The unit's documents: as text for the gates, compiled for the robot's code.
-struct Documents {
-  v1::ControlPolicy policy;
-  v1::FallbackRules fallback;
-  std::shared_ptr<const UnitRules> rules;
-};
-
-absl::StatusOr<Documents> ReadDocuments(const bundle::UngatedUnit& unit) {
-  ASSIGN_OR_RETURN(const std::string card, unit.Read(agent::trust::kCardFile));
-  ASSIGN_OR_RETURN(const std::string policy, unit.Read(agent::trust::kPolicyFile));
-  ASSIGN_OR_RETURN(const std::string fallback, unit.Read(agent::trust::kFallbackFile));
-  Documents documents;
-  ASSIGN_OR_RETURN(documents.rules, agent::runtime::LoadRules(card, policy, fallback));
-  RETURN_IF_ERROR(
-      agent::base::ReadYaml(policy, agent::trust::kPolicyFile, "control_policy/1", documents.policy)
-          .status());
-  RETURN_IF_ERROR(agent::base::ReadYaml(fallback, agent::trust::kFallbackFile, "fallback_rules/1",
-                                        documents.fallback)
-                      .status());
-  return documents;
-}
 
 // A suite without a tolerance for what this robot is commanded by could not judge it.
 absl::Status CheckTolerances(const v1::ControlPolicy& policy, const v1::GateSuite& suite,
@@ -62,35 +37,6 @@ absl::Status CheckTolerances(const v1::ControlPolicy& policy, const v1::GateSuit
         field));
   }
   return absl::OkStatus();
-}
-
-struct Benches {
-  std::vector<std::unique_ptr<TestBench>> all;
-  std::string engine;  // numerics key, and the providers passed over with their reasons
-};
-
-// One bench a thread, on the provider that the card asks for; the model proves itself first.
-absl::StatusOr<Benches> MakeBenches(const bundle::UngatedUnit& unit, const OnnxRuntime& runtime,
-                                    const std::string& model, const Documents& documents,
-                                    unsigned threads) {
-  ASSIGN_OR_RETURN(const agent::base::ModelSignature signature,
-                   agent::runtime::SignatureFor(documents.rules->card, documents.rules->policy));
-  const auto& listed = documents.rules->card.execution_providers();
-  ASSIGN_OR_RETURN(const auto providers,
-                   agent::base::ParseProviders({listed.begin(), listed.end()}));
-  Benches benches;
-  for (unsigned i = 0; i < threads; ++i) {
-    ASSIGN_OR_RETURN(auto loaded, runtime.Load(model, signature, providers));
-    if (i == 0) {
-      RETURN_IF_ERROR(CheckGoldenAnswers(unit, loaded));
-      benches.engine = loaded.numerics_key;
-      for (const std::string& reason : loaded.passed_over) benches.engine += "; " + reason;
-    }
-    ASSIGN_OR_RETURN(auto bench, TestBench::Create(unit.digest().hex(), documents.rules,
-                                                   std::move(loaded.model)));
-    benches.all.push_back(std::move(bench));
-  }
-  return benches;
 }
 
 // What is the unit's own fault becomes a finding; anything else stays an error.
@@ -136,20 +82,18 @@ absl::StatusOr<Evidence> Gather(const bundle::UngatedUnit& unit, const Suite& su
     return evidence;
   }
   const unsigned threads = std::clamp(input.threads, kLeastThreads, kMostThreads);
-  auto benches = MakeBenches(unit, runtime, *integrity.model, *documents, threads);
-  if (!benches.ok()) {
-    RETURN_IF_ERROR(Blame(benches.status(), agent::trust::kModelFile, evidence));
+  auto crew = MakeCrew(unit, *documents, *integrity.model, runtime, threads);
+  if (!crew.ok()) {
+    RETURN_IF_ERROR(Blame(crew.status(), agent::trust::kModelFile, evidence));
     return evidence;
   }
-  evidence.engine = std::move(benches->engine);
+  evidence.engine = crew->engine;
   if (scenarios.empty()) {
     evidence.not_replayed =
         absl::StrFormat("there is no scenario below %s", input.scenarios_folder);
     return evidence;
   }
-  ReplayFarm farm(
-      {.unit = unit.digest(), .engine = evidence.engine, .benches = std::move(benches->all)},
-      Crew(), scenarios, integrity.intact, threads);
+  ReplayFarm farm(*std::move(crew), Crew(), scenarios, integrity.intact, threads);
   GatherReplays(farm, evidence);
   return evidence;
 }
