@@ -8,14 +8,10 @@
 namespace agent::runtime {
 namespace {
 
-AnswerKind RunOnce(const Pilot& pilot, const InputBoard& board, Nanos now, Nanos budget,
+AnswerKind RunOnce(const Pilot& pilot, const InputBoard& board, Inputs inputs, Nanos budget,
                    Answer& answer) {
-  const std::vector<InputLimits>& inputs = pilot.rules->policy.inputs();
-  const bool fresh = std::all_of(inputs.begin(), inputs.end(), [&](const InputLimits& input) {
-    return !input.required || IsFresh(input, board, now);
-  });
   if (pilot.model == nullptr) return AnswerKind::kFailed;
-  if (!fresh) return AnswerKind::kNotAsked;
+  if (inputs != Inputs::kFresh) return AnswerKind::kNotAsked;
   if (!pilot.binding.Fits(*pilot.model)) return AnswerKind::kBroken;
   if (!pilot.binding.Fill(board, *pilot.model)) return AnswerKind::kFailed;
   const base::RunOutcome outcome = pilot.model->Run(budget);
@@ -28,11 +24,19 @@ AnswerKind RunOnce(const Pilot& pilot, const InputBoard& board, Nanos now, Nanos
 
 }  // namespace
 
-void Ask(const Pilot& pilot, const InputBoard& board, Nanos now, Nanos budget, Answer& answer) {
+Inputs InputsOf(const Policy& policy, const InputBoard& board, Nanos now) {
+  const std::vector<InputLimits>& inputs = policy.inputs();
+  const bool fresh = std::all_of(inputs.begin(), inputs.end(), [&](const InputLimits& input) {
+    return !input.required || IsFresh(input, board, now);
+  });
+  return fresh ? Inputs::kFresh : Inputs::kStale;
+}
+
+void Ask(const Pilot& pilot, const InputBoard& board, Inputs inputs, Nanos budget, Answer& answer) {
   answer.raw.clear();
   answer.report = {};
   answer.took = Nanos{0};
-  answer.kind = RunOnce(pilot, board, now, budget, answer);
+  answer.kind = RunOnce(pilot, board, inputs, budget, answer);
   if (answer.usable()) return;
   answer.raw.clear();
   answer.report = {};
@@ -41,13 +45,17 @@ void Ask(const Pilot& pilot, const InputBoard& board, Nanos now, Nanos budget, A
 std::optional<Motion> MeasuredMotion(const Policy& policy, const InputBoard& board, Nanos now) {
   const InputLimits* input = policy.FindInput("odom");
   if (input == nullptr || !IsFresh(*input, board, now)) return std::nullopt;
+  return MotionOf(board, now);
+}
+
+Motion MotionOf(const InputBoard& board, Nanos now) {
   const gatekeeper::v1::Odometry& odom = board.odom();
   constexpr double kNotTold = std::numeric_limits<double>::quiet_NaN();
-  return Motion{.pose = {odom.x_m(), odom.y_m(), odom.yaw_rad()},
-                .vx_mps = odom.vx_mps(),
-                .wz_radps = odom.wz_radps(),
-                .age = std::max(Nanos{0}, now - board.Find("odom")->sent),
-                .pose_sigma_m = odom.has_pose_sigma_m() ? odom.pose_sigma_m() : kNotTold};
+  return {.pose = {odom.x_m(), odom.y_m(), odom.yaw_rad()},
+          .vx_mps = odom.vx_mps(),
+          .wz_radps = odom.wz_radps(),
+          .age = std::max(Nanos{0}, now - board.RecordOf(ChannelKind::kOdom).sent),
+          .pose_sigma_m = odom.has_pose_sigma_m() ? odom.pose_sigma_m() : kNotTold};
 }
 
 }  // namespace agent::runtime

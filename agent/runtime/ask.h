@@ -27,10 +27,17 @@ struct Answer {
   bool usable() const { return kind == AnswerKind::kUsable; }
 };
 
-// Runs the pilot's model once on what stands on the board. Whatever the model does, this returns.
-void Ask(const Pilot& pilot, const InputBoard& board, Nanos now, Nanos budget, Answer& answer);
+// Of all inputs that a policy requires.
+enum class Inputs { kFresh, kStale };
+Inputs InputsOf(const Policy& policy, const InputBoard& board, Nanos now);
+
+// Runs the pilot's model once on what stands on the board, unless that is stale by the pilot's
+// policy. Whatever the model does, this returns.
+void Ask(const Pilot& pilot, const InputBoard& board, Inputs inputs, Nanos budget, Answer& answer);
 
 // The odometry as a motion, when the policy has it as an input and it is fresh.
 std::optional<Motion> MeasuredMotion(const Policy& policy, const InputBoard& board, Nanos now);
+// The same where it is known to be fresh.
+Motion MotionOf(const InputBoard& board, Nanos now);
 
 }  // namespace agent::runtime

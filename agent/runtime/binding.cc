@@ -165,7 +165,7 @@ class BindingCompiler {
     RETURN_IF_ERROR(SourceOf(input, path, block));
     base::TensorSpec& tensor = TensorNamed(signature_.inputs, input.tensor(), block.tensor);
     const bool first = tensor.shape.empty();
-    if (first && block.source == Binding::Source::kImage) {
+    if (first && block.source == ChannelKind::kImage) {
       tensor.shape = {1, input.image().color() == "rgb" ? 3 : 1, input.image().height(),
                       input.image().width()};
     } else {
@@ -184,13 +184,13 @@ class BindingCompiler {
       return Wrong(path + ".image", "is for channel image");
     }
     if (channel == "scan") {
-      block.source = Binding::Source::kScan;
+      block.source = ChannelKind::kScan;
       ASSIGN_OR_RETURN(block.size, ScanSize(path, input));
       block.scan.emplace(input.scan());
       return NoFields(input, path);
     }
     if (channel == "image") {
-      block.source = Binding::Source::kImage;
+      block.source = ChannelKind::kImage;
       ASSIGN_OR_RETURN(block.size, ImageSize(path, input));
       block.image = input.image();
       return NoFields(input, path);
@@ -199,10 +199,10 @@ class BindingCompiler {
     if (joints && policy_.command().type != CommandType::kJoints) {
       return Wrong(path + ".channel", "joints needs command type joints, which names them");
     }
-    block.source = channel == "odom"  ? Binding::Source::kOdom
-                   : channel == "imu" ? Binding::Source::kImu
-                   : joints           ? Binding::Source::kJoints
-                                      : Binding::Source::kSignal;
+    block.source = channel == "odom"  ? ChannelKind::kOdom
+                   : channel == "imu" ? ChannelKind::kImu
+                   : joints           ? ChannelKind::kJoints
+                                      : ChannelKind::kSignal;
     const std::vector<std::string>& known = channel == "odom"  ? kOdomFields
                                             : channel == "imu" ? kImuFields
                                             : joints           ? kJointFields
@@ -324,7 +324,6 @@ bool Binding::Fits(base::Model& model) const {
 
 bool Binding::Fill(const InputBoard& board, base::Model& model) const {
   for (const Block& block : blocks_) {
-    if (board.Find(block.channel) == nullptr) return false;
     if (!FillBlock(block, board, model.input(block.tensor).subspan(block.begin, block.size))) {
       return false;
     }
@@ -334,38 +333,39 @@ bool Binding::Fill(const InputBoard& board, base::Model& model) const {
 
 bool Binding::FillBlock(const Block& block, const InputBoard& board,
                         std::span<float> target) const {
+  if (block.source == ChannelKind::kSignal) {
+    const SignalEntry* entry = board.FindSignal(block.channel);
+    if (entry == nullptr || !entry->record.seen) return false;
+    std::fill(target.begin(), target.end(), block.conversion.In(entry->value));
+    return true;
+  }
+  if (!board.RecordOf(block.source).seen) return false;
   size_t at = 0;
   switch (block.source) {
-    case Source::kScan:
+    case ChannelKind::kScan:
       block.scan->Fill(board.scan(), block.conversion, target);
       return true;
-    case Source::kImage:
+    case ChannelKind::kImage:
       ResampleImage(board.image(), block.image, block.conversion, target);
       return true;
-    case Source::kOdom:
+    case ChannelKind::kOdom:
       for (size_t field : block.fields) {
         target[at++] = block.conversion.In(OdomField(board.odom(), field));
       }
       return true;
-    case Source::kImu:
+    case ChannelKind::kImu:
       for (size_t field : block.fields) {
         target[at++] = block.conversion.In(ImuField(board.imu(), field));
       }
       return true;
-    case Source::kJoints:
+    default:  // kJoints
       for (size_t field : block.fields) {
         const auto& values = field == 0 ? board.joints().q_rad() : board.joints().qd_radps();
         if (static_cast<size_t>(values.size()) != fields_) return false;
         for (double value : values) target[at++] = block.conversion.In(value);
       }
       return true;
-    case Source::kSignal:
-      for (float& value : target) {
-        value = block.conversion.In(board.FindSignal(block.channel)->value);
-      }
-      return true;
   }
-  return false;
 }
 
 bool Binding::Read(const base::Model& model, std::vector<double>& raw, SelfReport& report) const {

@@ -47,13 +47,12 @@ class Binding {
   bool Read(const base::Model& model, std::vector<double>& raw, SelfReport& report) const;
 
  private:
-  enum class Source { kScan, kOdom, kImage, kImu, kJoints, kSignal };
   struct Block {
     size_t tensor = 0;
     size_t begin = 0;
     size_t size = 0;
-    Source source = Source::kSignal;
-    std::string channel;
+    ChannelKind source = ChannelKind::kSignal;
+    std::string channel;                      // of a signal, its name
     std::vector<size_t> fields;               // positions in the channel's table of fields
     mutable std::optional<ScanSectors> scan;  // remembers the last scan's angles
     gatekeeper::v1::ImageResample image;

@@ -1,6 +1,7 @@
 #include "agent/runtime/controller.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace agent::runtime {
@@ -67,6 +68,10 @@ void Controller::SwapTo(const Pilot* active, const Pilot* previous, Nanos now) {
 void Controller::TakeRules(const Pilot& active) {
   const Policy& policy = active.rules->policy;
   const Fallback& fallback = active.rules->fallback;
+  latching_ = 0;
+  for (size_t i = 0; i < fallback.triggers().size(); ++i) {
+    if (fallback.triggers()[i].clear == ClearBy::kRearm) latching_ |= MaskOf(i);
+  }
   freshness_.emplace(policy);
   separation_.emplace(policy);
   deadline_.emplace(policy.deadline());
@@ -164,7 +169,10 @@ void Controller::StepUnit(Nanos elapsed) {
   answer_.kind = AnswerKind::kNotAsked;
   answer_.raw.clear();
   if (pilot != nullptr) {
-    Ask(*pilot, board_, tick_.now, rules_->policy.deadline().hard, answer_);
+    const Inputs inputs = of_previous ? InputsOf(pilot->rules->policy, board_, tick_.now)
+                          : freshness_->all_required() ? Inputs::kFresh
+                                                       : Inputs::kStale;
+    Ask(*pilot, board_, inputs, rules_->policy.deadline().hard, answer_);
     if (of_previous) JudgePrevious();
   }
   if (!of_previous) raised |= JudgeActive();
@@ -183,7 +191,7 @@ void Controller::StepUnit(Nanos elapsed) {
   if (!sound) Decide(raised | MaskOf(fallback.invariant_broken()), elapsed);
   if (!sound) HoldStill(elapsed);
   Publish();
-  late_ |= requirements_->Step(board_, tick_);
+  late_ |= requirements_->Step(board_, *freshness_, tick_);
 }
 
 TriggerMask Controller::Conditions() {
@@ -200,14 +208,14 @@ TriggerMask Controller::Conditions() {
   // Known without asking, which nobody does while the previous unit drives.
   if (active_->model == nullptr) raised |= MaskOf(fallback.model_failed());
   tick_.clearance_m = std::numeric_limits<double>::quiet_NaN();
-  const std::optional<Motion> motion = MeasuredMotion(policy, board_, tick_.now);
-  if (twist_ && motion) {
-    tick_.clearance_m = ClearanceM(policy, motion->pose);
-    raised |= Breaches(policy, motion->pose, reasons);
+  motion_.reset();
+  if (freshness_->IsFresh(ChannelKind::kOdom)) motion_ = MotionOf(board_, tick_.now);
+  if (twist_ && motion_ && !policy.envelope().empty()) {
+    tick_.clearance_m = ClearanceM(policy, motion_->pose);
+    raised |= Breaches(policy, motion_->pose, reasons);
   }
-  if (const ChannelRecord* scan = board_.Find("scan")) {
-    separation_->See(board_.scan(), scan->messages);
-  }
+  const ChannelRecord& scan = board_.RecordOf(ChannelKind::kScan);
+  if (scan.seen) separation_->See(board_.scan(), scan.messages);
   tick_.nearest_m = separation_->nearest_m();
   return twist_ ? raised : raised | ArmConditions();
 }
@@ -280,7 +288,7 @@ void Controller::Drive(const StateRule& before, Nanos elapsed) {
                       .transition = tick_.now < transition_until_ || status_.probation > Nanos{0},
                       .derate = derating_->scale(),
                       .derate_reason = derating_->reason(),
-                      .motion = MeasuredMotion(policy, board_, tick_.now),
+                      .motion = motion_,
                       .joints_rad = {joints.data(), static_cast<size_t>(joints.size())},
                       .joints_radps = arm_motion_.speeds_radps(),
                       .joints_radps2 = arm_motion_.accelerations_radps2()};
@@ -317,9 +325,8 @@ void Controller::Publish() {
   const StateRule& state = fallback.states()[status_.state];
   tick_.state = state.name;
   tick_.model_fault = false;
-  for (size_t i = 0; i < fallback.triggers().size(); ++i) {
-    if (!status_.IsActive(i)) continue;
-    const TriggerRule& rule = fallback.triggers()[i];
+  for (TriggerMask left = status_.active; left != 0; left &= left - 1) {
+    const TriggerRule& rule = fallback.triggers()[static_cast<size_t>(std::countr_zero(left))];
     tick_.triggers.push_back(rule.id);
     if (rule.layer == Layer::kModel) tick_.model_fault = true;
   }

@@ -126,6 +126,7 @@ class Controller {
   std::shared_ptr<const UnitRules> rules_;       // of active_
   std::shared_ptr<const UnitRules> tick_rules_;  // what tick_'s views point into
   FallbackStatus status_;
+  TriggerMask latching_ = 0;  // those that only re-arming clears
   std::optional<Freshness> freshness_;
   std::optional<Separation> separation_;
   std::optional<DeadlineWatch> deadline_;
@@ -134,7 +135,8 @@ class Controller {
   std::optional<Derating> derating_;
   std::optional<ClampBudget> clamps_;
   std::optional<RequirementWatch> requirements_;
-  TriggerMask late_ = 0;  // raised by the last tick's command, acted on in the next
+  std::optional<Motion> motion_;  // measured, by this tick
+  TriggerMask late_ = 0;          // raised by the last tick's command, acted on in the next
   uint32_t previous_misses_ = 0;
   bool previous_faulty_ = false;
   Nanos transition_until_{};

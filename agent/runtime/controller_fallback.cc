@@ -30,15 +30,8 @@ void Controller::Decide(TriggerMask raised, Nanos elapsed) {
 
 // Of the inputs that states need, those that are fresh. Nobody asks while no trigger holds a place.
 InputMask Controller::FreshNeeds(TriggerMask raised) const {
-  const InputMask needs = rules_->fallback.needs();
   if ((raised | status_.active) == 0) return 0;
-  const std::vector<InputLimits>& inputs = rules_->policy.inputs();
-  InputMask fresh = 0;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const InputMask input = InputMask{1} << i;
-    if ((needs & input) != 0 && IsFresh(inputs[i], board_, tick_.now)) fresh |= input;
-  }
-  return fresh;
+  return rules_->fallback.needs() & freshness_->fresh();
 }
 
 // The zones around the robot in which a trigger that is raised now may wait. Without a fresh pose
@@ -46,12 +39,11 @@ InputMask Controller::FreshNeeds(TriggerMask raised) const {
 ZoneMask Controller::ZonesThatDefer(TriggerMask raised) const {
   const Fallback& fallback = rules_->fallback;
   if ((raised & fallback.deferrable()) == 0) return 0;
-  const std::optional<Motion> motion = MeasuredMotion(rules_->policy, board_, tick_.now);
-  if (!motion) return 0;
+  if (!motion_) return 0;
   const std::vector<MapZone>& zones = rules_->policy.envelope();
   ZoneMask around = 0;
   for (size_t i = 0; i < zones.size(); ++i) {
-    const bool inside = zones[i].region.Contains({motion->pose.x_m, motion->pose.y_m});
+    const bool inside = zones[i].region.Contains({motion_->pose.x_m, motion_->pose.y_m});
     if (inside) around |= ZoneMask{1} << i;
   }
   return around;

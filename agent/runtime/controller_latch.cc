@@ -28,13 +28,7 @@ constexpr double kStandingRadps = 0.1;
 }  // namespace
 
 // A trigger that only re-arming clears is active: it holds the machine by itself.
-bool Controller::LatchHolds() const {
-  const std::vector<TriggerRule>& rules = rules_->fallback.triggers();
-  return std::any_of(rules.begin(), rules.end(), [&](const TriggerRule& rule) {
-    return rule.clear == ClearBy::kRearm &&
-           status_.IsActive(static_cast<TriggerIndex>(&rule - rules.data()));
-  });
-}
+bool Controller::LatchHolds() const { return (status_.active & latching_) != 0; }
 
 void Controller::KeepLatch() {
   const Fallback& fallback = rules_->fallback;
@@ -52,23 +46,20 @@ void Controller::KeepLatch() {
 }
 
 std::optional<bool> Controller::MeasuredStanding() const {
-  const auto fresh = [&](const char* channel) {
-    const ChannelRecord* record = board_.Find(channel);
-    if (record == nullptr) return false;
-    if (rules_ == nullptr) return *now_ - record->received <= kRulesOnlyMaxAge;
-    return IsFresh(*rules_->policy.FindInput(channel), board_, *now_);
+  const auto declared = [&](ChannelKind channel) {
+    return rules_ == nullptr ? board_.RecordOf(channel).seen : freshness_->IsDeclared(channel);
   };
-  const auto declared = [&](const char* channel) {
-    return rules_ == nullptr ? board_.Find(channel) != nullptr
-                             : rules_->policy.FindInput(channel) != nullptr;
+  const auto fresh = [&](ChannelKind channel) {
+    return rules_ == nullptr ? *now_ - board_.RecordOf(channel).received <= kRulesOnlyMaxAge
+                             : freshness_->IsFresh(channel);
   };
-  if (declared("odom")) {
-    if (!fresh("odom")) return std::nullopt;
+  if (declared(ChannelKind::kOdom)) {
+    if (!fresh(ChannelKind::kOdom)) return std::nullopt;
     if (std::abs(board_.odom().vx_mps()) > kStandingMps) return false;
     if (std::abs(board_.odom().wz_radps()) > kStandingRadps) return false;
   }
-  if (declared("joints")) {
-    if (!fresh("joints")) return std::nullopt;
+  if (declared(ChannelKind::kJoints)) {
+    if (!fresh(ChannelKind::kJoints)) return std::nullopt;
     for (double speed : board_.joints().qd_radps()) {
       if (std::abs(speed) > kStandingRadps) return false;
     }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,11 @@
 namespace agent::runtime {
 
 using base::Nanos;
+
+// What a channel's messages are; its name says it.
+enum class ChannelKind { kScan, kOdom, kImage, kImu, kJoints, kSignal };
+inline constexpr size_t kMessageKinds = 5;  // all but signals, of which there are many
+ChannelKind KindOf(std::string_view channel);
 
 // Messages whose value was not taken; the counts only rise.
 struct Drops {
@@ -77,7 +84,15 @@ class InputBoard {
   // signal.
   const ChannelRecord* Find(std::string_view channel) const;
   // The same, and channels of which every message so far was dropped; null for unknown signals.
-  const ChannelRecord* Heard(std::string_view channel) const;
+  const ChannelRecord* Heard(std::string_view channel) const {
+    return Heard(KindOf(channel), channel);
+  }
+  // For those who know the kind already; the name is that of a signal.
+  const ChannelRecord* Heard(ChannelKind kind, std::string_view name) const;
+  // Of any kind but signals.
+  const ChannelRecord& RecordOf(ChannelKind kind) const {
+    return records_[static_cast<size_t>(kind)];
+  }
 
   const gatekeeper::v1::LaserScan& scan() const { return scan_; }
   const gatekeeper::v1::Odometry& odom() const { return odom_; }
@@ -85,18 +100,22 @@ class InputBoard {
   const gatekeeper::v1::Imu& imu() const { return imu_; }
   const gatekeeper::v1::JointState& joints() const { return joints_; }
   const SignalEntry* FindSignal(std::string_view name) const;
+  // ValidFraction of scan(), counted once a scan.
+  double scan_valid_fraction() const;
 
   bool estop_pressed() const { return estop_pressed_; }  // newest observation
   bool network_up() const { return network_up_; }  // newest observation; true before the first
 
  private:
+  // Whether the value was taken.
   template <class Message>
-  static void Take(const Message& message, int64_t packet_stamp, Nanos received,
-                   ChannelRecord& record, Message& value);
+  bool Take(const Message& message, int64_t packet_stamp, Nanos received, ChannelKind kind,
+            Message& value);
   SignalEntry* EntryFor(std::string_view name, size_t most);  // null: `most` names already
 
-  ChannelRecord scan_record_, odom_record_, image_record_, imu_record_, joints_record_;
+  std::array<ChannelRecord, kMessageKinds> records_;  // by ChannelKind
   gatekeeper::v1::LaserScan scan_;
+  mutable std::optional<double> valid_fraction_;  // of scan_; none: not counted yet
   gatekeeper::v1::Odometry odom_;
   gatekeeper::v1::Image image_;
   gatekeeper::v1::Imu imu_;

@@ -1,9 +1,6 @@
 #include "agent/runtime/requirement_watch.h"
 
 #include <cmath>
-#include <optional>
-
-#include "agent/runtime/freshness.h"
 
 namespace agent::runtime {
 namespace {
@@ -13,35 +10,28 @@ using monitor::Reading;
 using monitor::Verdict;
 using Source = RequirementSignal::Source;
 
-// What a tick and its inputs tell, looked up once.
+// What a tick and its inputs tell.
 struct Told {
   const Policy& policy;
   const InputBoard& board;
+  const Freshness& freshness;
   const Tick& tick;
-  bool odometry = false;
-  bool scan = false;
 
-  Told(const Policy& rules, const InputBoard& inputs, const Tick& decided)
-      : policy(rules), board(inputs), tick(decided) {
-    odometry = Fresh(policy.FindInput("odom"));
-    scan = Fresh(policy.FindInput("scan"));
-  }
-
-  bool Fresh(const InputLimits* input) const {
-    return input != nullptr && IsFresh(*input, board, tick.now);
-  }
   Reading IfKnown(double value) const { return std::isnan(value) ? Reading{} : Reading{value}; }
-  Reading IfOdometry(double value) const { return odometry ? Reading{value} : Reading{}; }
+  Reading IfOdometry(double value) const {
+    return freshness.IsFresh(ChannelKind::kOdom) ? Reading{value} : Reading{};
+  }
   Reading IfAnswered(double value) const { return tick.raw.empty() ? Reading{} : Reading{value}; }
   static Reading Field(const std::vector<double>& values, size_t index) {
     return index < values.size() ? Reading{values[index]} : Reading{};
   }
   Reading Nearest() const {
-    if (!scan) return {};
+    if (!freshness.IsFresh(ChannelKind::kScan)) return {};
     return std::isnan(tick.nearest_m) ? monitor::kInfinity : tick.nearest_m;
   }
-  Reading Channel(const InputLimits& input) const {
-    return Fresh(&input) ? Reading{board.FindSignal(input.channel)->value} : Reading{};
+  Reading Channel(size_t input) const {
+    if (!freshness.IsFresh(input)) return {};
+    return board.FindSignal(policy.inputs()[input].channel)->value;
   }
   Reading Of(const RequirementSignal& signal) const;
 };
@@ -73,7 +63,7 @@ Reading Told::Of(const RequirementSignal& signal) const {
     case Source::kDerate:
       return tick.derate;
     default:  // kChannel
-      return Channel(policy.inputs()[signal.index]);
+      return Channel(signal.index);
   }
 }
 
@@ -98,10 +88,11 @@ RequirementWatch::RequirementWatch(const Policy& policy)
   }
 }
 
-TriggerMask RequirementWatch::Step(const InputBoard& board, Tick& tick) {
+TriggerMask RequirementWatch::Step(const InputBoard& board, const Freshness& freshness,
+                                   Tick& tick) {
   tick.requirements.clear();
   if (watched_.empty()) return 0;
-  const Told told(*policy_, board, tick);
+  const Told told{*policy_, board, freshness, tick};
   for (size_t i = 0; i < readings_.size(); ++i) {
     readings_[i] = told.Of(policy_->requirement_signals()[i]);
   }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "agent/monitor/monitor.h"
+#include "agent/runtime/freshness.h"
 #include "agent/runtime/input_board.h"
 #include "agent/runtime/policy.h"
 #include "agent/runtime/tick.h"
@@ -16,7 +17,7 @@ class RequirementWatch {
 
   // One tick, after its command is decided. Writes tick.requirements; a requirement keeps its last
   // state until another sample is judged. Returns the triggers of those found violated now.
-  TriggerMask Step(const InputBoard& board, Tick& tick);
+  TriggerMask Step(const InputBoard& board, const Freshness& freshness, Tick& tick);
 
  private:
   struct Watched {

@@ -17,30 +17,38 @@ struct Box {
   uint64_t end = 0;
 };
 Box Under(uint32_t i, uint32_t target, uint32_t source) {
+  if (target == source) return {i, uint64_t{i} + 1};
   const uint64_t begin = uint64_t{i} * source / target;
   const uint64_t end = (uint64_t{i} + 1) * source / target;
   return {begin, std::max(end, begin + 1)};
 }
 
-double Pixel(const v1::Image& image, uint64_t at, bool rgb_source, int channel) {
-  const auto byte = [&](uint64_t i) {
-    return static_cast<double>(static_cast<unsigned char>(image.data()[i]));
-  };
-  if (!rgb_source) return byte(at);
-  if (channel >= 0) return byte(3 * at + static_cast<uint64_t>(channel));
-  return 0.299 * byte(3 * at) + 0.587 * byte(3 * at + 1) + 0.114 * byte(3 * at + 2);
-}
+// What one reads of an image's pixels.
+struct Pixels {
+  const unsigned char* bytes = nullptr;
+  uint64_t width = 0;
+  bool rgb = false;
+  int channel = -1;  // of rgb; -1: mono
 
-double BoxMean(const v1::Image& image, Box rows, Box columns, int channel) {
-  const bool rgb_source = image.encoding() == "rgb8";
-  double sum = 0;
-  for (uint64_t row = rows.begin; row < rows.end; ++row) {
-    for (uint64_t column = columns.begin; column < columns.end; ++column) {
-      sum += Pixel(image, row * image.width() + column, rgb_source, channel);
-    }
+  double At(uint64_t at) const {
+    if (!rgb) return Byte(at);
+    if (channel >= 0) return Byte(3 * at + static_cast<uint64_t>(channel));
+    return 0.299 * Byte(3 * at) + 0.587 * Byte(3 * at + 1) + 0.114 * Byte(3 * at + 2);
   }
-  return sum / static_cast<double>((rows.end - rows.begin) * (columns.end - columns.begin));
-}
+  double Byte(uint64_t at) const { return static_cast<double>(bytes[at]); }
+
+  double Mean(const Box& rows, const Box& columns) const {
+    const uint64_t pixels = (rows.end - rows.begin) * (columns.end - columns.begin);
+    if (pixels == 1) return At(rows.begin * width + columns.begin);
+    double sum = 0;
+    for (uint64_t row = rows.begin; row < rows.end; ++row) {
+      for (uint64_t column = columns.begin; column < columns.end; ++column) {
+        sum += At(row * width + column);
+      }
+    }
+    return sum / static_cast<double>(pixels);
+  }
+};
 
 }  // namespace
 
@@ -94,13 +102,17 @@ void ScanSectors::Fill(const v1::LaserScan& scan, const Conversion& conversion,
 void ResampleImage(const v1::Image& image, const v1::ImageResample& shape,
                    const Conversion& conversion, std::span<float> block) {
   const bool rgb = shape.color() == "rgb";
+  Pixels pixels{.bytes = reinterpret_cast<const unsigned char*>(image.data().data()),
+                .width = image.width(),
+                .rgb = image.encoding() == "rgb8"};
   size_t at = 0;
   for (int channel = 0; channel < (rgb ? 3 : 1); ++channel) {
+    pixels.channel = rgb ? channel : -1;
     for (uint32_t row = 0; row < shape.height(); ++row) {
       const Box rows = Under(row, shape.height(), image.height());
       for (uint32_t column = 0; column < shape.width(); ++column) {
         const Box columns = Under(column, shape.width(), image.width());
-        block[at++] = conversion.In(BoxMean(image, rows, columns, rgb ? channel : -1));
+        block[at++] = conversion.In(pixels.Mean(rows, columns));
       }
     }
   }

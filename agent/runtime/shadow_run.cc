@@ -5,7 +5,7 @@ namespace agent::runtime {
 const ShadowTick& ShadowRun::Step(const InputBoard& board, std::span<const double> driven,
                                   Nanos now) {
   const Policy& policy = candidate_.rules->policy;
-  Ask(candidate_, board, now, policy.deadline().hard, answer_);
+  Ask(candidate_, board, InputsOf(policy, board, now), policy.deadline().hard, answer_);
   tick_.ran = answer_.kind != AnswerKind::kNotAsked;
   tick_.raw = answer_.raw;
   tick_.enforced.clear();
@@ -15,7 +15,8 @@ const ShadowTick& ShadowRun::Step(const InputBoard& board, std::span<const doubl
   tick_.failed = answer_.kind == AnswerKind::kFailed || answer_.kind == AnswerKind::kBroken;
   tick_.confidence = answer_.report.confidence;
   tick_.infer = answer_.took;
-  if (const ChannelRecord* scan = board.Find("scan")) separation_.See(board.scan(), scan->messages);
+  const ChannelRecord& scan = board.RecordOf(ChannelKind::kScan);
+  if (scan.seen) separation_.See(board.scan(), scan.messages);
   const double period_s = 1 / policy.command().rate_hz;
   acc_mps2_ = RiseOf(last_driven_, driven, period_s, acc_mps2_);
   if (driven.size() != last_driven_.size()) arm_motion_.Start(driven.size(), {});

@@ -122,7 +122,7 @@ class TwistFilter {
   }
 
   void SlowInZones(double& vx, double& wz) {
-    if (!at_.motion) return;
+    if (!at_.motion || policy_.envelope().empty()) return;
     Scale(vx, wz, SpeedZoneFactor(policy_, *at_.motion, vx, wz, result_.reasons));
   }
 
