@@ -9,6 +9,7 @@ namespace gatekeeper::gates {
 namespace {
 
 constexpr int64_t kStartUp_ns = 1'000'000'000;
+constexpr double kMinScored_s = 1.0;  // a clip with less of a segment says nothing about it
 
 // The command recorded nearest in time to `at_ns`, not further away than `within_ns`.
 const RecordedCommand* Nearest(const std::vector<RecordedCommand>& commands, int64_t at_ns,
@@ -72,6 +73,29 @@ std::vector<TickScore> ScoreTicks(const Replay& replay, const v1::ControlPolicy&
     scores.back().tick = i;
   }
   return scores;
+}
+
+ClipScore ScoreClip(const Replay& replay, const std::vector<TickScore>& scores,
+                    const std::string& tag, double rate_hz) {
+  ClipScore clip;
+  uint64_t scored = 0;
+  uint64_t agreeing = 0;
+  for (const TickScore& score : scores) {
+    const double at_s = replay.Second(replay.ticks[score.tick].now_ns());
+    if (!tag.empty() && !InSegment(replay.scenario->document, at_s, tag)) continue;
+    if (scored == 0 || score.deviation > clip.worst.deviation) clip.worst = score;
+    ++scored;
+    if (score.agrees()) ++agreeing;
+  }
+  if (static_cast<double>(scored) < kMinScored_s * rate_hz) return {};
+  clip.replay = &replay;
+  clip.agreeing = static_cast<double>(agreeing) / static_cast<double>(scored);
+  return clip;
+}
+
+const std::string& RecordingOf(const Replay& replay) {
+  const v1::Scenario& scenario = replay.scenario->document;
+  return scenario.sha256().empty() ? scenario.id() : scenario.sha256();
 }
 
 double MeanScore(const std::vector<Replay>& replays, const v1::ControlPolicy& policy,

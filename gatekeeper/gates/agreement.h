@@ -26,6 +26,20 @@ struct TickScore {
 std::vector<TickScore> ScoreTicks(const Replay& replay, const v1::ControlPolicy& policy,
                                   const v1::Agreement& agreement);
 
+// One clip's share of agreeing ticks, as far as it lies in a segment.
+struct ClipScore {
+  const Replay* replay = nullptr;  // null: less than a second of the segment was scored
+  double agreeing = 0;
+  TickScore worst;
+};
+// `scores` are those of ScoreTicks; an empty tag means the whole clip.
+ClipScore ScoreClip(const Replay& replay, const std::vector<TickScore>& scores,
+                    const std::string& tag, double rate_hz);
+
+// Names what a clip was cut from or is: two scenarios of the same recording are one independent
+// sample, not two.
+const std::string& RecordingOf(const Replay& replay);
+
 // Tolerance of one command field: of the twist's two, or the joints'.
 double ToleranceOf(const std::string& field, const v1::Agreement& agreement);
 

@@ -41,6 +41,8 @@ void GatherReplays(ReplayFarm& farm, Evidence& evidence) {
     const auto again = farm.Replays(ForAll(farm, {.run = run, .keep = ReplayJob::Keep::kVerdicts}));
     AddStreams(again, run, farm.threads(), evidence);
   }
+  if (evidence.deployed.has_value())
+    evidence.deployed->replays = farm.Replays(ForAll(farm, {.subject = Subject::kDeployed}));
   evidence.stale_runs =
       RunFaults(farm, PlanStaleInputs(evidence.replays, farm.rules(), evidence.suite));
   evidence.network_runs =

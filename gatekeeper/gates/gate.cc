@@ -10,6 +10,11 @@ constexpr Gate kGates[] = {
     {"worst_segment", true, JudgeWorstSegment}, {"latency", true, JudgeLatency},
     {"stale_input", true, JudgeStaleInput},     {"network_down", true, JudgeNetworkDown},
     {"determinism", true, JudgeDeterminism},
+    {"non_inferiority", true, JudgeNonInferiority,
+     [](const v1::GateSuite& s) { return s.has_non_inferiority(); }},
+    {"coverage", true, JudgeCoverage, [](const v1::GateSuite& s) { return s.has_coverage(); }},
+    {"uncertainty", true, JudgeUncertainty,
+     [](const v1::GateSuite& s) { return s.has_uncertainty(); }},
 };
 
 int Badness(v1::GateOutcome outcome) {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "gatekeeper/bundle/static_checks.h"
+#include "gatekeeper/gates/deployed_unit.h"
 #include "gatekeeper/gates/fault_plan.h"
 #include "gatekeeper/gates/replay.h"
 #include "proto/fallback.pb.h"
@@ -40,6 +42,8 @@ struct Evidence {
   // Null where the suite has no such section.
   std::shared_ptr<const CorpusCheck> corpus;
   std::shared_ptr<const LeakageCheck> leakage;
+  std::optional<DeployedUnit> deployed;  // compared with; absent: nobody named one
+  std::string host_class;    // of the computer that ran the model: agent::inference::InstructionSet
   std::string engine;        // what ran the model: numerics key; empty when nothing did
   std::string not_replayed;  // why there are no replays at all; empty when there are
 };
@@ -77,6 +81,11 @@ v1::GateResult JudgeLatency(const Evidence& evidence);
 v1::GateResult JudgeStaleInput(const Evidence& evidence);
 v1::GateResult JudgeNetworkDown(const Evidence& evidence);
 v1::GateResult JudgeDeterminism(const Evidence& evidence);
+v1::GateResult JudgeNonInferiority(const Evidence& evidence);
+v1::GateResult JudgeCoverage(const Evidence& evidence);
+v1::GateResult JudgeUncertainty(const Evidence& evidence);
+v1::GateResult JudgeLeakage(const Evidence& evidence);
+v1::GateResult JudgeRegression(const Evidence& evidence);
 
 // A finding about one moment of a replay, with the segment tags there.
 v1::Finding FindingAt(const Replay& replay, int64_t at_ns, const std::string& message);

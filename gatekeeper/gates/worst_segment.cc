@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -8,64 +9,59 @@
 #include "gatekeeper/gates/statistics.h"
 
 // The mean hides what matters: a model that drives better everywhere but in dust is worse. So every
-// declared segment must hold by itself. Clips, not ticks, are counted, because the ticks of one
-// drive are not independent; alpha is shared out over the segments (Bonferroni).
+// declared segment must hold by itself. Recordings, not ticks, are counted, because the ticks of
+// one drive are not independent; alpha is shared out over the segments (Bonferroni).
 
 namespace gatekeeper::gates {
 namespace {
 
-constexpr double kMinScored_s = 1.0;  // a clip with less of a segment says nothing about it
-constexpr int kMaxFindings = 50;      // of one segment
-
-struct ClipScore {
-  const Replay* replay = nullptr;
-  double agreeing = 0;  // share of the scored ticks in the segment
-  TickScore worst;
-};
+constexpr int kMaxFindings = 50;  // of one segment
 
 struct SegmentScore {
   std::string tag;
   std::vector<ClipScore> clips;  // worst first
-  uint64_t passed = 0;
-  double bound = 0;
+  uint64_t recordings = 0;       // of which the clips are; each counts once
+  uint64_t passed = 0;           // recordings all of whose clips agree
+  double lower = 0;
+  double upper = 1;
   v1::GateOutcome outcome = v1::INSUFFICIENT;
   double rate() const {
-    return clips.empty() ? 0 : static_cast<double>(passed) / static_cast<double>(clips.size());
+    return recordings == 0 ? 0 : static_cast<double>(passed) / static_cast<double>(recordings);
   }
 };
 
-ClipScore ScoreClip(const Replay& replay, const std::vector<TickScore>& scores,
-                    const std::string& tag, double rate_hz) {
-  ClipScore clip;
-  uint64_t scored = 0;
-  uint64_t agreeing = 0;
-  for (const TickScore& score : scores) {
-    const double at_s = replay.Second(replay.ticks[score.tick].now_ns());
-    if (!InSegment(replay.scenario->document, at_s, tag)) continue;
-    if (scored == 0 || score.deviation > clip.worst.deviation) clip.worst = score;
-    ++scored;
-    if (score.agrees()) ++agreeing;
+void Count(double wanted, double alpha, SegmentScore& segment) {
+  std::map<std::string, bool> agrees;  // by recording
+  for (const ClipScore& clip : segment.clips) {
+    const auto [entry, first] = agrees.try_emplace(RecordingOf(*clip.replay), true);
+    entry->second = entry->second && clip.agreeing >= wanted;
   }
-  if (static_cast<double>(scored) < kMinScored_s * rate_hz) return {};
-  clip.replay = &replay;
-  clip.agreeing = static_cast<double>(agreeing) / static_cast<double>(scored);
-  return clip;
+  segment.recordings = agrees.size();
+  segment.passed = static_cast<uint64_t>(
+      std::count_if(agrees.begin(), agrees.end(), [](const auto& entry) { return entry.second; }));
+  segment.lower = LowerBound(segment.passed, segment.recordings, alpha);
+  segment.upper = UpperBound(segment.passed, segment.recordings, alpha);
 }
 
 v1::GateOutcome Decide(const SegmentScore& segment, const v1::SegmentGate& limits) {
-  if (segment.clips.size() < limits.min_clips()) return v1::INSUFFICIENT;
-  if (segment.bound >= limits.floor()) return v1::PASS;
+  if (segment.recordings < limits.min_clips()) return v1::INSUFFICIENT;
+  if (segment.lower >= limits.floor()) return v1::PASS;
   // Not one clip failed: what is missing is clips.
-  return segment.passed == segment.clips.size() ? v1::INSUFFICIENT : v1::FAIL;
+  return segment.passed == segment.recordings ? v1::INSUFFICIENT : v1::FAIL;
 }
 
 std::string Sentence(const SegmentScore& segment, const v1::SegmentGate& limits) {
-  if (segment.clips.size() < limits.min_clips()) {
-    return absl::StrFormat("%s: %d clips with recorded commands, at least %d are needed",
-                           segment.tag, segment.clips.size(), limits.min_clips());
+  const std::string shared =
+      segment.recordings == segment.clips.size()
+          ? ""
+          : absl::StrFormat(" (of %d scenarios, those of one recording count once)",
+                            segment.clips.size());
+  if (segment.recordings < limits.min_clips()) {
+    return absl::StrFormat("%s: %d clips with recorded commands%s, at least %d are needed",
+                           segment.tag, segment.recordings, shared, limits.min_clips());
   }
-  return absl::StrFormat("%s: %d of %d clips agree, lower bound %.3f, floor %.3f", segment.tag,
-                         segment.passed, segment.clips.size(), segment.bound, limits.floor());
+  return absl::StrFormat("%s: %d of %d clips agree%s, lower bound %.3f, floor %.3f", segment.tag,
+                         segment.passed, segment.recordings, shared, segment.lower, limits.floor());
 }
 
 void AddFindings(const SegmentScore& segment, double wanted, v1::GateResult& result) {
@@ -90,7 +86,41 @@ bool WorseThan(const SegmentScore& a, const SegmentScore& b) {
     return s.outcome == v1::FAIL ? 2 : s.outcome == v1::PASS ? 0 : 1;
   };
   if (badness(a) != badness(b)) return badness(a) > badness(b);
-  return a.bound < b.bound;
+  return a.lower < b.lower;
+}
+
+v1::SegmentBound Row(const SegmentScore& segment, double floor) {
+  v1::SegmentBound row;
+  row.set_tag(segment.tag);
+  row.set_outcome(segment.outcome);
+  row.set_n(segment.recordings);
+  row.set_value(segment.rate());
+  row.set_lower(segment.lower);
+  row.set_upper(segment.upper);
+  row.set_limit(floor);
+  return row;
+}
+
+std::vector<SegmentScore> Score(const Evidence& evidence, double alpha) {
+  const v1::SegmentGate& limits = evidence.suite.worst_segment();
+  const double wanted = evidence.suite.agreement().clip_pass_fraction();
+  std::vector<SegmentScore> segments(static_cast<size_t>(limits.tags_size()));
+  for (size_t i = 0; i < segments.size(); ++i) segments[i].tag = limits.tags(static_cast<int>(i));
+  for (const Replay& replay : evidence.replays) {
+    const auto scores = ScoreTicks(replay, evidence.policy, evidence.suite.agreement());
+    for (SegmentScore& segment : segments) {
+      ClipScore clip = ScoreClip(replay, scores, segment.tag, evidence.policy.command().rate_hz());
+      if (clip.replay != nullptr) segment.clips.push_back(std::move(clip));
+    }
+  }
+  for (SegmentScore& segment : segments) {
+    Count(wanted, alpha, segment);
+    segment.outcome = Decide(segment, limits);
+    std::stable_sort(
+        segment.clips.begin(), segment.clips.end(),
+        [](const ClipScore& a, const ClipScore& b) { return a.agreeing < b.agreeing; });
+  }
+  return segments;
 }
 
 }  // namespace
@@ -99,35 +129,28 @@ v1::GateResult JudgeWorstSegment(const Evidence& evidence) {
   const v1::SegmentGate& limits = evidence.suite.worst_segment();
   const double wanted = evidence.suite.agreement().clip_pass_fraction();
   const double alpha = evidence.suite.alpha() / limits.tags_size();
-
-  std::vector<SegmentScore> segments(static_cast<size_t>(limits.tags_size()));
-  for (size_t i = 0; i < segments.size(); ++i) segments[i].tag = limits.tags(static_cast<int>(i));
-  for (const Replay& replay : evidence.replays) {
-    const auto scores = ScoreTicks(replay, evidence.policy, evidence.suite.agreement());
-    for (SegmentScore& segment : segments) {
-      ClipScore clip = ScoreClip(replay, scores, segment.tag, evidence.policy.command().rate_hz());
-      if (clip.replay == nullptr) continue;
-      if (clip.agreeing >= wanted) ++segment.passed;
-      segment.clips.push_back(std::move(clip));
-    }
-  }
-  for (SegmentScore& segment : segments) {
-    segment.bound = LowerBound(segment.passed, segment.clips.size(), alpha);
-    segment.outcome = Decide(segment, limits);
-    std::stable_sort(
-        segment.clips.begin(), segment.clips.end(),
-        [](const ClipScore& a, const ClipScore& b) { return a.agreeing < b.agreeing; });
-  }
-  std::stable_sort(segments.begin(), segments.end(), WorseThan);
+  std::vector<SegmentScore> segments = Score(evidence, alpha);
 
   v1::GateResult result;
+  for (const SegmentScore& segment : segments)
+    *result.add_segments() = Row(segment, limits.floor());
+  std::stable_sort(segments.begin(), segments.end(), WorseThan);
   const SegmentScore& worst = segments.front();
   result.set_outcome(worst.outcome);
   result.set_summary(Sentence(worst, limits));
   result.set_value(worst.rate());
-  result.set_bound(worst.bound);
+  result.set_bound(worst.lower);
   result.set_limit(limits.floor());
+  result.set_margin(worst.lower - limits.floor());
   result.set_n(worst.clips.size());
+  result.set_n_eff(static_cast<double>(worst.recordings));
+  result.set_alpha(alpha);
+  // One more failing recording in any segment, and it would not have held.
+  result.set_marginal(
+      worst.outcome == v1::PASS &&
+      std::any_of(segments.begin(), segments.end(), [&](const SegmentScore& segment) {
+        return LowerBound(segment.passed - 1, segment.recordings, alpha) < limits.floor();
+      }));
   for (const SegmentScore& segment : segments) AddFindings(segment, wanted, result);
   for (size_t i = 1; i < segments.size(); ++i) {
     if (segments[i].outcome != v1::PASS)

@@ -29,7 +29,7 @@ class EvidenceTest : public testing::Test {
   Replay& AddReplay(const std::string& id) {
     Scenario& scenario = scenarios_.emplace_back();
     scenario.document.set_id(id);
-    scenario.document.set_sha256(std::string(64, '0'));
+    scenario.document.set_sha256(absl::StrFormat("%064x", scenarios_.size()));
     v1::Segment& segment = *scenario.document.add_segments();
     segment.set_to_s(60);
     segment.add_tags("clear");

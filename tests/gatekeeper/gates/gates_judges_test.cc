@@ -177,7 +177,7 @@ TEST_F(JudgesTest, TheOracleKnowsHowFarACommandMayRunAheadOfTheMeasuredSpeed) {
     Replay replay = MakeReplay(scenarios_.front());
     for (v1::TickRecord& tick : replay.ticks) tick.set_enforced(0, before);
     replay.ticks[99].set_enforced(0, command);
-    Measured known;
+    MeasuredMotion known;
     known.vx_mps = before;
     replay.measured.assign(100, known);
     replay.measured[99].vx_mps = measured;
@@ -193,12 +193,12 @@ TEST_F(JudgesTest, TheOracleKnowsHowFarACommandMayRunAheadOfTheMeasuredSpeed) {
 }
 
 TEST_F(JudgesTest, LatencyPassesWithEnoughFramesInTime) {
-  AddReplay("fast");  // 100 frames; 81 are needed with 2 late ones
+  AddReplay("fast");  // 100 frames less 5 of warm-up; 81 are needed with 2 late ones
   evidence_.replays[0].frames[7].took = std::chrono::milliseconds(50);
   evidence_.replays[0].frames[8].took = std::chrono::milliseconds(50);
   const v1::GateResult result = JudgeLatency(evidence_);
   EXPECT_EQ(result.outcome(), v1::PASS) << result.summary();
-  EXPECT_EQ(result.n(), 100u);
+  EXPECT_EQ(result.n(), 95u);
   EXPECT_LE(result.bound(), 40);
 }
 
@@ -210,9 +210,9 @@ TEST_F(JudgesTest, LatencyHoldsAtTheDeadlineItself) {
 
 TEST_F(JudgesTest, LatencyWithTooFewFramesIsInsufficient) {
   AddReplay("short");
-  evidence_.replays[0].frames.resize(43);
+  evidence_.replays[0].frames.resize(5 + 43);
   EXPECT_EQ(JudgeLatency(evidence_).outcome(), v1::INSUFFICIENT);
-  evidence_.replays[0].frames.resize(44);
+  evidence_.replays[0].frames.resize(5 + 44);
   EXPECT_EQ(JudgeLatency(evidence_).outcome(), v1::PASS);
   evidence_.replays[0].frames.clear();
   EXPECT_EQ(JudgeLatency(evidence_).outcome(), v1::INSUFFICIENT);
