@@ -197,8 +197,10 @@ std::string ToString(const Diagnostic& diagnostic) {
 
 std::vector<Diagnostic> CheckRules(const RuleSet& rules) { return RuleChecks(rules).Run(); }
 
-absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit) {
-  ASSIGN_OR_RETURN(const RuleSet rules, RulesOf(unit));
+absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit,
+                                                   std::optional<Document> site) {
+  ASSIGN_OR_RETURN(RuleSet rules, RulesOf(unit));
+  rules.site = std::move(site);
   return CheckRules(rules);
 }
 

@@ -46,8 +46,10 @@ struct RuleSet {
 // Proves what can be proved without running anything. Empty: nothing was found.
 std::vector<Diagnostic> CheckRules(const RuleSet& rules);
 
-// The same for a unit's own files, named as in the unit. Errors only when they cannot be read.
-absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit);
+// The same for a unit's own files, named as in the unit, on `site`. Errors only when they cannot be
+// read.
+absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit,
+                                                   std::optional<Document> site = std::nullopt);
 
 // The same with S12: `deployed` is what its robots would fall back to. kInvalidArgument too when
 // `deployed` has no readable documents.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <system_error>
 
@@ -20,12 +21,13 @@ namespace fs = std::filesystem;
 constexpr size_t kMaxScenarioBytes = 256 * 1024;
 constexpr size_t kMaxScenarios = 20'000;
 constexpr double kMaxSegmentEnd_s = 1e6;  // a recording is hours long, not weeks
+constexpr int kMaxMissing = 20;           // named in one message
 constexpr size_t kMaxName = 120;          // file systems stop at 255, clips add to the name
 
 // Other documents of this project that may lie beside scenarios.
-constexpr std::string_view kNeighbours[] = {"control_policy/1", "fallback_rules/1",
-                                            "gate_suite/1",     "model_card/1",
-                                            "release/1",        "rollout_plan/1"};
+constexpr std::string_view kNeighbours[] = {"control_policy/1", "fallback_rules/1", "gate_suite/1",
+                                            "import/1",         "model_card/1",     "release/1",
+                                            "rollout_plan/1",   "site/1",           "waiver/1"};
 
 bool PlainName(std::string_view name) {
   if (name.empty() || name.size() > kMaxName || name.front() == '.' || name.front() == '-')
@@ -66,8 +68,8 @@ absl::Status Bad(const agent::base::SourceMap& map, std::string_view path,
 
 absl::Status CheckRecordingPath(const std::string& recording, const agent::base::SourceMap& map) {
   const fs::path path(recording);
-  if (recording.empty() || recording.size() > 1024) {
-    return Bad(map, "recording", "recording must name the MCAP file");
+  if (recording.size() > 1024) {
+    return Bad(map, "recording", "recording has more than 1024 characters");
   }
   if (path.is_absolute() || recording.find('\0') != std::string::npos) {
     return Bad(map, "recording", "recording must be relative to this file");
@@ -113,26 +115,29 @@ absl::StatusOr<Scenario> ParseScenario(const std::string& text, const std::strin
     return Bad(map, "sha256", "sha256 must be the recording's 64 hex digits");
   }
   RETURN_IF_ERROR(CheckSegments(scenario.document, map));
-  scenario.recording = (fs::path(file).parent_path() / scenario.document.recording()).string();
+  if (!scenario.document.recording().empty()) {
+    scenario.recording = (fs::path(file).parent_path() / scenario.document.recording()).string();
+  }
   scenario.sha256 = agent::trust::Sha256(text);
   return scenario;
 }
 
-absl::StatusOr<std::vector<std::string>> YamlFilesBelow(const std::string& folder) {
+// Regular files below `folder` with one of the extensions, in order.
+absl::StatusOr<std::vector<std::string>> FilesBelow(const std::string& folder,
+                                                    const std::set<std::string>& extensions) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
-    return absl::NotFoundError(absl::StrFormat("scenarios folder %s does not exist", folder));
+    return absl::NotFoundError(absl::StrFormat("folder %s does not exist", folder));
   }
   std::vector<std::string> files;
   fs::recursive_directory_iterator it(folder, error);
   for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
-    const std::string extension = it->path().extension().string();
-    if (extension != ".yaml" && extension != ".yml") continue;
+    if (extensions.count(it->path().extension().string()) == 0) continue;
     std::error_code ignored;
     if (it->is_regular_file(ignored)) files.push_back(it->path().string());
     if (files.size() > kMaxScenarios) {
       return absl::ResourceExhaustedError(
-          absl::StrFormat("more than %d scenario files below %s", kMaxScenarios, folder));
+          absl::StrFormat("more than %d files to look at below %s", kMaxScenarios, folder));
     }
   }
   if (error) {
@@ -142,10 +147,70 @@ absl::StatusOr<std::vector<std::string>> YamlFilesBelow(const std::string& folde
   return files;
 }
 
+// Finds recordings by their digest. Nothing is read before somebody asks.
+class RecordingShelf {
+ public:
+  explicit RecordingShelf(std::string folder) : folder_(std::move(folder)) {}
+
+  // The path, or an empty string.
+  absl::StatusOr<std::string> Find(const std::string& sha256) {
+    if (!listed_) {
+      ASSIGN_OR_RETURN(unread_, FilesBelow(folder_, {".mcap"}));
+      listed_ = true;
+    }
+    const auto named =
+        std::stable_partition(unread_.begin(), unread_.end(), [&](const std::string& file) {
+          return fs::path(file).filename().string().find(sha256.substr(0, 16)) == std::string::npos;
+        });
+    const auto likely = static_cast<size_t>(unread_.end() - named);
+    for (size_t i = 0; i < likely; ++i) RETURN_IF_ERROR(ReadOne());
+    while (by_digest_.count(sha256) == 0 && !unread_.empty()) RETURN_IF_ERROR(ReadOne());
+    const auto found = by_digest_.find(sha256);
+    return found == by_digest_.end() ? std::string() : found->second;
+  }
+
+ private:
+  absl::Status ReadOne() {
+    const std::string file = unread_.back();
+    unread_.pop_back();
+    ASSIGN_OR_RETURN(const agent::base::Digest digest, agent::trust::Sha256File(file));
+    by_digest_.emplace(digest.hex(), file);
+    return absl::OkStatus();
+  }
+
+  std::string folder_;
+  bool listed_ = false;
+  std::vector<std::string> unread_;
+  std::map<std::string, std::string> by_digest_;
+};
+
+std::string DigestOf(const Scenario& scenario) {  // as hex() writes it
+  return agent::base::Digest::Parse(scenario.document.sha256())->hex();
+}
+
+absl::Status FindRecordings(const std::string& folder, std::vector<Scenario>& scenarios) {
+  RecordingShelf shelf(folder);
+  std::string missing;
+  int count = 0;
+  for (Scenario& scenario : scenarios) {
+    if (!scenario.recording.empty()) continue;
+    ASSIGN_OR_RETURN(scenario.recording, shelf.Find(DigestOf(scenario)));
+    if (!scenario.recording.empty() || ++count > kMaxMissing) continue;
+    missing += absl::StrFormat("\n  %s: sha256 %s", scenario.file, scenario.document.sha256());
+  }
+  if (count == 0) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrFormat(
+      "%d scenario%s no recording and no *.mcap file below %s has the digest; fetch the "
+      "recordings, or name their folder with --recordings:%s%s",
+      count, count == 1 ? " names" : "s name", folder, missing,
+      count > kMaxMissing ? "\n  ..." : ""));
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<Scenario>> LoadScenarios(const std::string& folder) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> files, YamlFilesBelow(folder));
+absl::StatusOr<std::vector<Scenario>> LoadScenarios(const std::string& folder,
+                                                    const std::string& recordings) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> files, FilesBelow(folder, {".yaml", ".yml"}));
   const agent::base::OsFiles disk;
   std::vector<Scenario> scenarios;
   for (const std::string& file : files) {
@@ -162,6 +227,7 @@ absl::StatusOr<std::vector<Scenario>> LoadScenarios(const std::string& folder) {
                                                       scenarios[i].file, scenarios[i].document.id(),
                                                       scenarios[i - 1].file));
   }
+  RETURN_IF_ERROR(FindRecordings(recordings.empty() ? folder : recordings, scenarios));
   return scenarios;
 }
 

@@ -13,7 +13,7 @@ namespace gatekeeper::gates {
 struct Scenario {
   v1::Scenario document;
   std::string file;            // the YAML file, as opened
-  std::string recording;       // path of the MCAP file
+  std::string recording;       // path of the MCAP file; empty: no file has its digest
   agent::base::Digest sha256;  // of the YAML file's bytes; through them also of the recording
 };
 
@@ -21,9 +21,14 @@ struct Scenario {
 // this project's other schemas may lie beside them; any other YAML file is an error, lest a
 // misspelt schema hide a scenario. kInvalidArgument names file and line: unknown keys, an id that
 // is used twice or has other characters than letters, digits, '.', '_' and '-', a recording outside
-// the file's own folder, segments that are empty or run backwards. Recordings are not opened here.
-// An absent folder is kNotFound; an empty one is no error, it leads to INSUFFICIENT.
-absl::StatusOr<std::vector<Scenario>> LoadScenarios(const std::string& folder);
+// the file's own folder, segments that are empty or run backwards. An absent folder is kNotFound;
+// an empty one is no error, it leads to INSUFFICIENT.
+//
+// A scenario that names no recording has the file below `recordings` (or, when that is empty, below
+// `folder`) whose SHA-256 is the scenario's: one whose name holds the digest's first 16 digits is
+// tried first, else every *.mcap is read once. kNotFound names those that no file fits.
+absl::StatusOr<std::vector<Scenario>> LoadScenarios(const std::string& folder,
+                                                    const std::string& recordings = "");
 
 // True while second `at_s` of the recording lies in a segment with this tag (from included, to
 // not).

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -24,6 +25,12 @@ class Repository {
   // `path`: the repository or any folder inside its work tree. kNotFound when there is none.
   static absl::StatusOr<Repository> Open(const std::string& path);
 
+  // A bare copy of the repository at `url` in `mirror`, made when it is not there, brought up to
+  // date when it lacks `commit`. Asks nobody for a password. kUnavailable when `url` cannot be
+  // read.
+  static absl::StatusOr<Repository> OpenMirror(const std::string& url, const std::string& mirror,
+                                               const std::string& commit);
+
   // "HEAD", a branch, a tag, a prefix of a commit id -> 40 hex digits. kNotFound, or
   // kInvalidArgument when it names something that is not a commit.
   absl::StatusOr<std::string> ResolveCommit(const std::string& revision) const;
@@ -39,6 +46,20 @@ class Repository {
   // bytes.
   absl::StatusOr<SourceFile> ReadFile(const std::string& commit, const std::string& path,
                                       size_t cap) const;
+
+  // Paths of all regular files below `folder` (empty: the root) at `commit`, in order. Links and
+  // submodules are left out. kNotFound when the commit has no such folder, kResourceExhausted above
+  // 20 000 files.
+  absl::StatusOr<std::vector<std::string>> ListFiles(const std::string& commit,
+                                                     const std::string& folder) const;
+
+  // Every different content that `path` had in `commit` and all commits before it, at most `cap`
+  // bytes each. kFailedPrecondition when the history at hand is cut off (a shallow clone).
+  absl::StatusOr<std::vector<std::string>> Versions(const std::string& commit,
+                                                    const std::string& path, size_t cap) const;
+
+  // Whether `commit` is what `revision` names or lies before it.
+  absl::StatusOr<bool> IsWithin(const std::string& commit, const std::string& revision) const;
 
   // The work tree's folder, or the repository's own when it is bare.
   std::string folder() const;

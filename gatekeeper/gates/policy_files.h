@@ -1,0 +1,61 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "gatekeeper/bundle/static_checks.h"
+#include "gatekeeper/source/repository.h"
+
+namespace gatekeeper::gates {
+
+// The regression corpus where it can be read.
+struct CorpusFiles {
+  std::string folder;                      // on this disk; scenario/1 files and recordings
+  std::string lock;                        // corpus.lock; empty: absent
+  std::vector<std::string> earlier_locks;  // every earlier text of it in the repository's history
+  std::string no_history;                  // why the history says nothing; empty: it was read
+  bool pinned = false;                     // from a repository, which has a history to show
+};
+
+// What the safety team wrote beside a suite.
+struct PolicyFiles {
+  std::string repository;  // as the caller named it; empty: plain files, which anybody may edit
+  std::string commit;      // 40 hex digits; empty: plain files
+  std::optional<bundle::Document> site;
+  std::optional<bundle::Document> training;  // of the leakage gate
+  std::optional<CorpusFiles> corpus;
+  std::vector<bundle::Document> waivers;  // only ever from a repository
+};
+
+struct NamedSuite {
+  std::string file;
+  std::string yaml;
+  PolicyFiles beside;
+};
+
+// A suite and what it names, as plain files. Waivers beside it are not looked at: whoever can edit
+// the suite could write them.
+absl::StatusOr<NamedSuite> ReadPlainSuite(const std::string& file);
+
+// The same as `commit` holds it, whatever the work tree says, with all of waivers/*.yaml at the
+// repository's root. `commit` must be 40 hex digits (kInvalidArgument: a branch may move).
+// `suite_path` is from the root. `name` is the repository as the caller calls it. The corpus is
+// written out below `scratch`, an empty folder that must outlive the run.
+struct PolicyPin {
+  std::string name;
+  std::string commit;
+  std::string suite_path;
+};
+absl::StatusOr<NamedSuite> ReadPinnedSuite(const source::Repository& repository,
+                                           const PolicyPin& pin, const std::string& scratch);
+
+// Writes every regular file below `folder` of the commit to `target`/..., links left out.
+absl::Status WriteOut(const source::Repository& repository, const std::string& commit,
+                      const std::string& folder, const std::string& target);
+
+// kInvalidArgument unless `commit` is 40 lower-case hex digits.
+absl::Status CheckPinned(const std::string& commit);
+
+}  // namespace gatekeeper::gates
