@@ -91,6 +91,8 @@ std::vector<Range> OptionalRanges(const v1::GateSuite& s) {
       {"separation.encounters", static_cast<double>(s.separation().encounters()), 1, kHuge,
        "at least 1"},
       {"coverage.min_hours", s.coverage().min_hours(), 0, 1e6, "0 to 1000000"},
+      {"coverage.trigger_clips", static_cast<double>(s.coverage().trigger_clips()), 1, kHuge,
+       "at least 1"},
       {"corruption.clips", static_cast<double>(s.corruption().clips()), 1, kHuge, "at least 1"},
       {"corruption.floor_at_3", s.corruption().floor_at_3(), kTiny, kBelow1, "above 0 and below 1"},
       {"corruption.max_silent_wrong", s.corruption().max_silent_wrong(), kTiny, kBelow1,
@@ -212,6 +214,32 @@ absl::Status CheckTags(const v1::GateSuite& suite, const agent::base::SourceMap&
   return absl::OkStatus();
 }
 
+// Every value of a dimension once; a tag that stood in two dimensions would pair with itself.
+absl::Status CheckDimensions(const v1::GateSuite& suite, const agent::base::SourceMap& map) {
+  if (!suite.has_coverage()) return absl::OkStatus();
+  if (suite.coverage().dimensions().empty()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: coverage.dimensions is empty: name the conditions that the robots are meant for",
+        map.Locate("coverage")));
+  }
+  std::set<std::string> seen;
+  for (int i = 0; i < suite.coverage().dimensions_size(); ++i) {
+    const v1::CoverageDimension& dimension = suite.coverage().dimensions(i);
+    const std::string path = absl::StrFormat("coverage.dimensions[%d]", i);
+    if (dimension.id().empty() || dimension.tags().empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("%s: %s must have an id and tags", map.Locate(path), path));
+    }
+    for (const std::string& tag : dimension.tags()) {
+      if (!tag.empty() && seen.insert(tag).second) continue;
+      return absl::InvalidArgumentError(
+          absl::StrFormat("%s: %s.tags holds \"%s\", which is empty or stands in another place too",
+                          map.Locate(path), path, tag));
+    }
+  }
+  return absl::OkStatus();
+}
+
 // What the suite names lies beside it, or elsewhere in the same repository.
 absl::Status CheckPaths(const v1::GateSuite& suite, const agent::base::SourceMap& map) {
   const std::tuple<const char*, bool, const std::string&> paths[] = {
@@ -246,6 +274,7 @@ absl::StatusOr<Suite> ParseSuite(std::string_view yaml, const std::string& file)
   RETURN_IF_ERROR(CheckSections(suite.document, map));
   RETURN_IF_ERROR(CheckRanges(suite.document, map));
   RETURN_IF_ERROR(CheckTags(suite.document, map));
+  RETURN_IF_ERROR(CheckDimensions(suite.document, map));
   RETURN_IF_ERROR(CheckPaths(suite.document, map));
   suite.sha256 = agent::trust::Sha256(yaml);
   return suite;
