@@ -36,6 +36,7 @@ absl::StatusOr<Crew> MakeCrew(const bundle::UngatedUnit& unit, const Documents& 
                    agent::base::ParseProviders({listed.begin(), listed.end()}));
   Crew crew;
   crew.unit = unit.digest();
+  crew.rules = documents.rules;
   for (unsigned i = 0; i < threads; ++i) {
     ASSIGN_OR_RETURN(auto loaded, runtime.Load(model, signature, providers));
     if (i == 0) {

@@ -31,8 +31,9 @@ absl::StatusOr<Documents> ReadDocuments(const bundle::UngatedUnit& unit);
 // One unit's benches, one a thread.
 struct Crew {
   agent::base::Digest unit;
+  std::shared_ptr<const agent::runtime::UnitRules> rules;  // null: no unit
   std::string engine;  // numerics key, and the providers passed over with their reasons
-  std::vector<std::unique_ptr<TestBench>> benches;  // at least one
+  std::vector<std::unique_ptr<TestBench>> benches;  // none: results are taken over only
 };
 
 // On the provider that the card asks for; the model proves itself by its golden answers first.

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "gatekeeper/gates/attempts.h"
 #include "gatekeeper/gates/gate_pass.h"
+#include "gatekeeper/gates/policy_files.h"
 #include "proto/gates.pb.h"
 
 namespace gatekeeper::gates {
@@ -13,7 +17,15 @@ struct SuiteInput {
   std::string suite_yaml;        // text of a gate_suite/1 document
   std::string suite_file;        // its name in messages
   std::string scenarios_folder;  // every *.yaml below it with schema scenario/1 takes part
-  std::string clips_folder;      // counterexample clips go here; empty: none are written
+  // Where the recordings lie that scenarios do not name; empty: among the scenarios.
+  std::string recordings_folder = {};
+  PolicyFiles policy = {};               // what the suite names beside it, and waivers
+  const AttemptLog* attempts = nullptr;  // null: nobody counts
+  // Today, for waivers; unless it is told none lasts so long.
+  int64_t wall_ms = std::numeric_limits<int64_t>::max();
+  // Unpacked unit that the new one is compared with: the one that drives today. Empty: none is.
+  std::string against = {};
+  std::string clips_folder;  // counterexample clips go here; empty: none are written
   unsigned threads = 1;      // scenarios replayed side by side; the verdicts do not depend on it
   std::string library_path;  // libonnxruntime.so.1; empty: agent/inference's default
 };
@@ -24,9 +36,9 @@ struct GateRun {
 };
 
 // Replays every scenario through the robot's own Controller and asks each gate. A gate that does
-// not hold is an answer (in the report), not an error. Errors mean that nothing could be found out:
-// kInvalidArgument names file and line of a bad suite or scenario file, kUnavailable a missing
-// ONNX Runtime, and so on.
+// not hold is an answer (in the report), not an error. The run is counted before anything is
+// replayed. Errors mean that nothing could be found out: kInvalidArgument names file and line of a
+// bad suite or scenario file, kUnavailable a missing ONNX Runtime, and so on.
 absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInput& input);
 
 }  // namespace gatekeeper::gates

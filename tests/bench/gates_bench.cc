@@ -82,8 +82,11 @@ int main(int argc, char** argv) {
   std::vector<std::unique_ptr<gates::TestBench>> benches;
   for (int i = 0; i < 2; ++i) benches.push_back(unit.MakeBench(*runtime));
   const std::vector<bool> intact(scenarios.size(), true);
-  gates::ReplayFarm farm({.unit = {}, .engine = {}, .benches = std::move(benches)}, gates::Crew(),
-                         scenarios, intact, 2);
+  gates::Crew crew;
+  crew.rules = unit.rules;
+  crew.benches = std::move(benches);
+  gates::FarmBooks books;
+  gates::ReplayFarm farm(std::move(crew), gates::Crew(), scenarios, intact, 2, books);
 
   size_t runs = 0;
   size_t ticks = 0;
