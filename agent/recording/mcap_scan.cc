@@ -125,7 +125,7 @@ absl::Status McapScan::OnDataEnd(const Record& record) {
   CloseRun();
   ASSIGN_OR_RETURN(const DataEnd end, DecodeDataEnd(record.body));
   if (end.data_section_crc == 0 && loose_) reader_.checksummed_ = false;
-  if (end.data_section_crc != 0) reader_.some_checksums_ = true;
+  if (end.data_section_crc != 0) reader_.checksummed_ = reader_.some_checksums_ = true;
   ended_ = true;
   if (end.data_section_crc == 0 || end.data_section_crc == crc_) return absl::OkStatus();
   // Not a break: every record is whole, one of them lies. Recovery must not hide that.

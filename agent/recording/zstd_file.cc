@@ -83,4 +83,11 @@ absl::StatusOr<uint64_t> UnpackZstdFile(int from, int to, uint64_t cap) {
   return unpacking.written();
 }
 
+absl::StatusOr<Buffer> UnpackZstdFrame(std::string_view frame, uint64_t cap) {
+  const unsigned long long size = ZSTD_getFrameContentSize(frame.data(), frame.size());
+  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN)
+    return absl::DataLossError("a zstd frame does not say how large it is unpacked");
+  return Decompress(Compression::kZstd, frame, size, cap);
+}
+
 }  // namespace agent::recording

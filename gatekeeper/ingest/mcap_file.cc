@@ -25,7 +25,7 @@ recording::MessageFilter FilterOf(const Selection& selection) {
 }  // namespace
 
 McapFile::McapFile(Source source, recording::McapReader reader)
-    : source_(std::move(source)), reader_(std::move(reader)) {}
+    : Container(std::move(source)), reader_(std::move(reader)) {}
 
 absl::StatusOr<std::unique_ptr<Container>> McapFile::Open(const Source& source) {
   absl::StatusOr<recording::McapReader> reader =
@@ -34,7 +34,7 @@ absl::StatusOr<std::unique_ptr<Container>> McapFile::Open(const Source& source) 
   std::unique_ptr<McapFile> file(new McapFile(source, *std::move(reader)));
   file->ListTopics();
   file->StateFacts();
-  RETURN_IF_ERROR(file->Count());
+  RETURN_IF_ERROR(file->CountMessages());
   return file;
 }
 
@@ -61,7 +61,6 @@ void McapFile::StateFacts() {
   facts_.writer = reader_.header().library;
   facts_.compression = absl::StrJoin(reader_.compressions(), ", ");
   facts_.checksums = reader_.checksummed() ? "all" : reader_.some_checksums() ? "some" : "none";
-  facts_.files = {source_.name};
   if (reader_.recovery()) {
     facts_.notes.push_back(absl::StrFormat(
         "%s breaks off: %d bytes are read, the last %d are lost (%s)", source_.name,
@@ -69,24 +68,18 @@ void McapFile::StateFacts() {
   }
 }
 
-absl::Status McapFile::Count() {
-  return ForEachMessage({}, [this](const Topic& topic, const RawMessage& message) {
-    ++topics_[topic.id].messages;
-    span_.Add(message.log_time_ns);
-    return absl::OkStatus();
-  });
-}
-
 absl::Status McapFile::ForEachMessage(const Selection& selection, const Callback& callback) const {
   if (selection.to_ns < 0) return absl::OkStatus();  // MCAP has no time before 1970
   absl::Status asked;
+  recording::Buffer room;
   const absl::Status read = reader_.ForEachMessage(
       FilterOf(selection),
       [&](const recording::Channel& channel, const recording::Message& message) -> absl::Status {
-        asked = callback(topics_[topic_of_[channel.id]],
-                         {.log_time_ns = SignedTime(message.log_time_ns),
-                          .publish_time_ns = SignedTime(message.publish_time_ns),
-                          .data = message.data});
+        const Topic& topic = topics_[topic_of_[channel.id]];
+        ASSIGN_OR_RETURN(const std::string_view data, PlainMessage(topic, message.data, room));
+        asked = callback(topic, {.log_time_ns = SignedTime(message.log_time_ns),
+                                 .publish_time_ns = SignedTime(message.publish_time_ns),
+                                 .data = data});
         return asked;
       });
   return asked.ok() ? Named(source_, read) : asked;

@@ -16,23 +16,15 @@ class McapFile final : public Container {
  public:
   static absl::StatusOr<std::unique_ptr<Container>> Open(const Source& source);
 
-  const std::vector<Topic>& topics() const override { return topics_; }
-  const FileFacts& facts() const override { return facts_; }
-  Span span() const override { return span_; }
   absl::Status ForEachMessage(const Selection& selection, const Callback& callback) const override;
 
  private:
   McapFile(Source source, agent::recording::McapReader reader);
   void ListTopics();
   void StateFacts();
-  absl::Status Count();
 
-  Source source_;
   agent::recording::McapReader reader_;
-  std::vector<Topic> topics_;
   std::vector<uint32_t> topic_of_;  // by channel id
-  FileFacts facts_;
-  Span span_;
 };
 
 }  // namespace gatekeeper::ingest
