@@ -1,17 +1,25 @@
 #include "gatekeeper/gates/fault.h"
 
 #include "absl/strings/str_format.h"
+#include "gatekeeper/faults/channel.h"
 
 namespace gatekeeper::gates {
 namespace {
 
-void Drop(const std::string& channel, v1::Observation& observation) {
-  if (channel == "scan") observation.clear_scan();
-  if (channel == "odom") observation.clear_odom();
-  if (channel == "image") observation.clear_image();
-  if (channel == "imu") observation.clear_imu();
-  if (channel == "joints") observation.clear_joints();
-  observation.mutable_signals()->erase(channel);
+const char* InWords(Fault::Previous previous) {
+  switch (previous) {
+    case Fault::Previous::kAbsent:
+      return "absent";
+    case Fault::Previous::kSound:
+      return "sound";
+    case Fault::Previous::kFails:
+      return "fails";
+    case Fault::Previous::kNan:
+      return "nan";
+    case Fault::Previous::kLate:
+      return "late";
+  }
+  return "";
 }
 
 }  // namespace
@@ -25,13 +33,19 @@ std::string Text(const Fault& fault) {
                              fault.until_ns);
     case Fault::Kind::kLinkDown:
       return absl::StrFormat("link_down from %d to %d", fault.onset_ns, fault.until_ns);
+    case Fault::Kind::kCatalogue:
+    case Fault::Kind::kOpenLoop:
+      return absl::StrFormat("%s[%s][%s] onset %d, seen from %d to %d, previous unit %s",
+                             fault.closed() ? "fault" : "change", faults::Text(fault.spec),
+                             faults::Text(fault.also), fault.onset_ns, fault.from_ns,
+                             fault.until_ns, InWords(fault.previous));
   }
   return "";
 }
 
 void Apply(const Fault& fault, int64_t now_ns, v1::Observation& observation) {
-  if (!fault.Hurts(now_ns)) return;
-  if (fault.kind == Fault::Kind::kDropChannel) Drop(fault.channel, observation);
+  if (!fault.Obeys(now_ns)) return;
+  if (fault.kind == Fault::Kind::kDropChannel) faults::Remove(fault.channel, observation);
   if (fault.kind == Fault::Kind::kLinkDown) observation.set_network_up(false);
 }
 

@@ -13,7 +13,11 @@
 #include "agent/runtime/envelope.h"
 #include "agent/runtime/tool_point.h"
 #include "agent/trust/hash.h"
+#include "gatekeeper/faults/channel.h"
+#include "gatekeeper/gates/fault_actor.h"
+#include "gatekeeper/gates/input_oracle.h"
 #include "gatekeeper/gates/obedient_robot.h"
+#include "gatekeeper/gates/separation.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -26,13 +30,16 @@ constexpr int64_t kStartUp_ns =
 // One replay under way.
 class Player {
  public:
-  Player(const Scenario& scenario, TestBench& bench, const Fault& fault)
+  Player(const Scenario& scenario, TestBench& bench, const Fault& fault, InputOracle* oracle)
       : bench_(bench),
         policy_(bench.rules().policy),
         fault_(fault),
         controller_(agent::runtime::LatchState{}),
         watch_(policy_),
-        robot_(policy_) {
+        robot_(policy_),
+        stream_(StagesOf(fault)),
+        actor_(fault, bench),
+        oracle_(oracle) {
     replay_.scenario = &scenario;
     for (const agent::runtime::InputLimits& input : policy_.inputs()) {
       if (input.required) awaited_.insert(input.channel);
@@ -61,7 +68,10 @@ class Player {
                      agent::recording::ObservationReader::Open(
                          replay_.scenario->recording,
                          agent::recording::ChannelMap(channels.begin(), channels.end())));
-    const absl::Status status = reader.ForEach([this](const auto& item) { return Take(item); });
+    outlives_ = fault_.closed() && fault_.until_ns > reader.end_ns();
+    const absl::Status status =
+        reader.ForEach(fault_.from_ns, fault_.closed() ? fault_.until_ns : INT64_MAX,
+                       [this](const auto& item) { return Take(item); });
     if (!status.ok() && !Over()) return status;
     if (!any_)
       return absl::InvalidArgumentError("the recording holds no observation and no command");
@@ -102,6 +112,7 @@ class Player {
 
   void Hear(const v1::Observation& recorded, int64_t now) {
     watch_.See(recorded, now);
+    if (recorded.has_scan()) NoteZone(recorded.scan(), now);
     for (const ChannelStamp& stamp : StampsOf(recorded)) {
       replay_.channels.insert(stamp.channel);
       awaited_.erase(stamp.channel);
@@ -110,14 +121,27 @@ class Player {
     if (!started_ && awaited_.empty()) Start(now);
   }
 
-  // Hands the controller an observation, as the fault leaves it.
+  void NoteZone(const v1::LaserScan& scan, int64_t now) {
+    const bool occupied = StopZoneOccupied(policy_, scan);
+    const bool before = !replay_.zone_changes.empty() && replay_.zone_changes.back().occupied;
+    if (occupied != before) replay_.zone_changes.push_back({now, occupied});
+  }
+
+  // Sends an observation on its way to the controller, as the fault leaves it.
   void Tell(v1::Observation observation, int64_t now) {
-    if (fault_.Hurts(now)) {
-      Apply(fault_, now, observation);
-      robot_.Answer(observation);
+    if (fault_.Obeys(now)) robot_.Answer(observation);
+    Apply(fault_, now, observation);
+    if (outlives_) Remember(observation);
+    actor_.Touch(now, observation);
+    stream_.Take({now, now, std::move(observation)});
+    Deliver(now);
+  }
+
+  void Deliver(int64_t now) {
+    for (const faults::Message& message : stream_.Due(now)) {
+      if (oracle_ != nullptr) oracle_->Hear(message);
+      controller_.Observe(message.observation, Nanos(message.at_ns));
     }
-    if (fault_.kind != Fault::Kind::kNone) Remember(observation);
-    controller_.Observe(observation, Nanos(now));
   }
 
   // Keeps the newest of every channel, for the world that stands still.
@@ -137,12 +161,11 @@ class Player {
     started_ = true;
     next_tick_ = at;
     controller_.SetLink(true, Nanos(at));
-    controller_.SwapTo(&bench_.pilot(), nullptr, Nanos(at));
+    const bool stands_by = fault_.previous != Fault::Previous::kAbsent;
+    controller_.SwapTo(&bench_.pilot(), stands_by ? &bench_.previous() : nullptr, Nanos(at));
   }
 
-  bool Over() const {
-    return fault_.kind != Fault::Kind::kNone && started_ && next_tick_ > fault_.until_ns;
-  }
+  bool Over() const { return fault_.closed() && started_ && next_tick_ > fault_.until_ns; }
 
   absl::Status StepBefore(int64_t now) {
     while (started_ && next_tick_ < now && !Over()) RETURN_IF_ERROR(Step());
@@ -154,32 +177,19 @@ class Player {
   absl::Status Finish() {
     while (next_tick_ <= replay_.last_ns && !Over()) RETURN_IF_ERROR(Step());
     const v1::Observation still = newest_;  // its stamps are shifted from here, not added up
-    while (fault_.kind != Fault::Kind::kNone && !Over()) {
+    while (fault_.closed() && !Over()) {
       v1::Observation shifted = still;
-      Shift(next_tick_ - replay_.last_ns, shifted);
+      faults::ShiftStamps(next_tick_ - replay_.last_ns, shifted);
       Tell(std::move(shifted), next_tick_);
       RETURN_IF_ERROR(Step());
     }
     return absl::OkStatus();
   }
 
-  static void Shift(int64_t by, v1::Observation& observation) {
-    const auto shift = [by](auto* channel) {
-      if (channel->stamp_ns() != 0) channel->set_stamp_ns(channel->stamp_ns() + by);
-    };
-    shift(&observation);
-    if (observation.has_scan()) shift(observation.mutable_scan());
-    if (observation.has_odom()) shift(observation.mutable_odom());
-    if (observation.has_image()) shift(observation.mutable_image());
-    if (observation.has_imu()) shift(observation.mutable_imu());
-    if (observation.has_joints()) shift(observation.mutable_joints());
-    for (auto& [name, signal] : *observation.mutable_signals()) shift(&signal);
-  }
-
   absl::Status Step() {
-    if (fault_.kind == Fault::Kind::kLinkDown && fault_.Hurts(next_tick_)) {
-      controller_.SetLink(false, Nanos(next_tick_));
-    }
+    Deliver(next_tick_);
+    actor_.Act(next_tick_, controller_);
+    if (oracle_ != nullptr) oracle_->Step(next_tick_);
     const agent::runtime::Tick& tick = controller_.Step(Nanos(next_tick_));
     const v1::TickRecord record = agent::runtime::ToRecord(tick);
     std::string bytes;
@@ -194,14 +204,15 @@ class Player {
         pose_known || policy_.command().type == agent::runtime::CommandType::kJoints
             ? MotionClearance(policy_, controller_.board().odom(), tick.enforced)
             : std::numeric_limits<double>::quiet_NaN());
-    replay_.measured.push_back(pose_known ? MeasuredBy(controller_.board().odom()) : Measured{});
-    if (fault_.Hurts(next_tick_)) robot_.Drive(tick.enforced);
+    replay_.measured.push_back(pose_known ? MeasuredBy(controller_.board().odom())
+                                          : MeasuredMotion{});
+    if (fault_.Obeys(next_tick_)) robot_.Drive(tick.enforced);
     replay_.ticks.push_back(record);
     next_tick_ += policy_.command().period.count();
     return absl::OkStatus();
   }
 
-  static Measured MeasuredBy(const v1::Odometry& odom) {
+  static MeasuredMotion MeasuredBy(const v1::Odometry& odom) {
     return {odom.x_m(), odom.y_m(), odom.yaw_rad(), odom.vx_mps(), odom.wz_radps()};
   }
 
@@ -211,10 +222,14 @@ class Player {
   agent::runtime::Controller controller_;
   RecordingWatch watch_;
   ObedientRobot robot_;
+  faults::Stream stream_;
+  FaultActor actor_;
+  InputOracle* oracle_;  // may be null
   agent::trust::Sha256Stream digest_;
   Replay replay_;
   std::set<std::string> awaited_;  // required channels that have not come yet
   v1::Observation newest_;         // of every channel; kept for faults only
+  bool outlives_ = false;          // the fault does the recording
   bool any_ = false;
   bool started_ = false;
   int64_t next_tick_ = 0;
@@ -259,8 +274,9 @@ double MotionClearance(const agent::runtime::Policy& policy, const v1::Odometry&
   return least;
 }
 
-Replay RunReplay(const Scenario& scenario, TestBench& bench, const Fault& fault) {
-  return Player(scenario, bench, fault).Play();
+Replay RunReplay(const Scenario& scenario, TestBench& bench, const Fault& fault,
+                 InputOracle* oracle) {
+  return Player(scenario, bench, fault, oracle).Play();
 }
 
 }  // namespace gatekeeper::gates

@@ -18,6 +18,8 @@
 
 namespace gatekeeper::gates {
 
+class InputOracle;
+
 // What the recorded robot was driven by, as far as a model should imitate it: brakes held by a
 // fallback are left out.
 struct RecordedCommand {
@@ -32,12 +34,28 @@ struct Frame {
 };
 
 // The newest odometry as the controller knew it at a tick; NaN before the first.
-struct Measured {
+struct MeasuredMotion {
   double x_m = std::numeric_limits<double>::quiet_NaN();
   double y_m = std::numeric_limits<double>::quiet_NaN();
   double yaw_rad = std::numeric_limits<double>::quiet_NaN();
   double vx_mps = std::numeric_limits<double>::quiet_NaN();
   double wz_radps = std::numeric_limits<double>::quiet_NaN();
+};
+
+// From here on something lies in a stop zone of the policy, or nothing does any more: by the points
+// of one scan alone (separation.h), without the zone's counters.
+struct ZoneChange {
+  int64_t at_ns = 0;
+  bool occupied = false;
+};
+
+// How long the commanded motion stayed near the recorded one (horizon.h).
+struct Horizon {
+  size_t ticks = std::numeric_limits<size_t>::max();          // the first so many are inside
+  double seconds = std::numeric_limits<double>::quiet_NaN();  // NaN: the clip has no horizon
+  bool left = false;                                          // false: the clip ended before
+  double deviation_m = 0;                                     // at the end of it
+  double deviation_deg = 0;
 };
 
 // One recording seen through the robot's Controller. Every gate judges this same stream of ticks.
@@ -51,9 +69,11 @@ struct Replay {
   std::vector<RecordingFault> faults;
   std::set<std::string> channels;          // that the recording has at least one message of
   std::vector<double> motion_clearance_m;  // see MotionClearance; one a tick
-  std::vector<Measured> measured;          // one a tick
+  std::vector<MeasuredMotion> measured;    // one a tick
+  std::vector<ZoneChange> zone_changes;    // in order of time; nothing before the first
   std::vector<Frame> frames;               // measured; the only part that differs from run to run
   agent::base::Digest verdicts;            // SHA-256 over the serialised ticks
+  Horizon horizon;                         // set by SetHorizons: the suite's limits decide it
 
   double Second(int64_t at_ns) const { return static_cast<double>(at_ns - first_ns) * 1e-9; }
   const std::string& id() const { return scenario->document.id(); }
@@ -75,6 +95,8 @@ inline constexpr int64_t kMaxTicks = 500'000;
 // recording drove on, this one would not have. Nothing here reads a clock but the stopwatch around
 // the model, so equal inputs give equal ticks on any host. Unreadable recordings are told in
 // `status`.
-Replay RunReplay(const Scenario& scenario, TestBench& bench, const Fault& fault = {});
+// `oracle`, where there is one, hears what reaches the Controller.
+Replay RunReplay(const Scenario& scenario, TestBench& bench, const Fault& fault = {},
+                 InputOracle* oracle = nullptr);
 
 }  // namespace gatekeeper::gates
