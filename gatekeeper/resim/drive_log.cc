@@ -1,0 +1,149 @@
+#include "gatekeeper/resim/drive_log.h"
+
+#include <algorithm>
+#include <cmath>
+#include <variant>
+
+#include "absl/strings/str_format.h"
+#include "agent/base/status_macros.h"
+#include "agent/recording/mcap_reader.h"
+#include "gatekeeper/resim/bearing.h"
+
+namespace gatekeeper::resim {
+namespace {
+
+using agent::recording::ChannelMap;
+using agent::recording::ObservationReader;
+using agent::recording::RecordedItem;
+
+bool Finite(double a, double b) { return std::isfinite(a) && std::isfinite(b); }
+
+class LogBuilder {
+ public:
+  absl::Status Take(const RecordedItem& item) {
+    if (const auto* command = std::get_if<v1::Command>(&item.content)) {
+      TakeCommand(*command, item.log_time_ns);
+    } else if (const auto* observation = std::get_if<v1::Observation>(&item.content)) {
+      if (observation->has_odom()) TakeOdometry(observation->odom(), item.log_time_ns);
+      if (observation->has_scan()) TakeScan(observation->scan(), item.log_time_ns);
+    }
+    if (log_.scans.size() > kMaxLogScans)
+      return absl::ResourceExhaustedError("the recording has more scans than any drive");
+    return absl::OkStatus();
+  }
+
+  absl::Status TakeCorrected(const RecordedItem& item) {
+    const auto* observation = std::get_if<v1::Observation>(&item.content);
+    if (observation != nullptr && observation->has_odom())
+      TakePose(observation->odom(), item.log_time_ns, corrected_);
+    return absl::OkStatus();
+  }
+
+  DriveLog Finish() {
+    if (corrected_.size() >= 2) {
+      log_.poses = std::move(corrected_);
+      log_.corrected = true;
+    }
+    if (CommandsAreMeasured()) log_.commands.clear();
+    return std::move(log_);
+  }
+
+ private:
+  void TakeCommand(const v1::Command& command, int64_t at_ns) {
+    TimedTwist twist{.at_ns = at_ns};
+    if (!command.stop()) {
+      if (command.values_size() != 2 || !Finite(command.values(0), command.values(1))) return;
+      twist.vx_mps = command.values(0);
+      twist.wz_radps = command.values(1);
+    }
+    log_.commands.push_back(twist);
+  }
+
+  void TakeOdometry(const v1::Odometry& odom, int64_t at_ns) {
+    TakePose(odom, at_ns, log_.poses);
+    if (Finite(odom.vx_mps(), odom.wz_radps()))
+      log_.measured.push_back({at_ns, odom.vx_mps(), odom.wz_radps()});
+  }
+
+  static void TakePose(const v1::Odometry& odom, int64_t at_ns, std::vector<TimedPose>& poses) {
+    if (!Finite(odom.x_m(), odom.y_m()) || !std::isfinite(odom.yaw_rad())) return;
+    if (!poses.empty() && poses.back().at_ns == at_ns) return;  // one place at a time
+    poses.push_back({at_ns, {odom.x_m(), odom.y_m(), odom.yaw_rad()}});
+  }
+
+  void TakeScan(const v1::LaserScan& scan, int64_t at_ns) {
+    if (scan.ranges_m().empty()) return;
+    if (log_.scans.empty()) {
+      if (!Finite(scan.angle_min_rad(), scan.angle_increment_rad())) return;
+      log_.angle_min_rad = scan.angle_min_rad();
+      log_.angle_increment_rad = scan.angle_increment_rad();
+    } else if (static_cast<size_t>(scan.ranges_m_size()) != log_.scans.front().ranges_m.size()) {
+      return;  // another laser's
+    }
+    log_.scans.push_back({at_ns, {scan.ranges_m().begin(), scan.ranges_m().end()}});
+  }
+
+  bool CommandsAreMeasured() const {
+    if (log_.commands.empty() || log_.measured.empty()) return false;
+    return std::all_of(log_.commands.begin(), log_.commands.end(), [this](const TimedTwist& c) {
+      const TimedTwist& m = LastAt(log_.measured, c.at_ns);
+      return m.at_ns == c.at_ns && m.vx_mps == c.vx_mps && m.wz_radps == c.wz_radps;
+    });
+  }
+
+  DriveLog log_;
+  std::vector<TimedPose> corrected_;
+};
+
+bool HasTopic(const agent::recording::McapReader& mcap, const std::string& topic) {
+  const auto& channels = mcap.channels();
+  return std::any_of(channels.begin(), channels.end(),
+                     [&](const auto& entry) { return entry.second.topic == topic; });
+}
+
+}  // namespace
+
+template <class Timed>
+const Timed& LastAt(const std::vector<Timed>& series, int64_t at_ns) {
+  const auto after =
+      std::upper_bound(series.begin(), series.end(), at_ns,
+                       [](int64_t at, const Timed& item) { return at < item.at_ns; });
+  return after == series.begin() ? series.front() : *(after - 1);
+}
+template const TimedPose& LastAt(const std::vector<TimedPose>&, int64_t);
+template const TimedTwist& LastAt(const std::vector<TimedTwist>&, int64_t);
+
+agent::runtime::Pose2 DriveLog::PoseAt(int64_t at_ns) const {
+  const TimedPose& before = LastAt(poses, at_ns);
+  const size_t next = static_cast<size_t>(&before - poses.data()) + 1;
+  if (at_ns <= before.at_ns || next == poses.size()) return before.pose;
+  const TimedPose& after = poses[next];
+  const double share =
+      static_cast<double>(at_ns - before.at_ns) / static_cast<double>(after.at_ns - before.at_ns);
+  const auto& [x, y, yaw] = before.pose;
+  return {x + share * (after.pose.x_m - x), y + share * (after.pose.y_m - y),
+          yaw + share * WrappedRad(after.pose.yaw_rad - yaw)};
+}
+
+absl::StatusOr<DriveLog> ReadDriveLog(const std::string& path, const ChannelMap& channels,
+                                      int64_t from_ns, int64_t to_ns) {
+  LogBuilder builder;
+  ASSIGN_OR_RETURN(const auto reader, ObservationReader::Open(path, channels));
+  RETURN_IF_ERROR(
+      reader.ForEach(from_ns, to_ns, [&](const RecordedItem& item) { return builder.Take(item); }));
+  if (HasTopic(reader.mcap(), kCorrectedTopic)) {
+    ASSIGN_OR_RETURN(const auto corrected,
+                     ObservationReader::Open(path, {{"odom", kCorrectedTopic}}));
+    RETURN_IF_ERROR(corrected.ForEach(
+        from_ns, to_ns, [&](const RecordedItem& item) { return builder.TakeCorrected(item); }));
+  }
+  DriveLog log = builder.Finish();
+  if (log.poses.size() < 2 || log.scans.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("it has %d poses and %d scans; a drive needs two poses and a scan",
+                        log.poses.size(), log.scans.size()));
+  }
+  return log;
+}
+
+}  // namespace gatekeeper::resim

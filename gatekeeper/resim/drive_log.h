@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/recording/observation_reader.h"
+#include "agent/runtime/geometry.h"
+
+namespace gatekeeper::resim {
+
+// Poses that were corrected after the drive, if a recording has them (gatekeeper.v1.Odometry, log
+// time: that of the scan they belong to). Maps are built from them rather than from odometry.
+inline constexpr char kCorrectedTopic[] = "/odom_corrected";
+
+struct TimedPose {
+  int64_t at_ns = 0;
+  agent::runtime::Pose2 pose;
+};
+
+struct TimedTwist {
+  int64_t at_ns = 0;
+  double vx_mps = 0;
+  double wz_radps = 0;
+};
+
+struct TimedScan {
+  int64_t at_ns = 0;
+  std::vector<float> ranges_m;  // non-finite or <= 0: no return
+};
+
+// What a recording tells of one drive, by receive time. The laser is taken to stand in the body's
+// origin and to look ahead, as the policy's zones take it.
+struct DriveLog {
+  double angle_min_rad = 0;
+  double angle_increment_rad = 0;
+  std::vector<TimedScan> scans;      // all with as many beams as the first
+  std::vector<TimedPose> poses;      // in order of time; corrected ones where there are any
+  bool corrected = false;            // they are
+  std::vector<TimedTwist> measured;  // by the odometry
+  // What was commanded; a held brake is standing still. Empty where the recording has no commands,
+  // or where they are the measured speeds written down again.
+  std::vector<TimedTwist> commands;
+
+  int64_t first_ns() const { return poses.front().at_ns; }
+  int64_t last_ns() const { return poses.back().at_ns; }
+  // Between the two poses around it, by time; the nearest one outside.
+  agent::runtime::Pose2 PoseAt(int64_t at_ns) const;
+};
+
+// A day at 20 Hz; beyond it a broken clock is likelier than a drive.
+inline constexpr size_t kMaxLogScans = 2'000'000;
+
+// The part of the recording received in [from_ns, to_ns]. kFailedPrecondition says what it lacks
+// to be driven again: at least two poses and a scan.
+absl::StatusOr<DriveLog> ReadDriveLog(const std::string& path,
+                                      const agent::recording::ChannelMap& channels,
+                                      int64_t from_ns = 0, int64_t to_ns = INT64_MAX);
+
+// The last of a series, ordered by time, that is not after `at_ns`; its first where all are.
+template <class Timed>
+const Timed& LastAt(const std::vector<Timed>& series, int64_t at_ns);
+
+}  // namespace gatekeeper::resim
