@@ -63,7 +63,7 @@ std::vector<TickScore> ScoreTicks(const Replay& replay, const v1::ControlPolicy&
   const auto fields = static_cast<size_t>(policy.command().fields_size());
   const auto period_ns = static_cast<int64_t>(std::llround(1e9 / policy.command().rate_hz()));
   bool answered = false;
-  for (size_t i = 0; i < replay.ticks.size(); ++i) {
+  for (size_t i = 0; i < std::min(replay.ticks.size(), replay.horizon.ticks); ++i) {
     const v1::TickRecord& tick = replay.ticks[i];
     answered = answered || tick.raw_size() > 0;
     if (!answered && tick.now_ns() - replay.first_ns < kStartUp_ns) continue;

@@ -12,9 +12,16 @@ constexpr Gate kGates[] = {
     {"determinism", true, JudgeDeterminism},
     {"non_inferiority", true, JudgeNonInferiority,
      [](const v1::GateSuite& s) { return s.has_non_inferiority(); }},
+    {"horizon", true, JudgeHorizon, [](const v1::GateSuite& s) { return s.has_horizon(); }},
+    {"separation", true, JudgeSeparation,
+     [](const v1::GateSuite& s) { return s.has_separation(); }},
+    {"closed_loop", true, JudgeClosedLoop,
+     [](const v1::GateSuite& s) { return s.has_closed_loop(); }},
     {"coverage", true, JudgeCoverage, [](const v1::GateSuite& s) { return s.has_coverage(); }},
     {"uncertainty", true, JudgeUncertainty,
      [](const v1::GateSuite& s) { return s.has_uncertainty(); }},
+    {"leakage", false, JudgeLeakage, [](const v1::GateSuite& s) { return s.has_leakage(); }},
+    {"regression", false, JudgeRegression, [](const v1::GateSuite& s) { return s.has_regression(); }},
 };
 
 int Badness(v1::GateOutcome outcome) {

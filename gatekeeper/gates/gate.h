@@ -10,6 +10,7 @@
 #include "gatekeeper/gates/deployed_unit.h"
 #include "gatekeeper/gates/fault_plan.h"
 #include "gatekeeper/gates/replay.h"
+#include "proto/evidence.pb.h"
 #include "proto/fallback.pb.h"
 #include "proto/gates.pb.h"
 #include "proto/policy.pb.h"
@@ -39,6 +40,7 @@ struct Evidence {
   std::vector<StreamDigest> streams;
   std::vector<FaultRun> stale_runs;
   std::vector<FaultRun> network_runs;
+  std::vector<v1::ClosedLoopRun> closed_loop;  // drives in rebuilt worlds, in order of scenario
   // Null where the suite has no such section.
   std::shared_ptr<const CorpusCheck> corpus;
   std::shared_ptr<const LeakageCheck> leakage;
@@ -81,6 +83,9 @@ v1::GateResult JudgeLatency(const Evidence& evidence);
 v1::GateResult JudgeStaleInput(const Evidence& evidence);
 v1::GateResult JudgeNetworkDown(const Evidence& evidence);
 v1::GateResult JudgeDeterminism(const Evidence& evidence);
+v1::GateResult JudgeHorizon(const Evidence& evidence);
+v1::GateResult JudgeClosedLoop(const Evidence& evidence);
+v1::GateResult JudgeSeparation(const Evidence& evidence);
 v1::GateResult JudgeNonInferiority(const Evidence& evidence);
 v1::GateResult JudgeCoverage(const Evidence& evidence);
 v1::GateResult JudgeUncertainty(const Evidence& evidence);

@@ -1,0 +1,274 @@
+#include "gatekeeper/gates/closed_drive.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "agent/runtime/controller.h"
+#include "agent/runtime/envelope.h"
+#include "agent/trust/hash.h"
+#include "gatekeeper/resim/bearing.h"
+#include "gatekeeper/resim/route.h"
+#include "gatekeeper/resim/site_twin.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+using agent::base::Nanos;
+using agent::runtime::Pose2;
+using agent::runtime::Vec2;
+
+constexpr double kNever = std::numeric_limits<double>::quiet_NaN();
+constexpr char kGoalBearing[] = "goal_bearing_rad";
+constexpr char kGoalRange[] = "goal_range_m";
+// Starts lie in the first half of the clip, spread so that any number of the first ones is spread.
+constexpr double kStarts[kMostStarts] = {0,       1. / 4,  1. / 8,  3. / 8,
+                                         1. / 16, 5. / 16, 3. / 16, 7. / 16};
+constexpr double kSlower = 2;      // than the recorded robot, it may be
+constexpr double kStartUp_s = 10;  // and that long on top: a swapped unit begins slowly
+constexpr double kMoves_mps = 0.1;
+constexpr double kStands_mps = 0.02;
+constexpr int64_t kCheck_ns = 10'000'000;  // at 1.5 m/s every 1.5 cm
+
+double Seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
+
+// Why this unit cannot be driven here; empty: it can.
+std::string CannotDrive(const agent::runtime::Policy& policy) {
+  if (policy.command().type != agent::runtime::CommandType::kTwist2d)
+    return "an arm is not simulated";
+  const std::set<std::string> made = {"scan", "odom", kGoalBearing, kGoalRange};
+  for (const agent::runtime::InputLimits& input : policy.inputs()) {
+    if (input.required && !made.contains(input.channel))
+      return absl::StrFormat("the unit needs %s, which is not simulated", input.channel);
+  }
+  return "";
+}
+
+// How often messages of one channel come, from the log; at most once a tick.
+template <class Timed>
+int64_t MedianInterval(const std::vector<Timed>& series) {
+  std::vector<int64_t> intervals;
+  for (size_t i = 1; i < series.size(); ++i)
+    intervals.push_back(series[i].at_ns - series[i - 1].at_ns);
+  if (intervals.empty()) return 0;
+  const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
+  std::nth_element(intervals.begin(), middle, intervals.end());
+  return *middle;
+}
+
+// A unit on its way through the twin.
+class TwinDrive {
+ public:
+  TwinDrive(const resim::SiteTwin& twin, TestBench& bench, const PlannedDrive& planned,
+            double goal_within_m, v1::ClosedLoopRun& run)
+      : twin_(twin),
+        policy_(bench.rules().policy),
+        goal_within_m_(goal_within_m),
+        start_ns_(twin.log.first_ns() +
+                  static_cast<int64_t>(planned.start * static_cast<double>(twin.log.last_ns() -
+                                                                           twin.log.first_ns()))),
+        end_ns_(start_ns_ +
+                static_cast<int64_t>(
+                    (kSlower * Seconds(twin.log.last_ns() - start_ns_) + kStartUp_s) * 1e9)),
+        route_(twin.log, start_ns_),
+        drive_(twin.drive, twin.log.PoseAt(start_ns_), start_ns_, 0, 0),
+        noise_(planned.seed),
+        scan_every_ns_(MedianInterval(twin.log.scans)),
+        controller_(agent::runtime::LatchState{}),
+        run_(run) {
+    controller_.SetLink(true, Nanos(start_ns_));
+    controller_.SwapTo(&bench.pilot(), nullptr, Nanos(start_ns_));
+  }
+
+  double way_m() const { return route_.length_m(); }
+  double start_s() const { return Seconds(start_ns_ - twin_.log.first_ns()); }
+  Vec2 goal() const { return route_.goal(); }
+
+  void Go() {
+    agent::trust::Sha256Stream digest;
+    for (int64_t now = start_ns_; now <= end_ns_ && !Over();
+         now += policy_.command().period.count()) {
+      Keep();
+      Sense(now);
+      const agent::runtime::Tick& tick = controller_.Step(Nanos(now));
+      digest.Update(agent::runtime::ToRecord(tick).SerializeAsString());
+      const bool twist = !tick.stop && tick.enforced.size() == 2;
+      drive_.Command({now, twist ? tick.enforced[0] : 0, twist ? tick.enforced[1] : 0});
+      DriveOn(now + policy_.command().period.count());
+    }
+    const agent::base::Digest verdicts = digest.Finish();
+    run_.set_verdicts(std::string(verdicts.bytes.begin(), verdicts.bytes.end()));
+  }
+
+ private:
+  bool Over() const {
+    return !std::isnan(run_.collided_at_s()) || !std::isnan(run_.reached_goal_at_s()) ||
+           !std::isnan(run_.left_map_at_s());
+  }
+
+  void Keep() {
+    const Pose2& pose = drive_.pose();
+    run_.add_x_m(pose.x_m);
+    run_.add_y_m(pose.y_m);
+    run_.add_yaw_rad(pose.yaw_rad);
+    const double clearance_m = agent::runtime::ClearanceM(policy_, pose);
+    if (!(run_.min_clearance_m() <= clearance_m)) run_.set_min_clearance_m(clearance_m);
+    const double speed_mps =
+        agent::runtime::FootprintSpeedMps(policy_.footprint(), drive_.vx_mps(), drive_.wz_radps());
+    if (moved_ && speed_mps < kStands_mps) run_.set_stops(run_.stops() + 1);
+    moved_ = speed_mps > kMoves_mps || (moved_ && speed_mps >= kStands_mps);
+  }
+
+  // What the robot's program would send.
+  void Sense(int64_t now) {
+    v1::Observation packet;
+    packet.set_seq(++seq_);
+    packet.set_stamp_ns(now);
+    packet.set_want_command(true);
+    packet.set_network_up(true);
+    const Pose2& pose = drive_.pose();
+    v1::Odometry& odom = *packet.mutable_odom();
+    odom.set_stamp_ns(now);
+    odom.set_x_m(pose.x_m);
+    odom.set_y_m(pose.y_m);
+    odom.set_yaw_rad(pose.yaw_rad);
+    odom.set_vx_mps(drive_.vx_mps());
+    odom.set_wz_radps(drive_.wz_radps());
+    if (now >= next_scan_ns_) {
+      next_scan_ns_ = std::max(next_scan_ns_, start_ns_) + scan_every_ns_;
+      packet.mutable_scan()->set_stamp_ns(now);
+      resim::SimulateScan(twin_.laser, twin_.map, pose, noise_, *packet.mutable_scan());
+    }
+    const Vec2 ahead = route_.Ahead(pose);
+    const auto tell = [&](const char* name, double value) {
+      v1::Signal& signal = (*packet.mutable_signals())[name];
+      signal.set_stamp_ns(now);
+      signal.set_value(value);
+    };
+    tell(kGoalBearing, resim::BearingRad(pose, ahead));
+    tell(kGoalRange, agent::runtime::Distance(Vec2{pose.x_m, pose.y_m}, ahead));
+    controller_.Observe(packet, Nanos(now));
+  }
+
+  void DriveOn(int64_t until_ns) {
+    while (drive_.now_ns() < until_ns && !Over()) {
+      drive_.DriveTo(std::min(until_ns, drive_.now_ns() + kCheck_ns));
+      const Pose2& pose = drive_.pose();
+      const Vec2 here{pose.x_m, pose.y_m};
+      const double at_s = Seconds(drive_.now_ns() - start_ns_);
+      if (twin_.map.Hits(policy_.footprint(), pose)) {
+        run_.set_collided_at_s(at_s);
+      } else if (agent::runtime::Distance(here, route_.goal()) <= goal_within_m_) {
+        run_.set_reached_goal_at_s(at_s);
+      } else if (twin_.map.At(here) == resim::GridMap::Cell::kUnknown) {
+        run_.set_left_map_at_s(at_s);
+      }
+    }
+  }
+
+  const resim::SiteTwin& twin_;
+  const agent::runtime::Policy& policy_;
+  double goal_within_m_;
+  int64_t start_ns_;
+  int64_t end_ns_;
+  resim::Route route_;
+  resim::Drive drive_;
+  resim::Noise noise_;
+  int64_t scan_every_ns_;
+  int64_t next_scan_ns_ = 0;
+  agent::runtime::Controller controller_;
+  v1::ClosedLoopRun& run_;
+  uint64_t seq_ = 0;
+  bool moved_ = false;
+};
+
+// Empty: the simulation may be believed here.
+std::string Disbelief(const resim::SiteTwin& twin, const v1::ClosedLoopGate& limits) {
+  const resim::Faithfulness& found = twin.faithfulness;
+  if (found.pose_error_m > limits.max_pose_error_m()) {
+    return absl::StrFormat(
+        "the recorded %s lead %.2f m away from the recorded pose at %.2f s, allowed %.2f m",
+        twin.log.commands.empty() ? "speeds" : "commands", found.pose_error_m,
+        found.pose_error_at_s, limits.max_pose_error_m());
+  }
+  if (found.range_error_m > limits.max_range_error_m()) {
+    return absl::StrFormat(
+        "simulated ranges are %.3f m (median) off the recorded ones, allowed %.3f m",
+        found.range_error_m, limits.max_range_error_m());
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<PlannedDrive> PlanDrives(const std::vector<Scenario>& scenarios,
+                                     const v1::GateSuite& suite) {
+  std::vector<PlannedDrive> planned;
+  if (!suite.has_closed_loop() || scenarios.empty()) return planned;
+  const auto clips = static_cast<uint32_t>(scenarios.size());
+  const uint32_t starts =
+      std::clamp((suite.closed_loop().runs() + clips - 1) / clips, 1U, kMostStarts);
+  for (size_t i = 0; i < scenarios.size(); ++i) {
+    uint64_t digest = 0;
+    for (size_t byte = 0; byte < 8; ++byte) digest = digest << 8 | scenarios[i].sha256.bytes[byte];
+    for (uint32_t k = 0; k < starts; ++k) {
+      resim::Noise draw(suite.seed() ^ digest ^ (uint64_t{k} << 56));
+      planned.push_back({.scenario = i, .seed = draw.Next(), .start = kStarts[k]});
+    }
+  }
+  return planned;
+}
+
+std::string Text(const PlannedDrive& drive, const v1::ClosedLoopGate& limits) {
+  return absl::StrFormat("drive from %.4f seed %d, goal %.17g m, pose %.17g m, range %.17g m",
+                         drive.start, drive.seed, limits.goal_within_m(), limits.max_pose_error_m(),
+                         limits.max_range_error_m());
+}
+
+v1::ClosedLoopRun DriveClosedLoop(const Scenario& scenario, TestBench& bench,
+                                  const PlannedDrive& planned, const v1::ClosedLoopGate& limits) {
+  const agent::runtime::Policy& policy = bench.rules().policy;
+  v1::ClosedLoopRun run;
+  run.set_scenario(scenario.document.id());
+  run.set_seed(planned.seed);
+  run.set_collided_at_s(kNever);
+  run.set_reached_goal_at_s(kNever);
+  run.set_left_map_at_s(kNever);
+  run.set_min_clearance_m(kNever);
+  run.set_period_s(Seconds(policy.command().period.count()));
+  run.set_not_used(CannotDrive(policy));
+  if (!run.not_used().empty()) return run;
+  const auto& channels = scenario.document.channels();
+  auto log = resim::ReadDriveLog(scenario.recording, {channels.begin(), channels.end()});
+  auto twin = log.ok() ? resim::Reconstruct(*std::move(log), policy.footprint(), policy.nominal())
+                       : absl::StatusOr<resim::SiteTwin>(log.status());
+  if (!twin.ok()) {
+    run.set_not_used(std::string(twin.status().message()));
+    return run;
+  }
+  run.set_pose_error_m(twin->faithfulness.pose_error_m);
+  run.set_range_error_m(twin->faithfulness.range_error_m);
+  run.set_latency_s(Seconds(twin->drive.latency_ns));
+  run.set_range_sigma_m(twin->laser.sigma_m);
+  run.set_dropout(twin->laser.dropout);
+  run.set_outlier(twin->laser.outlier);
+  run.set_not_used(Disbelief(*twin, limits));
+  if (!run.not_used().empty()) return run;
+  TwinDrive drive(*twin, bench, planned, limits.goal_within_m(), run);
+  run.set_start_s(drive.start_s());
+  run.set_goal_x_m(drive.goal().x);
+  run.set_goal_y_m(drive.goal().y);
+  if (drive.way_m() <= limits.goal_within_m()) {
+    run.set_not_used(
+        absl::StrFormat("the recorded robot went no farther than %.2f m", drive.way_m()));
+    return run;
+  }
+  drive.Go();
+  return run;
+}
+
+}  // namespace gatekeeper::gates

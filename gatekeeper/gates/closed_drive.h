@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gatekeeper/gates/scenario_library.h"
+#include "gatekeeper/gates/test_bench.h"
+#include "proto/evidence.pb.h"
+#include "proto/gates.pb.h"
+
+namespace gatekeeper::gates {
+
+// One drive of a unit in the world that a recording shows.
+struct PlannedDrive {
+  size_t scenario = 0;  // index into the library
+  uint64_t seed = 0;    // of the laser's noise
+  double start = 0;     // share of the clip behind which it starts
+};
+
+// At most this many start poses a clip: more of them see the same walls again.
+inline constexpr uint32_t kMostStarts = 8;
+
+// Every scenario from as many starts as give `closed_loop.runs` drives in all, the clip's beginning
+// first. A part of the library plans what the whole plans for that part, and perhaps more.
+std::vector<PlannedDrive> PlanDrives(const std::vector<Scenario>& scenarios,
+                                     const v1::GateSuite& suite);
+
+// All that makes the drive beside unit and scenario, for the name of its job.
+std::string Text(const PlannedDrive& drive, const v1::ClosedLoopGate& limits);
+
+// Rebuilds the recording's world (gatekeeper/resim), lets the recorded drive itself prove it, and
+// then lets the unit drive in it through the robot's own Controller: from where the recorded robot
+// was, standing, along the way it took (goal_bearing_rad and goal_range_m, where the unit asks for
+// them, lead along it and to its end) until it gets there, touches something, leaves the floor that
+// was seen, or takes twice as long as the recorded robot. Bit-identical for the same arguments.
+// `not_used` says why a recording cannot serve, or may not be believed.
+v1::ClosedLoopRun DriveClosedLoop(const Scenario& scenario, TestBench& bench,
+                                  const PlannedDrive& planned, const v1::ClosedLoopGate& limits);
+
+}  // namespace gatekeeper::gates
