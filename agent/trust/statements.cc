@@ -83,13 +83,16 @@ std::string VerdictStatement(const v1::Manifest& manifest, const Digest& manifes
     inputs.push_back(
         {{"uri", "gatekeeper:scenario/" + id}, {"digest", {{"sha256", digest.hex()}}}});
   }
+  for (const auto& [name, digest] : verdict.others) {
+    inputs.push_back({{"uri", "gatekeeper:" + name}, {"digest", {{"sha256", digest.hex()}}}});
+  }
+  const std::string suite_uri =
+      verdict.suite_uri.empty() ? "gatekeeper:suite/" + verdict.suite_id : verdict.suite_uri;
   const Json predicate = {
       {"verifier", {{"id", verdict.verifier_id}}},
       {"timeVerified", Timestamp(verdict.wall_ms)},
       {"resourceUri", ResourceUri(manifest)},
-      {"policy",
-       {{"uri", "gatekeeper:suite/" + verdict.suite_id},
-        {"digest", {{"sha256", verdict.suite.hex()}}}}},
+      {"policy", {{"uri", suite_uri}, {"digest", {{"sha256", verdict.suite.hex()}}}}},
       {"inputAttestations", inputs},
       {"verificationResult", verdict.result == Verdict::kPassed ? kPassed : kFailed},
       {"verifiedLevels", Json::array({verdict.level})}};

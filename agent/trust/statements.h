@@ -29,7 +29,11 @@ struct GateVerdict {
   std::string suite_id;
   Digest suite;                          // the suite file the gates were taken from
   std::map<std::string, Digest> inputs;  // scenario id -> its recording
-  int64_t wall_ms = 0;                   // when it was verified
+  // Where the suite lies: "git+<repository>@<commit>#<path>"; empty: a plain file, named by its id.
+  std::string suite_uri{};
+  // Further evidence by name: "plan/attempt-2-failed-1", "waiver/latency/until-2026-03-31/ann+bob".
+  std::map<std::string, Digest> others{};
+  int64_t wall_ms = 0;  // when it was verified
 };
 std::string VerdictStatement(const gatekeeper::v1::Manifest& manifest,
                              const Digest& manifest_digest, const GateVerdict& verdict);

@@ -13,7 +13,11 @@ void AddUnitVerbs(CLI::App& app,
 void AddComparisonVerbs(CLI::App& unit, Session& session);  // unit diff|check
 void AddGoldenVerb(CLI::App& unit, Session& session);       // unit golden
 void AddPolicyVerbs(CLI::App& app, Session& session);       // policy check|explain
-void AddGateVerbs(CLI::App& app, Session& session);         // gate run
+void AddGateVerbs(CLI::App& app, Session& session);         // gate run|keep|fingerprint|policy
+void AddGateRunVerb(CLI::App& gate, Session& session);
+void AddGateKeepVerb(CLI::App& gate, Session& session);
+void AddGateFingerprintVerb(CLI::App& gate, Session& session);
+void AddGatePolicyVerb(CLI::App& gate, Session& session);
 void AddFleetVerbs(CLI::App& app,
                    Session& session);  // fleet create|show, robot create|acknowledge|rearm, status
 // rearm challenge|sign; acknowledge and rearm below `robot`

@@ -22,6 +22,7 @@ struct PlanInput {
   const PolicyFiles& policy;
   const std::vector<Scenario>& scenarios;
   std::string host_class;  // of the computer that runs the gates
+  std::string deployed;    // digest of the unit compared with, hex; empty: none
   std::string engine;      // numerics key of the runtime that will run the model
 };
 v1::GatePlan MakePlan(const PlanInput& input);

@@ -9,6 +9,7 @@
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
 #include "agent/trust/dsse.h"
+#include "agent/trust/hash.h"
 #include "agent/trust/statements.h"
 
 namespace gatekeeper::seal {
@@ -28,6 +29,19 @@ absl::StatusOr<trust::GateVerdict> VerdictOf(const v1::GateReport& report,
   ASSIGN_OR_RETURN(verdict.suite, trust::Digest::Parse(report.suite_sha256()));
   for (const v1::InputRef& input : report.inputs()) {
     ASSIGN_OR_RETURN(verdict.inputs[input.id()], trust::Digest::Parse(input.sha256()));
+  }
+  const v1::GatePlan& plan = report.plan();
+  if (!plan.policy_commit().empty()) {
+    verdict.suite_uri = absl::StrFormat("git+%s@%s#%s", plan.policy_repository(),
+                                        plan.policy_commit(), plan.suite_path());
+  }
+  ASSIGN_OR_RETURN(verdict.others[absl::StrFormat("plan/attempt-%d-failed-%d", plan.attempt(),
+                                                  plan.attempts_failed())],
+                   trust::Digest::Parse(plan.sha256()));
+  for (const v1::Waiver& waiver : report.waivers()) {
+    verdict.others[absl::StrFormat("waiver/%s/until-%s/%s+%s", waiver.gate(), waiver.expires(),
+                                   waiver.requested_by(), waiver.approved_by())] =
+        trust::Sha256(waiver.SerializeAsString());
   }
   return verdict;
 }

@@ -25,6 +25,20 @@ absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInp
   v1::InputRef& scenario = *report.add_inputs();
   scenario.set_id("aisle");
   scenario.set_sha256(agent::trust::Sha256("recording").hex());
+  v1::GatePlan& plan = *report.mutable_plan();
+  plan.set_sha256(agent::trust::Sha256("plan").hex());
+  plan.set_attempt(3);
+  plan.set_attempts_failed(2);
+  if (!input.policy.commit.empty()) {
+    plan.set_policy_repository(input.policy.repository);
+    plan.set_policy_commit(input.policy.commit);
+    plan.set_suite_path(input.suite_file);
+    v1::Waiver& waiver = *report.add_waivers();
+    waiver.set_gate("latency");
+    waiver.set_expires("2026-03-31");
+    waiver.set_requested_by("ann");
+    waiver.set_approved_by("bob");
+  }
   return GateRun{report, GatePass(report, unit.folder(), unit.digest())};
 }
 
@@ -87,17 +101,36 @@ TEST_F(SealTest, TheVerdictSaysWhoJudgedWhatByWhichSuite) {
       "verifier": {"id": ""}, "timeVerified": "2026-01-01T00:00:00Z",
       "resourceUri": "gatekeeper:unit/nav@1.4.0",
       "policy": {"uri": "gatekeeper:suite/nav", "digest": {"sha256": ""}},
-      "inputAttestations": [{"uri": "gatekeeper:scenario/aisle", "digest": {"sha256": ""}}],
+      "inputAttestations": [{"uri": "gatekeeper:scenario/aisle", "digest": {"sha256": ""}},
+          {"uri": "gatekeeper:plan/attempt-3-failed-2", "digest": {"sha256": ""}}],
       "verificationResult": "PASSED", "verifiedLevels": ["ROBOT_GATES_L1"]})");
   Json predicate = Statement("vsa.sigstore.json")["predicate"];
   EXPECT_EQ(predicate["verifier"]["id"], Must(LoadSealKeys(keys_)).trust.verifier_id());
   EXPECT_EQ(predicate["policy"]["digest"]["sha256"], trust::Sha256("schema: gate_suite/1\n").hex());
   EXPECT_EQ(predicate["inputAttestations"][0]["digest"]["sha256"],
             trust::Sha256("recording").hex());
+  EXPECT_EQ(predicate["inputAttestations"][1]["digest"]["sha256"], trust::Sha256("plan").hex());
   predicate["verifier"]["id"] = "";
   predicate["policy"]["digest"]["sha256"] = "";
   predicate["inputAttestations"][0]["digest"]["sha256"] = "";
+  predicate["inputAttestations"][1]["digest"]["sha256"] = "";
   EXPECT_EQ(predicate, wanted);
+}
+
+TEST_F(SealTest, TheVerdictNamesThePolicyCommitAndWhoWaivedWhat) {
+  gates::SuiteInput input;
+  input.suite_yaml = "schema: gate_suite/1\n";
+  input.suite_file = "suites/nav.yaml";
+  input.policy.repository = "https://example.org/policy.git";
+  input.policy.commit = std::string(40, 'a');
+  const bundle::UngatedUnit unit = Must(bundle::UngatedUnit::Open(unit_));
+  ASSERT_OK(Seal(*Must(gates::RunSuite(unit, input)).pass, Must(LoadSealKeys(keys_)), kNowMs));
+  const Json predicate = Statement("vsa.sigstore.json")["predicate"];
+  EXPECT_EQ(predicate["policy"]["uri"],
+            "git+https://example.org/policy.git@" + std::string(40, 'a') + "#suites/nav.yaml");
+  ASSERT_EQ(predicate["inputAttestations"].size(), 3u);
+  EXPECT_EQ(predicate["inputAttestations"][2]["uri"],
+            "gatekeeper:waiver/latency/until-2026-03-31/ann+bob");
 }
 
 // `(cd unit; sha256sum of every file in byte order, joined as bytes) | sha256sum` is the model

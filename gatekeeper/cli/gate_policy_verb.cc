@@ -1,0 +1,40 @@
+#include <cstdio>
+
+#include "agent/base/status_macros.h"
+#include "gatekeeper/cli/exit_code.h"
+#include "gatekeeper/cli/gate_source.h"
+#include "gatekeeper/cli/verbs.h"
+
+namespace gatekeeper::cli {
+namespace {
+
+absl::Status Show(const Session& session) {
+  ASSIGN_OR_RETURN(const PolicyHome policy, ReadPolicyHome(session.home));
+  if (policy.repository.empty()) {
+    std::printf("%s seals what any suite has judged\n", session.home.c_str());
+  } else {
+    std::printf("%s seals what suites of %s on %s have judged\n", session.home.c_str(),
+                policy.repository.c_str(), policy.branch.c_str());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetPolicy(const PolicyHome& policy, const Session& session) {
+  if (!policy.repository.empty()) RETURN_IF_ERROR(WritePolicyHome(session.home, policy));
+  return Show(session);
+}
+
+}  // namespace
+
+void AddGatePolicyVerb(CLI::App& gate, Session& session) {
+  auto policy = std::make_shared<PolicyHome>();
+  policy->branch = "main";
+  CLI::App* verb = gate.add_subcommand(
+      "policy", "show or set the repository that gate suites must come from to be sealed here");
+  verb->add_option("REPOSITORY", policy->repository, "git repository: folder or URL");
+  verb->add_option("--branch", policy->branch, "whose history holds what is approved")
+      ->capture_default_str();
+  verb->callback([policy, &session] { session.exit_code = Report(SetPolicy(*policy, session)); });
+}
+
+}  // namespace gatekeeper::cli

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "gatekeeper/gates/run_suite.h"
+
+namespace gatekeeper::cli {
+
+// A folder of this process's own, gone with it.
+class ScratchFolder {
+ public:
+  static absl::StatusOr<ScratchFolder> Make();
+  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::move(other.path_)) {
+    other.path_.clear();
+  }
+  ScratchFolder& operator=(ScratchFolder&&) = delete;
+  ~ScratchFolder();
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+// What a gatekeeper's home says about where gate suites come from: HOME/policy.json.
+struct PolicyHome {
+  std::string repository;  // path or URL; empty: the home does not say
+  std::string branch;      // what is approved: pinned commits must be in its history
+};
+absl::StatusOr<PolicyHome> ReadPolicyHome(const std::string& home);
+absl::Status WritePolicyHome(const std::string& home, const PolicyHome& policy);
+
+// Where a run's suite and scenarios come from, as the command line says.
+struct GateSource {
+  std::string suite;  // plain file, or path in the policy repository
+  std::string policy_repo;
+  std::string policy_commit;
+  std::string scenarios;  // folder, or path in the scenario repository
+  std::string scenarios_repo;
+  std::string scenarios_commit;
+  std::string recordings;
+  bool for_seal = false;  // the home's word is then law
+};
+void AddSourceOptions(CLI::App& verb, GateSource& source);
+
+// Fills the input's suite, policy, scenarios, recordings and today. What comes from git is written
+// out below `scratch`, which must outlive the run. kPermissionDenied: for a seal, and not from
+// where the home says.
+absl::Status ReadSource(const GateSource& source, const std::string& home,
+                        const ScratchFolder& scratch, gates::SuiteInput& input);
+
+}  // namespace gatekeeper::cli
