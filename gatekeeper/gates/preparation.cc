@@ -1,0 +1,65 @@
+#include "gatekeeper/gates/preparation.h"
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "agent/base/status_macros.h"
+#include "agent/inference/numerics_key.h"
+#include "agent/inference/onnx_runtime.h"
+#include "gatekeeper/gates/plan.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+// A caller who reads a suite must read what it names too.
+absl::Status CheckNamed(const Suite& suite, const SuiteInput& input) {
+  const std::pair<const char*, bool> unread[] = {
+      {"site", !suite.document.site().empty() && !input.policy.site},
+      {"leakage.training_digests", suite.document.has_leakage() && !input.policy.training},
+      {"regression.corpus", suite.document.has_regression() && !input.policy.corpus}};
+  for (const auto& [what, missing] : unread) {
+    if (!missing) continue;
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: %s names a file that was not read", input.suite_file, what));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Prepared> Prepare(const bundle::UngatedUnit& unit,
+                                 const agent::inference::OnnxRuntime& runtime,
+                                 const SuiteInput& input) {
+  Prepared prepared;
+  ASSIGN_OR_RETURN(prepared.suite, ParseSuite(input.suite_yaml, input.suite_file));
+  RETURN_IF_ERROR(CheckNamed(prepared.suite, input));
+  if (!input.against.empty() && !prepared.suite.document.has_non_inferiority()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s has no section non_inferiority, so nothing would be compared with %s",
+                        input.suite_file, input.against));
+  }
+  ASSIGN_OR_RETURN(prepared.waivers, ParseWaivers(input.policy.waivers));
+  ASSIGN_OR_RETURN(prepared.scenarios,
+                   LoadScenarios(input.scenarios_folder, input.recordings_folder));
+  std::string deployed;
+  if (!input.against.empty()) {
+    ASSIGN_OR_RETURN(const auto against, bundle::UngatedUnit::Open(input.against));
+    deployed = against.digest().hex();
+  }
+  prepared.plan = MakePlan({.suite = prepared.suite,
+                            .suite_file = input.suite_file,
+                            .policy = input.policy,
+                            .scenarios = prepared.scenarios,
+                            .host_class = agent::inference::InstructionSet(),
+                            .deployed = std::move(deployed),
+                            .engine = runtime.numerics_key().Text()});
+  if (input.attempts == nullptr) return prepared;
+  ASSIGN_OR_RETURN(prepared.attempt,
+                   input.attempts->Begin(unit.label(), prepared.suite.document.id(),
+                                         prepared.plan.sha256(), input.wall_ms));
+  prepared.plan.set_attempt(prepared.attempt->number);
+  prepared.plan.set_attempts_failed(prepared.attempt->failed_before);
+  return prepared;
+}
+
+}  // namespace gatekeeper::gates
