@@ -1,0 +1,169 @@
+#include "gmock/gmock.h"
+#include "tests/gatekeeper/gates/evidence_fixture.h"
+
+// Whether the model knows when it is wrong.
+
+namespace gatekeeper::gates {
+namespace {
+
+using testing::HasSubstr;
+
+class UncertaintyTest : public EvidenceTest {
+ protected:
+  // Forty clips in which every tenth tick is wrong. Right ones are doubted by 5 % or so, wrong ones
+  // by 95 %, and the policy takes those below 50 % back.
+  void Honest() {
+    v1::UncertaintyGate& gate = *evidence_.suite.mutable_uncertainty();
+    gate.set_max_risk(0.02);
+    gate.set_min_auroc(0.9);
+    gate.set_max_ece(0.1);
+    v1::Confidence& confidence = *evidence_.policy.mutable_output()->mutable_confidence();
+    confidence.set_enter_below(0.5);
+    confidence.set_trigger("low_confidence");
+    AddReplays(40);
+    for (Replay& replay : evidence_.replays) {
+      for (size_t i = 0; i < replay.ticks.size(); ++i) {
+        v1::TickRecord& tick = replay.ticks[i];
+        const bool wrong = i % 10 == 3;
+        if (wrong) tick.set_raw(1, 0.9);
+        tick.set_confidence(wrong ? 0.05 : 0.95);
+        if (wrong) tick.add_triggers("low_confidence");
+      }
+    }
+  }
+
+  v1::TickRecord& Tick(size_t clip, size_t tick) { return evidence_.replays[clip].ticks[tick]; }
+};
+
+const v1::SegmentBound& RowOf(const v1::GateResult& result, const std::string& tag) {
+  for (const v1::SegmentBound& row : result.segments()) {
+    if (row.tag() == tag) return row;
+  }
+  static const v1::SegmentBound none;
+  return none;
+}
+
+TEST_F(UncertaintyTest, AModelThatDoubtsItsMistakesPasses) {
+  Honest();
+  const v1::GateResult result = JudgeUncertainty(evidence_);
+  EXPECT_EQ(result.outcome(), v1::PASS) << result.summary();
+  EXPECT_EQ(RowOf(result, "risk").value(), 0);
+  EXPECT_GT(RowOf(result, "risk").upper(), 0) << "no wrong tick is not a risk of 0";
+  EXPECT_EQ(RowOf(result, "auroc").value(), 1);
+  EXPECT_NEAR(RowOf(result, "calibration error").value(), 0.05, 1e-9);
+  EXPECT_EQ(result.segments_size(), 5) << "risk, auroc, calibration, and the risk of two segments";
+  EXPECT_NEAR(result.alpha(), 0.1 / 5, 1e-12);
+  EXPECT_EQ(result.n(), 4'000u);
+}
+
+TEST_F(UncertaintyTest, WrongTicksThatThePolicyAcceptsAreTheRisk) {
+  Honest();
+  // 3 % of what is accepted is wrong: the bound of 2 % is crossed whatever the order says.
+  for (size_t clip = 0; clip < 40; ++clip) {
+    for (const size_t tick : {15u, 45u, 75u}) {
+      Tick(clip, tick).set_raw(1, 0.9);
+      Tick(clip, tick).set_confidence(0.9);
+    }
+  }
+  Tick(7, 45).set_confidence(0.99);
+  const v1::GateResult result = JudgeUncertainty(evidence_);
+  EXPECT_EQ(RowOf(result, "risk").outcome(), v1::FAIL);
+  EXPECT_NEAR(RowOf(result, "risk").value(), 3.0 / 90, 1e-9);
+  EXPECT_EQ(result.outcome(), v1::FAIL);
+  ASSERT_GT(result.findings_size(), 0);
+  EXPECT_EQ(result.findings(0).scenario(), "clip07");
+  EXPECT_NEAR(result.findings(0).at_s(), 2.25, 1e-9);
+  EXPECT_THAT(result.findings(0).message(), HasSubstr("confidence 0.990"));
+}
+
+TEST_F(UncertaintyTest, MistakesInOneSegmentCountThere) {
+  Honest();
+  for (size_t clip = 0; clip < 40; ++clip) {
+    v1::Segment& dusty = *scenarios_[clip].document.mutable_segments(0);
+    dusty.clear_tags();
+    dusty.add_tags("clear");
+    if (clip >= 20) continue;
+    dusty.set_tags(0, "dusty");
+    for (const size_t tick : {15u, 45u, 75u}) {
+      Tick(clip, tick).set_raw(1, 0.9);
+      Tick(clip, tick).set_confidence(0.6);
+    }
+  }
+  evidence_.suite.mutable_uncertainty()->set_max_risk(0.03);
+  const v1::GateResult result = JudgeUncertainty(evidence_);
+  EXPECT_EQ(RowOf(result, "risk in clear").outcome(), v1::PASS);
+  EXPECT_EQ(RowOf(result, "risk in dusty").outcome(), v1::FAIL);
+  EXPECT_EQ(result.outcome(), v1::FAIL);
+}
+
+TEST_F(UncertaintyTest, ABoastfulModelIsNotCalibrated) {
+  Honest();
+  for (size_t clip = 0; clip < 40; ++clip) {
+    for (size_t tick = 0; tick < 100; ++tick) Tick(clip, tick).set_confidence(0.7);
+    for (size_t tick = 3; tick < 100; tick += 10) Tick(clip, tick).set_confidence(0.65);
+  }
+  const v1::GateResult result = JudgeUncertainty(evidence_);
+  EXPECT_EQ(RowOf(result, "auroc").outcome(), v1::PASS) << "the order is right";
+  EXPECT_EQ(RowOf(result, "calibration error").outcome(), v1::FAIL);
+  EXPECT_NEAR(RowOf(result, "calibration error").value(), 0.205, 0.01);
+}
+
+TEST_F(UncertaintyTest, DoubtThatSaysNothingFails) {
+  Honest();
+  for (size_t clip = 0; clip < 40; ++clip) {
+    for (size_t tick = 0; tick < 100; ++tick)
+      Tick(clip, tick).set_confidence((tick * 7 + clip) % 10 < 5 ? 0.9 : 0.8);
+  }
+  const v1::GateResult result = JudgeUncertainty(evidence_);
+  EXPECT_EQ(RowOf(result, "auroc").outcome(), v1::FAIL);
+  EXPECT_NEAR(RowOf(result, "auroc").value(), 0.5, 0.1);
+}
+
+TEST_F(UncertaintyTest, AnUncertaintyCountsTheOtherWayRound) {
+  Honest();
+  evidence_.policy.mutable_output()->clear_confidence();
+  v1::Uncertainty& rule = *evidence_.policy.mutable_output()->mutable_uncertainty();
+  rule.set_trigger("low_confidence");
+  for (Replay& replay : evidence_.replays) {
+    for (v1::TickRecord& tick : replay.ticks) tick.set_uncertainty(1 - tick.confidence());
+  }
+  const v1::GateResult result = JudgeUncertainty(evidence_);
+  EXPECT_EQ(result.outcome(), v1::PASS) << result.summary();
+  Tick(3, 50).set_uncertainty(1.5);
+  const v1::GateResult beyond = JudgeUncertainty(evidence_);
+  EXPECT_EQ(beyond.outcome(), v1::INSUFFICIENT);
+  EXPECT_THAT(beyond.summary(), HasSubstr("leaves 0 to 1"));
+}
+
+TEST_F(UncertaintyTest, AModelThatTellsNothingIsInsufficient) {
+  Honest();
+  evidence_.policy.mutable_output()->clear_confidence();
+  for (Replay& replay : evidence_.replays) {
+    for (v1::TickRecord& tick : replay.ticks) tick.set_confidence(1);
+  }
+  const v1::GateResult result = JudgeUncertainty(evidence_);
+  EXPECT_EQ(result.outcome(), v1::INSUFFICIENT);
+  EXPECT_THAT(result.summary(), HasSubstr("neither confidence nor uncertainty"));
+}
+
+TEST_F(UncertaintyTest, TooFewClipsAreInsufficient) {
+  Honest();
+  evidence_.replays.resize(10);
+  EXPECT_THAT(JudgeUncertainty(evidence_).summary(), testing::Not(HasSubstr("are needed")));
+  evidence_.replays.resize(9);
+  EXPECT_EQ(JudgeUncertainty(evidence_).outcome(), v1::INSUFFICIENT);
+  EXPECT_THAT(JudgeUncertainty(evidence_).summary(), HasSubstr("at least 10 are needed"));
+}
+
+TEST_F(UncertaintyTest, WithoutAMistakeNothingShowsThatMistakesAreDoubted) {
+  Honest();
+  for (Replay& replay : evidence_.replays) {
+    for (v1::TickRecord& tick : replay.ticks) tick.set_raw(1, 0.1);
+  }
+  const v1::GateResult result = JudgeUncertainty(evidence_);
+  EXPECT_EQ(result.outcome(), v1::INSUFFICIENT);
+  EXPECT_THAT(result.summary(), HasSubstr("no answer is wrong"));
+}
+
+}  // namespace
+}  // namespace gatekeeper::gates
