@@ -1,10 +1,7 @@
 #include "agent/recording/compression.h"
 
 #include <lz4frame.h>
-#include <zlib.h>
 #include <zstd.h>
-
-#include <limits>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/handle.h"
@@ -21,6 +18,14 @@ constexpr int kZstdLevel =
     1;  // robots record while they drive: 1 costs a third of 3 and packs nearly as well
 
 using Lz4Context = base::Handle<LZ4F_dctx, LZ4F_freeDecompressionContext>;
+using ZstdContext = base::Handle<ZSTD_DCtx, ZSTD_freeDCtx>;
+
+// One of each a thread: made anew for every chunk they would cost more than a small chunk's work.
+Lz4Context MakeLz4Context() {
+  LZ4F_dctx* raw = nullptr;
+  if (LZ4F_isError(LZ4F_createDecompressionContext(&raw, LZ4F_VERSION))) return nullptr;
+  return Lz4Context(raw);
+}
 
 absl::Status Damaged(std::string_view format, std::string_view why) {
   return absl::DataLossError(
@@ -28,7 +33,10 @@ absl::Status Damaged(std::string_view format, std::string_view why) {
 }
 
 absl::Status UnpackZstd(std::string_view bytes, Buffer& out) {
-  const size_t made = ZSTD_decompress(out.bytes.get(), out.size, bytes.data(), bytes.size());
+  thread_local const ZstdContext context(ZSTD_createDCtx());
+  if (context == nullptr) return absl::ResourceExhaustedError("no memory for zstd");
+  const size_t made =
+      ZSTD_decompressDCtx(context.get(), out.bytes.get(), out.size, bytes.data(), bytes.size());
   if (ZSTD_isError(made)) return Damaged("zstd", ZSTD_getErrorName(made));
   if (made != out.size)
     return Damaged("zstd", absl::StrFormat("%d bytes where %d are stated", made, out.size));
@@ -36,17 +44,18 @@ absl::Status UnpackZstd(std::string_view bytes, Buffer& out) {
 }
 
 absl::Status UnpackLz4(std::string_view bytes, Buffer& out) {
-  LZ4F_dctx* raw = nullptr;
-  const size_t created = LZ4F_createDecompressionContext(&raw, LZ4F_VERSION);
-  const Lz4Context context(raw);
-  if (LZ4F_isError(created)) return absl::ResourceExhaustedError("no memory for lz4");
+  thread_local const Lz4Context context = MakeLz4Context();
+  if (context == nullptr) return absl::ResourceExhaustedError("no memory for lz4");
+  LZ4F_resetDecompressionContext(context.get());
+  LZ4F_decompressOptions_t options{};
+  options.stableDst = 1;  // what was unpacked stays where later blocks refer to it
   size_t made = 0;
   size_t hint = 1;
   while (!bytes.empty() && hint != 0) {
     size_t taken = bytes.size();
     size_t room = out.size - made;
     hint = LZ4F_decompress(context.get(), out.bytes.get() + made, &room, bytes.data(), &taken,
-                           nullptr);
+                           &options);
     if (LZ4F_isError(hint)) return Damaged("lz4", LZ4F_getErrorName(hint));
     if (room == 0 && taken == 0) return Damaged("lz4", "more bytes than stated");
     made += room;
@@ -140,16 +149,6 @@ absl::StatusOr<Buffer> Decompress(Compression compression, std::string_view byte
   }
   if (!status.ok()) return status;
   return out;
-}
-
-uint32_t Crc32(uint32_t crc, std::string_view bytes) {
-  uLong running = crc;
-  while (!bytes.empty()) {
-    const size_t step = std::min<size_t>(bytes.size(), std::numeric_limits<uInt>::max());
-    running = crc32(running, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(step));
-    bytes.remove_prefix(step);
-  }
-  return static_cast<uint32_t>(running);
 }
 
 }  // namespace agent::recording

@@ -32,16 +32,20 @@ absl::StatusOr<Buffer> OpenChunk(std::string_view body, uint64_t cap) {
   return buffer;
 }
 
+struct Entry {
+  const Channel* channel = nullptr;
+  Message message;  // into the cursor's buffer
+};
+
 // The wanted messages of one open part, in log-time order.
 struct Cursor {
   uint64_t part_offset = 0;
   Buffer buffer;
-  std::vector<Record> messages;  // bodies are whole Message records' bodies
-  std::vector<uint64_t> times;
-  std::vector<size_t> order;
+  std::vector<Entry> entries;
   size_t next = 0;
 
-  uint64_t time() const { return times[order[next]]; }
+  bool empty() const { return next == entries.size(); }
+  uint64_t time() const { return entries[next].message.log_time_ns; }
 };
 
 // Earliest first; at equal times the part that stands first in the file.
@@ -51,13 +55,32 @@ struct Later {
   }
 };
 
-struct Wanted {
-  const MessageFilter& filter;
-  const std::map<uint16_t, Channel>& channels;
-  bool operator()(const Message& message) const {
-    if (message.log_time_ns < filter.from_ns || message.log_time_ns > filter.to_ns) return false;
-    return filter.topics.empty() || filter.topics.contains(channels.at(message.channel_id).topic);
+// The filter, made ready for one look at a table a message.
+class Wanted {
+ public:
+  Wanted(const MessageFilter& filter, const std::map<uint16_t, Channel>& channels)
+      : filter_(filter) {
+    if (!channels.empty()) known_.resize(size_t{channels.rbegin()->first} + 1);
+    for (const auto& [id, channel] : channels)
+      known_[id] = {&channel, filter.topics.empty() || filter.topics.contains(channel.topic)};
   }
+  // nullptr: the file defines no such channel.
+  const Channel* ChannelOf(const Message& message) const {
+    return message.channel_id < known_.size() ? known_[message.channel_id].channel : nullptr;
+  }
+  // Of a message whose channel is known.
+  bool operator()(const Message& message) const {
+    return known_[message.channel_id].wanted && message.log_time_ns >= filter_.from_ns &&
+           message.log_time_ns <= filter_.to_ns;
+  }
+
+ private:
+  struct Known {
+    const Channel* channel = nullptr;
+    bool wanted = false;
+  };
+  const MessageFilter& filter_;
+  std::vector<Known> known_;  // by channel id
 };
 
 struct Span {
@@ -71,20 +94,21 @@ absl::Status Select(const Wanted& wanted, Span span, Cursor& cursor) {
     ASSIGN_OR_RETURN(const Record record, TakeRecord(rest, cursor.buffer.size));
     if (record.opcode != static_cast<uint8_t>(Opcode::kMessage)) continue;
     ASSIGN_OR_RETURN(const Message message, DecodeMessage(record.body));
-    if (!wanted.channels.contains(message.channel_id))
+    const Channel* const channel = wanted.ChannelOf(message);
+    if (channel == nullptr)
       return absl::DataLossError(absl::StrFormat(
           "a message refers to channel %d, which the file does not define", message.channel_id));
     if (message.log_time_ns < span.start_ns || message.log_time_ns > span.end_ns)
       return absl::DataLossError(
           absl::StrFormat("a message of log time %d stands in a chunk of %d to %d",
                           message.log_time_ns, span.start_ns, span.end_ns));
-    if (!wanted(message)) continue;
-    cursor.order.push_back(cursor.messages.size());
-    cursor.messages.push_back(record);
-    cursor.times.push_back(message.log_time_ns);
+    if (wanted(message)) cursor.entries.push_back({channel, message});
   }
-  std::stable_sort(cursor.order.begin(), cursor.order.end(),
-                   [&cursor](size_t a, size_t b) { return cursor.times[a] < cursor.times[b]; });
+  const auto earlier = [](const Entry& a, const Entry& b) {
+    return a.message.log_time_ns < b.message.log_time_ns;
+  };
+  if (!std::is_sorted(cursor.entries.begin(), cursor.entries.end(), earlier))
+    std::stable_sort(cursor.entries.begin(), cursor.entries.end(), earlier);
   return absl::OkStatus();
 }
 
@@ -119,7 +143,7 @@ absl::StatusOr<Buffer> McapReader::LoadPart(const Part& part) const {
 class McapReader::Merge {
  public:
   Merge(const McapReader& reader, const MessageFilter& filter)
-      : reader_(reader), wanted_{filter, reader.channels_} {
+      : reader_(reader), wanted_(filter, reader.channels_) {
     for (const Part& part : reader.parts_)
       if (part.end_ns >= filter.from_ns && part.start_ns <= filter.to_ns) waiting_.push_back(part);
     std::stable_sort(waiting_.begin(), waiting_.end(),
@@ -139,7 +163,7 @@ class McapReader::Merge {
     cursor.part_offset = part.offset;
     ASSIGN_OR_RETURN(cursor.buffer, reader_.LoadPart(part));
     absl::Status status = Select(wanted_, {part.start_ns, part.end_ns}, cursor);
-    if (status.ok() && cursor.order.empty()) return status;
+    if (status.ok() && cursor.empty()) return status;
     open_bytes_ += cursor.buffer.size;
     if (status.ok() && open_bytes_ > reader_.options_.max_open_bytes)
       status = absl::ResourceExhaustedError(
@@ -150,25 +174,32 @@ class McapReader::Merge {
     return absl::OkStatus();
   }
 
+  // Messages of the earliest part for as long as it stays that.
   absl::Status Deliver(const MessageCallback& callback) {
     Cursor* const cursor = heap_.top();
     heap_.pop();
-    ASSIGN_OR_RETURN(const Message message,
-                     DecodeMessage(cursor->messages[cursor->order[cursor->next]].body));
-    RETURN_IF_ERROR(callback(reader_.channels_.at(message.channel_id), message));
-    ++delivered_;
-    if (++cursor->next < cursor->order.size()) {
+    do {
+      const Entry& entry = cursor->entries[cursor->next++];
+      RETURN_IF_ERROR(callback(*entry.channel, entry.message));
+      ++delivered_;
+    } while (!cursor->empty() && IsEarliest(*cursor));
+    if (!cursor->empty()) {
       heap_.push(cursor);
-    } else {
-      open_bytes_ -= cursor->buffer.size;
-      open_.erase(cursor->part_offset);
+      return absl::OkStatus();
     }
+    open_bytes_ -= cursor->buffer.size;
+    open_.erase(cursor->part_offset);
     return absl::OkStatus();
   }
 
   uint64_t delivered() const { return delivered_; }
 
  private:
+  bool IsEarliest(const Cursor& cursor) const {
+    return (waiting_.empty() || cursor.time() < waiting_.front().start_ns) &&
+           (heap_.empty() || Later()(heap_.top(), &cursor));
+  }
+
   const McapReader& reader_;
   Wanted wanted_;
   std::deque<Part> waiting_;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -14,10 +16,10 @@ class WireTaker {
 
   template <class T>
   T Number() {
+    static_assert(std::endian::native == std::endian::little);  // as MCAP
     const std::string_view raw = Bytes(sizeof(T));
     T value = 0;
-    for (size_t i = 0; i < raw.size(); ++i)
-      value = static_cast<T>(value | (static_cast<T>(static_cast<uint8_t>(raw[i])) << (8 * i)));
+    if (raw.size() == sizeof(T)) std::memcpy(&value, raw.data(), sizeof(T));
     return value;
   }
   std::string_view Bytes(uint64_t size) {

@@ -115,11 +115,18 @@ absl::Status ObservationReader::ForEach(int64_t from_ns, int64_t to_ns,
 absl::Status ObservationReader::Read(MessageFilter filter, const Callback& callback) const {
   for (const auto& [id, name] : names_) filter.topics.insert(mcap_.channels().at(id).topic);
   if (filter.topics.empty()) return absl::OkStatus();
+  struct Bound {
+    const std::string* channel = nullptr;
+    const std::string* schema = nullptr;
+  };
+  std::vector<Bound> bound(size_t{names_.rbegin()->first} + 1);  // by channel id
+  for (const auto& [id, name] : names_) bound[id] = {&name, &SchemaName(mcap_.channels().at(id))};
   absl::Status from_callback;
   PacketMerge merge([&](const RecordedItem& item) { return from_callback = callback(item); });
   RETURN_IF_ERROR(mcap_.ForEachMessage(
       filter, [&](const Channel& channel, const Message& message) -> absl::Status {
-        absl::Status status = merge.Add(names_.at(channel.id), SchemaName(channel), message);
+        const Bound& from = bound.at(channel.id);
+        absl::Status status = merge.Add(*from.channel, *from.schema, message);
         if (status.ok() || !from_callback.ok()) return status;
         return absl::Status(
             status.code(),

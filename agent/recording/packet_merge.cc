@@ -9,11 +9,17 @@ namespace {
 namespace v1 = ::gatekeeper::v1;
 
 template <class T>
-absl::StatusOr<T> Parse(std::string_view bytes) {
-  T message;
+absl::Status Fill(std::string_view bytes, T& message) {
   if (bytes.size() > INT32_MAX ||
       !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return absl::DataLossError("its bytes are not a " + T::descriptor()->full_name());
+  return absl::OkStatus();
+}
+
+template <class T>
+absl::StatusOr<T> Parse(std::string_view bytes) {
+  T message;
+  RETURN_IF_ERROR(Fill(bytes, message));
   return message;
 }
 
@@ -28,18 +34,19 @@ absl::StatusOr<v1::Image> ParseImage(const std::string& schema, std::string_view
 
 template <class T>
 absl::StatusOr<int64_t> ParseInto(std::string_view bytes, T& out) {
-  ASSIGN_OR_RETURN(out, Parse<T>(bytes));
+  RETURN_IF_ERROR(Fill(bytes, out));
   return out.stamp_ns();
 }
 
 // Reads one sensor message into `out`; returns its stamp.
 absl::StatusOr<int64_t> ParseSensor(const std::string& channel, const std::string& schema,
-                                    std::string_view bytes, v1::Observation& out) {
+                                    std::string_view bytes, ::foxglove::LaserScan& scan,
+                                    v1::Observation& out) {
   if (channel == "odom") return ParseInto(bytes, *out.mutable_odom());
   if (channel == "imu") return ParseInto(bytes, *out.mutable_imu());
   if (channel == "joints") return ParseInto(bytes, *out.mutable_joints());
   if (channel == "scan") {
-    ASSIGN_OR_RETURN(const auto scan, Parse<::foxglove::LaserScan>(bytes));
+    RETURN_IF_ERROR(Fill(bytes, scan));
     *out.mutable_scan() = FromFoxglove(scan);
     return out.scan().stamp_ns();
   }
@@ -74,19 +81,24 @@ absl::Status PacketMerge::Add(const std::string& channel, const std::string& sch
 absl::Status PacketMerge::Finish() {
   scan_increment_rad_.reset();
   if (!open_) return absl::OkStatus();
-  const RecordedItem item = *std::move(open_);
+  const absl::Status status = callback_(*open_);
   open_.reset();
-  return callback_(item);
+  return status;
 }
 
 absl::Status PacketMerge::AddPacket(const Message& message) {
   RETURN_IF_ERROR(Finish());
-  ASSIGN_OR_RETURN(auto packet, Parse<v1::Observation>(message.data));
+  open_.emplace().log_time_ns = static_cast<int64_t>(message.log_time_ns);
+  auto& packet = std::get<v1::Observation>(open_->content);
+  const absl::Status parsed = Fill(message.data, packet);
+  if (!parsed.ok()) {
+    open_.reset();
+    return parsed;
+  }
   if (packet.has_scan()) scan_increment_rad_ = packet.scan().angle_increment_rad();
   packet.clear_scan();
   estop_pressed_ = packet.estop_pressed();
   network_up_ = packet.network_up();
-  open_ = RecordedItem{static_cast<int64_t>(message.log_time_ns), std::move(packet)};
   return absl::OkStatus();
 }
 
@@ -101,14 +113,14 @@ absl::Status PacketMerge::AddSensor(const std::string& channel, const std::strin
                                     const Message& message) {
   if (BelongsToOpen(channel, message)) {
     auto& packet = std::get<v1::Observation>(open_->content);
-    RETURN_IF_ERROR(ParseSensor(channel, schema, message.data, packet).status());
+    RETURN_IF_ERROR(ParseSensor(channel, schema, message.data, scan_, packet).status());
     if (channel == "scan" && scan_increment_rad_)
       packet.mutable_scan()->set_angle_increment_rad(*scan_increment_rad_);
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(Finish());
   v1::Observation alone;
-  ASSIGN_OR_RETURN(const int64_t stamp, ParseSensor(channel, schema, message.data, alone));
+  ASSIGN_OR_RETURN(const int64_t stamp, ParseSensor(channel, schema, message.data, scan_, alone));
   alone.set_stamp_ns(stamp);
   // It says nothing about these; the last packet did.
   alone.set_estop_pressed(estop_pressed_);

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "agent/recording/mcap_records.h"
 #include "agent/recording/observation_reader.h"
+#include "proto/foxglove.pb.h"
 
 namespace agent::recording {
 
@@ -29,6 +30,7 @@ class PacketMerge {
   absl::Status AddWhole(const Message& message);
 
   ObservationReader::Callback callback_;
+  ::foxglove::LaserScan scan_;  // the last one read: the next finds its memory
   std::optional<RecordedItem> open_;
   std::optional<double> scan_increment_rad_;  // of the open packet
   bool estop_pressed_ = false;                // as the newest packet said

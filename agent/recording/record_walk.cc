@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
@@ -32,13 +33,29 @@ absl::StatusOr<std::string_view> RecordWalk::View(uint64_t size) {
   if (size > end_ - at_)
     return absl::OutOfRangeError(
         absl::StrFormat("%d bytes are wanted and %d are left", size, end_ - at_));
-  const uint64_t seen = window_at_ + window_.size();
-  if (at_ < window_at_ || at_ + size > seen) {
-    window_.resize(std::min(end_ - at_, std::max(size, kWindow)));
-    window_at_ = at_;
-    RETURN_IF_ERROR(ReadAt(fd_, at_, window_.size(), window_.data()));
+  if (at_ < window_at_ || at_ + size > window_at_ + window_.size) RETURN_IF_ERROR(Fill(size));
+  return window_.view().substr(at_ - window_at_, size);
+}
+
+// Moves the window to the walk's place; what it holds of that already is not read again.
+absl::Status RecordWalk::Fill(uint64_t size) {
+  const uint64_t wanted = std::min(end_ - at_, std::max(size, kWindow));
+  const bool inside = at_ >= window_at_ && at_ < window_at_ + window_.size;
+  const std::string_view kept = inside ? window_.view().substr(at_ - window_at_) : "";
+  if (wanted > room_) {
+    std::unique_ptr<char[]> larger(new char[wanted]);
+    kept.copy(larger.get(), kept.size());
+    window_.bytes = std::move(larger);
+    room_ = wanted;
+  } else if (!kept.empty()) {
+    std::memmove(window_.bytes.get(), kept.data(), kept.size());
   }
-  return std::string_view(window_).substr(at_ - window_at_, size);
+  window_.size = 0;  // should the reading fail
+  RETURN_IF_ERROR(
+      ReadAt(fd_, at_ + kept.size(), wanted - kept.size(), window_.bytes.get() + kept.size()));
+  window_.size = wanted;
+  window_at_ = at_;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string_view> RecordWalk::Take(uint64_t size) {

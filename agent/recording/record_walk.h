@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "agent/recording/compression.h"
 #include "agent/recording/mcap_records.h"
 
 namespace agent::recording {
@@ -34,12 +35,15 @@ class RecordWalk {
 
  private:
   absl::StatusOr<std::string_view> View(uint64_t size);
+  absl::Status Fill(uint64_t size);
 
   int fd_;
   uint64_t at_;
   uint64_t end_;
   RecordCaps caps_;
-  std::string window_;
+  // Bytes [window_at_, window_at_ + window_.size) of the file; room_ of them fit.
+  Buffer window_;
+  uint64_t room_ = 0;
   uint64_t window_at_ = 0;
 };
 
