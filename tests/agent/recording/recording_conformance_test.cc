@@ -105,16 +105,40 @@ json Fields(const SummaryOffset& r) {
 }
 json Fields(const DataEnd& r) { return {{"data_section_crc", Text(r.data_section_crc)}}; }
 
+// What the suite's "pad" vectors put behind the fields of records that may grow in later versions.
+constexpr std::string_view kPadding("\x01\xff\xff", 3);
+
+bool MayGrow(std::string_view type) {
+  return type != "Message" && type != "DataEnd" && type != "Footer";
+}
+
 // What a streamed reader prints of a file, and the same records encoded again.
 struct Printed {
+  bool padded = false;
   json records = json::array();
   std::string encoded;
+  bool in_chunk = false;  // where the suite pads nothing
+
+  // Lengthens the record that stands at `start` of `encoded`, at its end.
+  void Pad(size_t start) {
+    encoded += kPadding;
+    const uint64_t length = encoded.size() - start - kRecordPrefix;
+    for (size_t i = 0; i < sizeof(length); ++i)
+      encoded[start + 1 + i] = static_cast<char>(length >> (8 * i));
+  }
+
+  template <class T>
+  void EncodeAgain(std::string_view type, const T& record) {
+    const size_t start = encoded.size();
+    Encode(record, encoded);
+    if (padded && !in_chunk && MayGrow(type)) Pad(start);
+  }
 
   template <class T>
   absl::Status Print(const std::string& type, const absl::StatusOr<T>& record) {
     if (!record.ok()) return record.status();
     records.push_back({{"type", type}, {"fields", Fields(*record)}});
-    Encode(*record, encoded);
+    EncodeAgain(type, *record);
     return absl::OkStatus();
   }
 
@@ -160,12 +184,14 @@ struct Printed {
     std::string_view rest = chunk->records;
     std::string inside;
     std::swap(inside, encoded);
+    in_chunk = true;
     while (!rest.empty()) {
       const absl::StatusOr<Record> nested = TakeRecord(rest, chunk->records.size());
       if (!nested.ok()) return nested.status();
       const absl::Status status = PrintRecord(*nested);
       if (!status.ok()) return status;
     }
+    in_chunk = false;
     std::swap(inside, encoded);
     Chunk again = *chunk;
     again.records = inside;
@@ -177,7 +203,7 @@ struct Printed {
   absl::Status EncodeIndex(const Record& r) {
     const absl::StatusOr<MessageIndex> index = DecodeMessageIndex(r.body);
     if (!index.ok()) return index.status();
-    Encode(*index, encoded);
+    EncodeAgain("MessageIndex", *index);
     return absl::OkStatus();
   }
 };
@@ -204,13 +230,12 @@ void CheckVector(const std::string& name, const std::string& path, const std::st
   SCOPED_TRACE(name);
   ASSERT_OK_AND_ASSIGN(const McapReader reader, McapReader::Open(path));
   Printed printed;
+  printed.padded = name.find("-pad") != std::string::npos;
   ASSERT_OK(reader.ForEachRecord(
       [&printed](const Record& record) { return printed.PrintRecord(record); }));
   EXPECT_EQ(printed.records, expected);
-  if (name.find("-pad") == std::string::npos) {
-    EXPECT_TRUE(std::string(kMcapMagic) + printed.encoded + std::string(kMcapMagic) == bytes)
-        << "encoding what was read gives other bytes";
-  }
+  EXPECT_TRUE(std::string(kMcapMagic) + printed.encoded + std::string(kMcapMagic) == bytes)
+      << "encoding what was read gives other bytes";
 
   size_t messages = 0;
   uint64_t last = 0;
