@@ -245,9 +245,12 @@ TEST_F(AgainstTest, TheGoodUnitPassesAgainstTheWorseOneAndAgainstItself) {
   }
 }
 
-TEST_F(AgainstTest, AFolderThatIsNoUnitIsAnErrorAndNoVerdict) {
+TEST_F(AgainstTest, WhatCannotBeRunIsAnErrorAndNoVerdict) {
   Write("new", 0);
-  EXPECT_THAT(Run(folder_ / "nowhere").status().message(), HasSubstr("the unit to compare with"));
+  EXPECT_THAT(std::string(Run(folder_ / "nowhere").status().message()), HasSubstr("nowhere"));
+  tests::WriteUnit(folder_ / "broken", "this is no model", tests::PolicyYaml());
+  EXPECT_THAT(std::string(Run(folder_ / "broken").status().message()),
+              HasSubstr("the unit to compare with, " + (folder_ / "broken")));
 }
 
 TEST_F(AgainstTest, WithoutTheSectionThereIsNothingToCompareFor) {

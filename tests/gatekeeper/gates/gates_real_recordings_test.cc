@@ -308,5 +308,43 @@ TEST_F(TubTest, ABetterMeanWithAWorseSegmentIsRefused) {
   EXPECT_EQ(result.findings(0).segment(), "glare");
 }
 
+TEST_F(TubTest, ABetterMeanThatFailsWhatTheDeployedUnitPassedIsRefusedByName) {
+  const std::string tub = tests::SharedRecording("donkeycar-tub/tub.tar.gz");
+  SKIP_WITHOUT(tub);
+  ASSERT_NO_FATAL_FAILURE(Cut(tub));
+  Evidence honest = Drive({.width = 8, .height = 6, .learned_from = {}});
+  Evidence trap = Drive({.width = 16, .height = 12, .learned_from = "plain"});
+  ASSERT_GT(Mean(trap), Mean(honest) + 0.01);
+  trap.suite.mutable_non_inferiority()->set_delta(0.2);
+  trap.suite.mutable_non_inferiority()->set_max_newly_failing(kClips);
+  trap.deployed = DeployedUnit{.label = "lane@1.0.0",
+                               .digest = {},
+                               .policy = honest.policy,
+                               .replays = std::move(honest.replays)};
+
+  const v1::GateResult result = JudgeNonInferiority(trap);
+  EXPECT_EQ(result.outcome(), v1::FAIL) << result.summary();
+  EXPECT_THAT(result.summary(), HasSubstr("glare against lane@1.0.0 on 5 clips"));
+  const auto agreement =
+      std::find_if(result.segments().begin(), result.segments().end(),
+                   [](const v1::SegmentBound& row) { return row.tag() == "agreement of ticks"; });
+  ASSERT_NE(agreement, result.segments().end());
+  EXPECT_GT(agreement->value(), 0.01) << "better tick by tick";
+  // Every clip that fails newly is one of the bright ones, and is named.
+  ASSERT_GT(result.findings_size(), 0);
+  for (const v1::Finding& finding : result.findings()) {
+    const auto clip = std::find_if(scenarios_.begin(), scenarios_.end(), [&](const Scenario& s) {
+      return s.document.id() == finding.scenario();
+    });
+    ASSERT_NE(clip, scenarios_.end());
+    EXPECT_TRUE(InSegment(clip->document, 0, "glare")) << finding.scenario();
+    EXPECT_THAT(finding.message(), HasSubstr(finding.scenario() + " passes with lane@1.0.0"));
+  }
+  // With as many clips as it likes allowed to fail, the segment still refuses; with none, they do.
+  trap.suite.mutable_non_inferiority()->set_max_newly_failing(0);
+  trap.suite.mutable_worst_segment()->mutable_tags()->RemoveLast();  // nobody asks for glare
+  EXPECT_EQ(JudgeNonInferiority(trap).outcome(), v1::FAIL);
+}
+
 }  // namespace
 }  // namespace gatekeeper::gates
