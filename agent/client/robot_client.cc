@@ -36,10 +36,16 @@ bool WaitReadable(int fd, Nanos deadline) {
 }
 
 // The next command of the socket; kUnavailable when none is there.
-absl::StatusOr<v1::Command> ReceiveCommand(int fd) {
-  ASSIGN_OR_RETURN(const base::Packet packet, base::ReceivePacket(fd));
+absl::StatusOr<v1::Command> ReceiveCommand(int fd, base::PacketBuffer& packet) {
+  const base::PacketBuffer::Outcome outcome = packet.Receive(fd);
+  if (outcome == base::PacketBuffer::Outcome::kNothingYet) {
+    return absl::UnavailableError("no command is there");
+  }
+  if (outcome != base::PacketBuffer::Outcome::kPacket) {
+    return absl::AbortedError("gatekeeper-control closed the socket or sent too much at once");
+  }
   v1::Command command;
-  if (!command.ParseFromString(packet.bytes)) {
+  if (!command.ParseFromArray(packet.bytes().data(), static_cast<int>(packet.bytes().size()))) {
     return absl::AbortedError("gatekeeper-control sent a packet that is no command");
   }
   return command;
@@ -84,7 +90,7 @@ absl::StatusOr<v1::Command> RobotClient::Exchange(v1::Observation observation, N
     return StopFor(seq, "gatekeeper-control cannot be reached");
   }
   while (WaitReadable(socket_.get(), deadline)) {
-    absl::StatusOr<v1::Command> command = ReceiveCommand(socket_.get());
+    absl::StatusOr<v1::Command> command = ReceiveCommand(socket_.get(), packet_);
     if (command.ok() && command->seq() == seq) return command;
     if (command.ok() || absl::IsUnavailable(command.status())) continue;
     socket_.reset();
@@ -106,7 +112,7 @@ v1::Command RobotClient::Next(Nanos wait) {
   bool any = false;
   // Once one has come, those queued behind it are newer: take them all without waiting.
   while (WaitReadable(socket_.get(), any ? Now() : deadline)) {
-    absl::StatusOr<v1::Command> command = ReceiveCommand(socket_.get());
+    absl::StatusOr<v1::Command> command = ReceiveCommand(socket_.get(), packet_);
     if (command.ok()) {
       any = any || command->seq() == 0;
       if (command->seq() == 0) newest = *std::move(command);
