@@ -50,7 +50,8 @@ absl::StatusOr<Read> ReadLog(const std::string& path) {
   for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', log.whole)) {
     ++line;
     const std::string row = text.substr(log.whole, end - log.whole);
-    const std::string json = row.size() > kHex + 1 ? row.substr(kHex + 1) : std::string();
+    const std::string json =
+        row.size() > kHex + 1 && row[kHex] == ' ' ? row.substr(kHex + 1) : std::string();
     if (row.substr(0, kHex) != Chain(log.last, json)) {
       return absl::DataLossError(absl::StrFormat(
           "%s:%d does not follow from the lines before it: the count of gate runs was edited. "

@@ -130,11 +130,18 @@ std::vector<std::string> Remarks(const v1::GateReport& report) {
   if (!plan.policy_commit().empty()) {
     remarks.push_back(absl::StrFormat("The suite is %s's at commit %s.", plan.policy_repository(),
                                       plan.policy_commit().substr(0, 12)));
+  } else if (!plan.sha256().empty()) {
+    remarks.push_back(
+        absl::StrFormat("The suite is the plain file %s, of no policy repository: whoever wrote "
+                        "the release may have written it too.",
+                        plan.suite_path()));
   }
   if (plan.attempt() > 0) {
     remarks.push_back(
         absl::StrFormat("Attempt %d of this unit under this suite; %d earlier ones did not hold.",
                         plan.attempt(), plan.attempts_failed()));
+  } else if (!plan.sha256().empty()) {
+    remarks.emplace_back("Nobody counts attempts: there is no gatekeeper's home here.");
   }
   if (!report.deployed_digest().empty()) {
     remarks.push_back(

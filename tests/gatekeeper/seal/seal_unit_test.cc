@@ -16,6 +16,13 @@ namespace gatekeeper::gates {
 
 // The only maker of a GatePass. This program does not link the gates, so that these tests are about
 // sealing alone: here every intact unit passes a suite named by `suite_file`.
+class Judgement {
+ public:
+  static GateRun Passed(const v1::GateReport& report, const bundle::UngatedUnit& unit) {
+    return {report, GatePass(report, unit.folder(), unit.digest())};
+  }
+};
+
 absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInput& input) {
   v1::GateReport report;
   report.set_unit_digest(unit.digest().hex());
@@ -39,7 +46,7 @@ absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInp
     waiver.set_requested_by("ann");
     waiver.set_approved_by("bob");
   }
-  return GateRun{report, GatePass(report, unit.folder(), unit.digest())};
+  return Judgement::Passed(report, unit);
 }
 
 }  // namespace gatekeeper::gates
