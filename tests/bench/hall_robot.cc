@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "agent/trust/manifest.h"
 #include "gatekeeper/sim/onnx_writer.h"
 #include "tests/bench/measure.h"
 #include "tests/support/nav_release.h"
@@ -40,27 +41,36 @@ std::shared_ptr<const agent::runtime::UnitRules> Rules(const std::string& card,
 
 }  // namespace
 
-Network MakeNetwork(int64_t inputs, int64_t hidden, int64_t outputs) {
+Network MakeNetwork(const std::vector<int64_t>& shape, int64_t hidden, int64_t outputs) {
   std::minstd_rand random(7);
+  agent::base::TensorSpec features{.name = "features", .shape = {1}};
+  features.shape.insert(features.shape.end(), shape.begin(), shape.end());
+  const auto inputs = static_cast<int64_t>(features.elements());
   gatekeeper::sim::Mlp mlp{
-      .inputs = {{"features", {1, inputs}}}, .layers = {}, .output = "command"};
+      .inputs = {{features.name, features.shape}}, .layers = {}, .output = "command"};
   mlp.layers.push_back(RandomLayer(random, inputs, hidden, 1.0F));
   mlp.layers.push_back(RandomLayer(random, hidden, hidden, 1.0F));
   mlp.layers.push_back(RandomLayer(random, hidden, outputs, 1e-3F));
   mlp.layers.back().activation = Activation::kNone;
   mlp.layers.back().bias[0] = 0.3F;
-  return {
-      .name = absl::StrFormat("%d-%d-%d-%d", inputs, hidden, hidden, outputs),
-      .inputs = inputs,
-      .hidden = hidden,
-      .outputs = outputs,
-      .onnx = WriteOnnx(MlpGraph(mlp)),
-      .tensors = {.inputs = {{"features", {1, inputs}}}, .outputs = {{"command", {1, outputs}}}}};
+  return {.name = absl::StrFormat("%d-%d-%d-%d", inputs, hidden, hidden, outputs),
+          .inputs = inputs,
+          .hidden = hidden,
+          .outputs = outputs,
+          .onnx = WriteOnnx(MlpGraph(mlp)),
+          .tensors = {.inputs = {features}, .outputs = {{"command", {1, outputs}}}}};
+}
+
+Documents HallDocuments(int64_t inputs) {
+  const std::string sectors = absl::StrCat("sectors: ", inputs - kOtherFeatures);
+  return {{agent::trust::kCardFile,
+           tests::Edit(tests::NavFile("card-1.3.0.yaml"), "sectors: 24", sectors)},
+          {agent::trust::kPolicyFile, tests::NavFile("control_policy.yaml")},
+          {agent::trust::kFallbackFile, tests::NavFile("fallback_rules.yaml")}};
 }
 
 std::shared_ptr<const agent::runtime::UnitRules> HallRules(int64_t inputs) {
-  const std::string sectors = absl::StrCat("sectors: ", inputs - kOtherFeatures);
-  return Rules(tests::Edit(tests::NavFile("card-1.3.0.yaml"), "sectors: 24", sectors),
+  return Rules(HallDocuments(inputs).at(agent::trust::kCardFile),
                tests::NavFile("control_policy.yaml"));
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "agent/base/clock.h"
 #include "agent/base/model.h"
@@ -24,10 +26,14 @@ struct Network {
 };
 
 // Fixed weights; drives straight on at 0.3 m/s whatever it sees, so that every tick is a nominal
-// one.
-Network MakeNetwork(int64_t inputs, int64_t hidden, int64_t outputs);
+// one. The shape is that of its only input, behind the batch dimension.
+Network MakeNetwork(const std::vector<int64_t>& shape, int64_t hidden, int64_t outputs);
+
+// Of a unit, all but its model: path in the unit -> text.
+using Documents = std::map<std::string, std::string>;
 
 // policies/nav, with a card that fills `inputs` features: all but four are scan sectors.
+Documents HallDocuments(int64_t inputs);
 std::shared_ptr<const agent::runtime::UnitRules> HallRules(int64_t inputs);
 // The same with an envelope of 32 corners.
 std::shared_ptr<const agent::runtime::UnitRules> ManyCorneredRules();

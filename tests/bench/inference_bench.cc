@@ -161,7 +161,7 @@ Frames Drive(Builder& builder, const Network& network, Unit*& serving, Phase pha
 }
 
 void MeasureScan(Bench& bench) {
-  const Network network = bench::MakeNetwork(2'560, 1'000, 8);
+  const Network network = bench::MakeNetwork({2'560}, 1'000, 8);
   const std::string& bytes = network.onnx;
   const std::vector<Timings> timings = bench.Interleave(
       {.rounds = 300, .timed = 5}, {[&] { Must(agent::inference::ScanOnnx(bytes)); }});
@@ -203,7 +203,7 @@ void MeasureLoad(Bench& bench, const Network& network) {
 
 int main(int argc, char** argv) {
   Bench bench("inference", argc, argv);
-  const Network network = bench::MakeNetwork(64, 256, 8);
+  const Network network = bench::MakeNetwork({64}, 256, 8);
   MeasureScan(bench);
   MeasureLoad(bench, network);
   MeasureSwaps(bench, network);  // last: the thread stays realtime

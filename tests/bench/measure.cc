@@ -102,7 +102,7 @@ void Bench::Print(const std::string& name, double value, const std::string& unit
 
 void Bench::PrintAdded(const std::string& name, const Timings& ours, const Timings& bare,
                        const AddedTargets& targets) const {
-  Print(name + "/p50", ours.p50_ns() / bare.p50_ns(), "x bare");
+  Print(name + "/p50", ours.p50_ns() / bare.p50_ns(), "x bare", targets.ratio);
   Print(name + "/p99", ours.p99_ns() / bare.p99_ns(), "x bare");
   Print(name + "/added_p50", (ours.p50_ns() - bare.p50_ns()) * 1e-3, "us", targets.p50);
   Print(name + "/added_p99", (ours.p99_ns() - bare.p99_ns()) * 1e-3, "us", targets.p99);

@@ -72,8 +72,10 @@ class Bench {
   struct AddedTargets {
     std::string p50 = "-";
     std::string p99 = "-";
+    std::string ratio = "-";  // of the medians
   };
-  // Ratio of the medians, and what `ours` adds to `bare` at p50 and at p99.
+  // Ratio of the medians and of the slowest hundredth, and what `ours` adds to `bare` at p50 and at
+  // p99.
   void PrintAdded(const std::string& name, const Timings& ours, const Timings& bare,
                   const AddedTargets& targets) const;
 
