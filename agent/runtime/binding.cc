@@ -192,7 +192,7 @@ class BindingCompiler {
     if (channel == "image") {
       block.source = ChannelKind::kImage;
       ASSIGN_OR_RETURN(block.size, ImageSize(path, input));
-      block.image = input.image();
+      block.image.emplace(input.image(), block.conversion);
       return NoFields(input, path);
     }
     const bool joints = channel == "joints";
@@ -346,7 +346,7 @@ bool Binding::FillBlock(const Block& block, const InputBoard& board,
       block.scan->Fill(board.scan(), block.conversion, target);
       return true;
     case ChannelKind::kImage:
-      ResampleImage(board.image(), block.image, block.conversion, target);
+      block.image->Fill(board.image(), target);
       return true;
     case ChannelKind::kOdom:
       for (size_t field : block.fields) {

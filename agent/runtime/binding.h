@@ -55,7 +55,7 @@ class Binding {
     std::string channel;                      // of a signal, its name
     std::vector<size_t> fields;               // positions in the channel's table of fields
     mutable std::optional<ScanSectors> scan;  // remembers the last scan's angles
-    gatekeeper::v1::ImageResample image;
+    std::optional<ImageGrid> image;
     Conversion conversion;
   };
   struct Element {

@@ -330,13 +330,14 @@ void Controller::Publish() {
     tick_.triggers.push_back(rule.id);
     if (rule.layer == Layer::kModel) tick_.model_fault = true;
   }
-  tick_.reasons.assign(enforcement_.reasons.begin(), enforcement_.reasons.end());
-  tick_.raw.assign(answer_.raw.begin(), answer_.raw.end());
+  // Both are cleared before they are used again; they only trade their memory.
+  tick_.reasons.swap(enforcement_.reasons);
+  tick_.raw.swap(answer_.raw);
   tick_.confidence = answer_.report.confidence;
   tick_.uncertainty = answer_.report.uncertainty;
   tick_.infer = answer_.took;
   tick_.digest = state.driver == Driver::kPreviousUnit ? previous_digest_ : active_digest_;
-  last_raw_.assign(answer_.raw.begin(), answer_.raw.end());
+  last_raw_.assign(tick_.raw.begin(), tick_.raw.end());
 }
 
 bool Controller::CommandIsZero() const {

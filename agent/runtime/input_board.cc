@@ -28,10 +28,10 @@ bool Sound(const v1::Odometry& odom) {
   return AllFinite({odom.x_m(), odom.y_m(), odom.yaw_rad(), odom.vx_mps(), odom.wz_radps()});
 }
 bool Sound(const v1::Image& image) {
-  const uint64_t bytes_a_pixel = image.encoding() == "rgb8" ? 3 : 1;
-  if (image.encoding() != "rgb8" && image.encoding() != "mono8") return false;
+  const bool rgb = image.encoding() == "rgb8";
+  if (!rgb && image.encoding() != "mono8") return false;
   return image.width() > 0 && image.height() > 0 &&
-         image.data().size() == uint64_t{image.width()} * image.height() * bytes_a_pixel;
+         image.data().size() == uint64_t{image.width()} * image.height() * (rgb ? 3 : 1);
 }
 bool Sound(const v1::Imu& imu) {
   return AllFinite({imu.ax_mps2(), imu.ay_mps2(), imu.az_mps2(), imu.gx_radps(), imu.gy_radps(),

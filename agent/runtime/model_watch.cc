@@ -8,7 +8,7 @@ void HitWindow::Add(bool hit) {
   count_ -= hits_[next_];
   hits_[next_] = hit ? 1 : 0;
   count_ += hits_[next_];
-  next_ = (next_ + 1) % hits_.size();
+  if (++next_ == hits_.size()) next_ = 0;
 }
 
 void HitWindow::Reset() {

@@ -33,21 +33,40 @@ class ScanSectors {
             std::span<float> block);
 
  private:
+  // Beams [begin, end) that follow each other in one sector.
+  struct Run {
+    size_t begin = 0;
+    size_t end = 0;
+    size_t sector = 0;
+  };
   void Assign(const gatekeeper::v1::LaserScan& scan);
 
   double from_rad_ = 0;
   double width_rad_ = 0;
   size_t sectors_ = 0;
   float range_max_m_ = 0;
-  double angle_min_rad_ = 0;  // of the scans that sector_of_ is for
+  double angle_min_rad_ = 0;  // of the scans that runs_ are for
   double angle_increment_rad_ = 0;
-  std::vector<uint32_t> sector_of_;  // by beam; sectors_: none
-  std::vector<float> nearest_m_;     // by sector, and one for the beams that belong to none
+  size_t beams_ = 0;
+  std::vector<Run> runs_;         // of those scans, in the order of their beams
+  std::vector<float> nearest_m_;  // by sector
 };
 
 // Averages the pixels under every target pixel (0..255); layout channel, row, column. mono of rgb8
 // is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
-void ResampleImage(const gatekeeper::v1::Image& image, const gatekeeper::v1::ImageResample& shape,
-                   const Conversion& conversion, std::span<float> block);
+class ImageGrid {
+ public:
+  ImageGrid(const gatekeeper::v1::ImageResample& shape, const Conversion& conversion);
+
+  // `block` has one element a target pixel and channel.
+  void Fill(const gatekeeper::v1::Image& image, std::span<float> block) const;
+
+ private:
+  uint32_t width_ = 0;
+  uint32_t height_ = 0;
+  bool rgb_ = false;
+  Conversion conversion_;
+  std::vector<float> of_byte_;  // what a pixel that is not averaged becomes
+};
 
 }  // namespace agent::runtime

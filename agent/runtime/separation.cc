@@ -4,6 +4,11 @@
 #include <cmath>
 
 namespace agent::runtime {
+namespace {
+
+constexpr double kRounding = 1e-9;  // of a zone's corners; as in Region::Contains
+
+}  // namespace
 
 Separation::Separation(const Policy& policy)
     : policy_(&policy), zones_(policy.separation().size()) {
@@ -39,12 +44,18 @@ void Separation::Look(const gatekeeper::v1::LaserScan& scan) {
   const Footprint& footprint = policy_->footprint();
   const double reach_m = footprint.region().reach_m();
   double nearest_m = std::numeric_limits<double>::infinity();
+  double matters_m = nearest_m;  // nothing farther is in a zone or the nearest
+  const double zones_end_m = far_m_ * (1 + kRounding);
+  const float* ranges = scan.ranges_m().data();
   for (size_t i = 0; i < beams_.size(); ++i) {
-    const auto range_m = static_cast<double>(scan.ranges_m(static_cast<int>(i)));
-    if (!(range_m > 0 && range_m <= std::max(far_m_, nearest_m + reach_m))) continue;
-    if (!std::isfinite(range_m)) continue;
+    const auto range_m = static_cast<double>(ranges[i]);
+    if (!(range_m > 0 && range_m <= matters_m) || !std::isfinite(range_m)) continue;
     const Vec2 point{range_m * beams_[i].cos, range_m * beams_[i].sin};
-    if (range_m - reach_m < nearest_m) nearest_m = std::min(nearest_m, footprint.DistanceM(point));
+    if (range_m - reach_m < nearest_m) {
+      nearest_m = std::min(nearest_m, footprint.DistanceM(point));
+      matters_m = std::max(far_m_, nearest_m + reach_m);
+    }
+    if (range_m > zones_end_m) continue;
     for (size_t z = 0; z < zones_.size(); ++z) {
       if (policy_->separation()[z].region.Contains(point)) ++zones_[z].points;
     }

@@ -208,6 +208,28 @@ TEST(ImageResampleTest, AveragesTheBoxUnderEachPixel) {
   EXPECT_THAT(Image(4, 2, "mono8", pixels, 4, 2, "mono"), ElementsAre(0, 2, 4, 6, 8, 10, 12, 14));
 }
 
+TEST(ImageResampleTest, ConvertsEveryByteThatNeedsNoAverage) {
+  const Policy policy = PolicyWith([](v1::ControlPolicy& p) { AddInput(p, "image"); });
+  v1::InputBinding input = Input("image");
+  input.mutable_image()->set_width(3);
+  input.mutable_image()->set_height(1);
+  input.mutable_image()->set_color("mono");
+  input.set_clip_max(200);
+  input.set_scale(0.5);
+  input.set_offset(1);
+  v1::Observation packet = tests::Packet(kStartOfTime);
+  packet.mutable_image()->set_width(3);
+  packet.mutable_image()->set_height(1);
+  packet.mutable_image()->set_encoding("mono8");
+  packet.mutable_image()->set_data(std::string("\0\x81\xff", 3));
+
+  EXPECT_THAT(Filled(CardOf(input), policy, packet), ElementsAre(1, 65.5, 101));
+}
+
+TEST(ImageResampleTest, AveragesRowsOfAnImageThatIsAsWideAsWanted) {
+  EXPECT_THAT(Image(2, 2, "mono8", std::string("\2\4\6\10", 4), 2, 1, "mono"), ElementsAre(4, 6));
+}
+
 TEST(ImageResampleTest, RepeatsPixelsWhenItEnlarges) {
   EXPECT_THAT(Image(1, 1, "mono8", "\7", 2, 2, "mono"), Each(7.0F));
 }
