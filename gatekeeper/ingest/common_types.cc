@@ -3,7 +3,8 @@
 namespace gatekeeper::ingest {
 namespace {
 
-// Names, order and kinds of the fields as the interface packages of ROS 2 publish them.
+// Names, order and kinds of the fields as the interface packages of ROS 2 publish them; only types
+// that are the same in every distribution (sensor_msgs/Range is not).
 constexpr std::string_view kDefinitions = R"(===
 MSG: builtin_interfaces/Time
 int32 sec
@@ -140,15 +141,6 @@ float32 range_min
 float32 range_max
 float32[] ranges
 float32[] intensities
-===
-MSG: sensor_msgs/Range
-std_msgs/Header header
-uint8 radiation_type
-float32 field_of_view
-float32 min_range
-float32 max_range
-float32 range
-float32 variance
 ===
 MSG: sensor_msgs/Imu
 std_msgs/Header header

@@ -10,9 +10,14 @@
 #include <random>
 
 #include "agent/base/unique_fd.h"
+#include "agent/recording/foxglove_codec.h"
 #include "agent/recording/mcap_codec.h"
 #include "agent/recording/observation_reader.h"
 #include "agent/recording/observation_writer.h"
+#include "gatekeeper/ingest/field_plan.h"
+#include "google/protobuf/descriptor.pb.h"
+#include "google/protobuf/dynamic_message.h"
+#include "proto/foxglove.pb.h"
 #include "tests/bench/measure.h"
 #include "tests/support/temp_folder.h"
 
@@ -182,6 +187,66 @@ void MeasureWrite(Bench& bench, const tests::TempFolder& folder, const std::stri
               "x rate of libzstd and fdatasync");
 }
 
+// Somebody else's protobuf topic, of which the program knows the descriptors of the recording only.
+// Both sides read the frame, the first angle and every range of the same scans.
+void MeasureFields(Bench& bench, const std::vector<v1::Observation>& packets) {
+  namespace ingest = gatekeeper::ingest;
+  std::vector<std::string> messages;
+  for (const v1::Observation& packet : packets) {
+    foxglove::LaserScan scan = recording::ToFoxglove(packet.scan());
+    scan.set_frame_id("laser");
+    messages.push_back(scan.SerializeAsString());
+  }
+  const std::string schema = recording::SchemaOf(*foxglove::LaserScan::descriptor());
+  const auto plan = Must(ingest::CompilePlan({.name = "/scan",
+                                              .type = "foxglove.LaserScan",
+                                              .message_encoding = "protobuf",
+                                              .schema_encoding = "protobuf",
+                                              .schema = schema},
+                                             {"frame_id", "start_angle", "ranges"}));
+  google::protobuf::FileDescriptorSet set;
+  google::protobuf::DescriptorPool pool;
+  if (!set.ParseFromString(schema)) bench::GiveUp("the schema does not parse");
+  for (const auto& file : set.file()) pool.BuildFile(file);
+  const auto* const type = pool.FindMessageTypeByName("foxglove.LaserScan");
+  const auto* const frame = type->FindFieldByName("frame_id");
+  const auto* const angle = type->FindFieldByName("start_angle");
+  const auto* const ranges = type->FindFieldByName("ranges");
+  google::protobuf::DynamicMessageFactory factory;
+  const std::unique_ptr<google::protobuf::Message> dynamic(factory.GetPrototype(type)->New());
+  std::vector<ingest::FieldValue> values;
+  std::string room;
+  const std::vector<Timings> timings = bench.Interleave(
+      kLong,
+      {[&] {
+         double sum = 0;
+         for (const std::string& message : messages) {
+           if (!dynamic->ParseFromString(message)) bench::GiveUp("a scan does not parse");
+           const auto& reflection = *dynamic->GetReflection();
+           sum += reflection.GetDouble(*dynamic, angle);
+           sum += static_cast<double>(reflection.GetStringReference(*dynamic, frame, &room).size());
+           const int count = reflection.FieldSize(*dynamic, ranges);
+           for (int i = 0; i < count; ++i) {
+             sum += reflection.GetRepeatedDouble(*dynamic, ranges, i);
+           }
+         }
+         bench::DoNotOptimize(sum);
+       },
+       [&] {
+         double sum = 0;
+         for (const std::string& message : messages) {
+           Must(plan->Read(message, values));
+           sum += values[1].number + static_cast<double>(values[0].text.size());
+           for (const double range : values[2].numbers) sum += range;
+         }
+         bench::DoNotOptimize(sum);
+       }});
+  bench.Print("fields/reflection", timings[0].p50_ns() / static_cast<double>(messages.size()),
+              "ns a scan");
+  bench.Print("fields/plan", timings[0].p50_ns() / timings[1].p50_ns(), "x rate of DynamicMessage",
+              ">= 4 x");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -194,6 +259,7 @@ int main(int argc, char** argv) {
     WriteRecording(path, compression, packets);
     MeasureRead(bench, path, compression);
   }
+  MeasureFields(bench, packets);
   MeasureWrite(bench, folder, folder / "zstd.mcap", packets);
   return 0;
 }
