@@ -74,6 +74,13 @@ double UpperBoundOf(const std::vector<double>& longest_first, double quantile, d
                    : longest_first[static_cast<size_t>(above)];
 }
 
+// The same from below; 0 where too few frames leave everything open.
+double LowerBoundOf(const std::vector<double>& longest_first, double quantile, double confidence) {
+  const size_t n = longest_first.size();
+  const int64_t below = SamplesAboveBound(n, 1 - quantile, confidence);
+  return below < 0 ? 0 : longest_first[n - 1 - static_cast<size_t>(below)];
+}
+
 void AddPercentiles(const std::vector<double>& longest_first, const v1::LatencyGate& limits,
                     v1::GateResult& result) {
   for (const Percentile& percentile : kReported) {
@@ -81,6 +88,7 @@ void AddPercentiles(const std::vector<double>& longest_first, const v1::LatencyG
     row.set_tag(percentile.name);
     row.set_n(longest_first.size());
     row.set_value(Empirical(longest_first, percentile.quantile));
+    row.set_lower(LowerBoundOf(longest_first, percentile.quantile, limits.confidence()));
     row.set_upper(UpperBoundOf(longest_first, percentile.quantile, limits.confidence()));
     row.set_limit(limits.deadline_ms());
     // Beyond the quantile that the suite asks for, these inform and do not decide.

@@ -83,23 +83,37 @@ std::string FigureBox(const v1::Figure& figure) {
                          SvgPlot(figure));
 }
 
-// The bounds of a gate's segments, lowest first in the eye: one row each, the limit across.
+// What the rows of a gate count.
+const char* RowUnit(const std::string& gate) {
+  if (gate == "latency") return "ms";
+  if (gate == "coverage") return "hours";
+  if (gate == "non_inferiority") return "difference of shares, new less deployed";
+  if (gate == "uncertainty") return "share";
+  return "share of clips";
+}
+
+// The bounds of a gate's segments, lowest first in the eye: one row each, the limit across where it
+// is the same for all.
 v1::Figure SegmentFigure(const v1::GateResult& gate) {
   v1::Figure figure;
   figure.set_title(gate.id() + ": every segment's value and its bounds");
-  figure.set_x_label("share of clips");
+  figure.set_x_label(RowUnit(gate.id()));
   v1::Series& series = *figure.add_series();
   series.set_name(gate.id());
   series.set_kind(v1::Series::INTERVALS);
+  const double limit = gate.segments(0).limit();
+  bool common = gate.id() != "coverage";  // whose rows have none
   for (const v1::SegmentBound& segment : gate.segments()) {
     series.add_labels(absl::StrFormat("%s (n %d)", segment.tag(), segment.n()));
     series.add_x(segment.value());
     series.add_low(segment.lower());
     series.add_high(std::max(segment.upper(), segment.value()));
+    common = common && segment.limit() == limit;
   }
-  v1::Mark& limit = *figure.add_marks();
-  limit.set_x(gate.segments(0).limit());
-  limit.set_text("limit");
+  if (!common) return figure;
+  v1::Mark& mark = *figure.add_marks();
+  mark.set_x(limit);
+  mark.set_text("limit");
   return figure;
 }
 

@@ -90,6 +90,9 @@ TEST_F(LatencyBoundsTest, EveryPercentileHasItsMeasuredValueAndItsBound) {
   // The bound: as many samples above it as the binomial allows.
   EXPECT_NEAR(RowOf(result, "P95").upper(),
               0.760 - 0.001 * static_cast<double>(SamplesAboveBound(760, 0.95, 0.99)), 1e-9);
+  EXPECT_NEAR(RowOf(result, "P95").lower(),
+              0.001 + 0.001 * static_cast<double>(SamplesAboveBound(760, 0.05, 0.99)), 1e-9);
+  EXPECT_LT(RowOf(result, "P95").lower(), 0.722);
   EXPECT_NEAR(RowOf(result, "P99").upper(), 0.759, 1e-9) << "662 frames allow one above";
   EXPECT_EQ(RowOf(result, "P99").outcome(), v1::PASS);
   EXPECT_TRUE(std::isnan(RowOf(result, "P99.9").upper()));
