@@ -5,8 +5,10 @@
 #include <random>
 #include <utility>
 
+#include "gatekeeper/gates/chain_link.h"
 #include "gatekeeper/gates/closed_drive.h"
 #include "gatekeeper/gates/horizon.h"
+#include "gatekeeper/gates/hurt_plan.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -54,6 +56,26 @@ std::vector<v1::ClosedLoopRun> RunDrives(ReplayFarm& farm, const v1::GateSuite& 
       });
 }
 
+// What the suite's optional sections on faults and changed recordings ask for.
+void GatherHurtDrives(ReplayFarm& farm, Evidence& evidence) {
+  const v1::GateSuite& suite = evidence.suite;
+  const HurtRules rules{evidence.policy, evidence.fallback, suite.agreement()};
+  const auto& replays = evidence.replays;
+  if (suite.has_fault_matrix())
+    evidence.matrix_runs = RunHurt(farm, PlanFaultMatrix(replays, farm.rules(), suite), rules);
+  if (suite.has_fallback_chain()) {
+    evidence.chain_runs =
+        RunHurt(farm, PlanFallbackChain(replays, farm.rules(), evidence.fallback, suite), rules);
+  }
+  if (suite.has_corruption())
+    evidence.corruption_runs = RunHurt(farm, PlanCorruptions(replays, farm.rules(), suite), rules);
+  if (suite.has_metamorphic()) {
+    evidence.relation_runs =
+        RunRelations(farm, replays, PlanRelations(replays, farm.rules(), suite),
+                     {evidence.policy, evidence.fallback, suite});
+  }
+}
+
 }  // namespace
 
 std::vector<FaultRun> RunFaults(ReplayFarm& farm, std::vector<PlannedFault> planned) {
@@ -85,6 +107,7 @@ void GatherReplays(ReplayFarm& farm, Evidence& evidence) {
       RunFaults(farm, PlanStaleInputs(evidence.replays, farm.rules(), evidence.suite));
   evidence.network_runs =
       RunFaults(farm, PlanNetworkDown(evidence.replays, farm.rules(), evidence.suite));
+  GatherHurtDrives(farm, evidence);
 }
 
 }  // namespace gatekeeper::gates

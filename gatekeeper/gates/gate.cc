@@ -4,13 +4,28 @@ namespace gatekeeper::gates {
 namespace {
 
 constexpr Gate kGates[] = {
-    {"integrity", false, JudgeIntegrity},       {"static_policy", false, JudgeStaticPolicy},
-    {"recordings", true, JudgeRecordings},      {"envelope", true, JudgeEnvelope},
-    {"requirements", true, JudgeRequirements},  {"raw_vs_enforced", true, JudgeRawVsEnforced},
-    {"worst_segment", true, JudgeWorstSegment}, {"latency", true, JudgeLatency},
-    {"stale_input", true, JudgeStaleInput},     {"network_down", true, JudgeNetworkDown},
+    {"integrity", false, JudgeIntegrity},
+    {"static_policy", false, JudgeStaticPolicy},
+    {"recordings", true, JudgeRecordings},
+    {"envelope", true, JudgeEnvelope},
+    {"requirements", true, JudgeRequirements},
+    {"raw_vs_enforced", true, JudgeRawVsEnforced},
+    {"worst_segment", true, JudgeWorstSegment},
+    {"latency", true, JudgeLatency},
+    {"stale_input", true, JudgeStaleInput},
+    {"network_down", true, JudgeNetworkDown},
     {"determinism", true, JudgeDeterminism},
+    {"fault_matrix", true, JudgeFaultMatrix,
+     [](const v1::GateSuite& s) { return s.has_fault_matrix(); }},
+    {"fallback_chain", true, JudgeFallbackChain,
+     [](const v1::GateSuite& s) { return s.has_fallback_chain(); }},
+    {"corruption", true, JudgeCorruption,
+     [](const v1::GateSuite& s) { return s.has_corruption(); }},
+    {"metamorphic", true, JudgeMetamorphic,
+     [](const v1::GateSuite& s) { return s.has_metamorphic(); }},
     {"non_inferiority", true, JudgeNonInferiority,
+     [](const v1::GateSuite& s) { return s.has_non_inferiority(); }},
+    {"loosening", false, JudgeLoosening,
      [](const v1::GateSuite& s) { return s.has_non_inferiority(); }},
     {"horizon", true, JudgeHorizon, [](const v1::GateSuite& s) { return s.has_horizon(); }},
     {"separation", true, JudgeSeparation,
@@ -21,7 +36,8 @@ constexpr Gate kGates[] = {
     {"uncertainty", true, JudgeUncertainty,
      [](const v1::GateSuite& s) { return s.has_uncertainty(); }},
     {"leakage", false, JudgeLeakage, [](const v1::GateSuite& s) { return s.has_leakage(); }},
-    {"regression", false, JudgeRegression, [](const v1::GateSuite& s) { return s.has_regression(); }},
+    {"regression", false, JudgeRegression,
+     [](const v1::GateSuite& s) { return s.has_regression(); }},
 };
 
 int Badness(v1::GateOutcome outcome) {

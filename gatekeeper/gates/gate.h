@@ -9,6 +9,8 @@
 #include "gatekeeper/bundle/static_checks.h"
 #include "gatekeeper/gates/deployed_unit.h"
 #include "gatekeeper/gates/fault_plan.h"
+#include "gatekeeper/gates/hurt_drive.h"
+#include "gatekeeper/gates/relation_check.h"
 #include "gatekeeper/gates/replay.h"
 #include "proto/evidence.pb.h"
 #include "proto/fallback.pb.h"
@@ -40,6 +42,10 @@ struct Evidence {
   std::vector<StreamDigest> streams;
   std::vector<FaultRun> stale_runs;
   std::vector<FaultRun> network_runs;
+  std::vector<HurtRun> matrix_runs;  // empty where the suite has no such section, as the next
+  std::vector<HurtRun> chain_runs;
+  std::vector<HurtRun> corruption_runs;
+  std::vector<RelationRun> relation_runs;
   std::vector<v1::ClosedLoopRun> closed_loop;  // drives in rebuilt worlds, in order of scenario
   // Null where the suite has no such section.
   std::shared_ptr<const CorpusCheck> corpus;
@@ -83,10 +89,15 @@ v1::GateResult JudgeLatency(const Evidence& evidence);
 v1::GateResult JudgeStaleInput(const Evidence& evidence);
 v1::GateResult JudgeNetworkDown(const Evidence& evidence);
 v1::GateResult JudgeDeterminism(const Evidence& evidence);
+v1::GateResult JudgeFaultMatrix(const Evidence& evidence);
+v1::GateResult JudgeFallbackChain(const Evidence& evidence);
+v1::GateResult JudgeCorruption(const Evidence& evidence);
+v1::GateResult JudgeMetamorphic(const Evidence& evidence);
 v1::GateResult JudgeHorizon(const Evidence& evidence);
 v1::GateResult JudgeClosedLoop(const Evidence& evidence);
 v1::GateResult JudgeSeparation(const Evidence& evidence);
 v1::GateResult JudgeNonInferiority(const Evidence& evidence);
+v1::GateResult JudgeLoosening(const Evidence& evidence);
 v1::GateResult JudgeCoverage(const Evidence& evidence);
 v1::GateResult JudgeUncertainty(const Evidence& evidence);
 v1::GateResult JudgeLeakage(const Evidence& evidence);
