@@ -12,11 +12,11 @@
 namespace gatekeeper::gates {
 namespace {
 
-absl::StatusOr<DeployedCrew> Open(const std::string& folder,
-                                  const agent::inference::OnnxRuntime& runtime, unsigned threads) {
+absl::StatusOr<DeployedCrew> Open(const std::string& folder, const bundle::UngatedUnit& candidate,
+                                  const agent::inference::OnnxRuntime* runtime, unsigned threads) {
   ASSIGN_OR_RETURN(const auto unit, bundle::UngatedUnit::Open(folder));
   ASSIGN_OR_RETURN(Documents documents, ReadDocuments(unit));
-  const IntegrityCheck integrity = CheckIntegrity(unit, {});
+  const UnitCheck integrity = CheckUnit(unit);
   if (!integrity.model.has_value()) {
     return absl::InvalidArgumentError(integrity.broken.empty()
                                           ? std::string("its model may not be given to a runtime")
@@ -27,23 +27,28 @@ absl::StatusOr<DeployedCrew> Open(const std::string& folder,
   deployed.unit.label = unit.label();
   deployed.unit.digest = unit.digest();
   deployed.unit.policy = std::move(documents.policy);
+  ASSIGN_OR_RETURN(const bundle::UnitDiff diff, bundle::DiffUnits(unit, candidate));
+  for (const bundle::RuleChange& change : diff.rules) {
+    if (change.effect == bundle::Effect::kLooser) deployed.unit.looser.push_back(change);
+  }
   return deployed;
 }
 
 }  // namespace
 
 absl::StatusOr<DeployedCrew> OpenDeployed(const std::string& folder,
-                                          const v1::ControlPolicy& candidate,
-                                          const agent::inference::OnnxRuntime& runtime,
+                                          const bundle::UngatedUnit& candidate,
+                                          const v1::ControlPolicy& policy,
+                                          const agent::inference::OnnxRuntime* runtime,
                                           unsigned threads) {
-  auto deployed = Open(folder, runtime, threads);
+  auto deployed = Open(folder, candidate, runtime, threads);
   if (!deployed.ok()) {
     return absl::Status(deployed.status().code(),
                         absl::StrFormat("the unit to compare with, %s: %s", folder,
                                         std::string(deployed.status().message())));
   }
   const auto& theirs = deployed->unit.policy.command().fields();
-  const auto& ours = candidate.command().fields();
+  const auto& ours = policy.command().fields();
   if (!std::equal(theirs.begin(), theirs.end(), ours.begin(), ours.end())) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the unit to compare with, %s, commands %s and this one %s: they cannot be compared",

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/base/digest.h"
+#include "gatekeeper/bundle/rule_diff.h"
 #include "gatekeeper/gates/crew.h"
 #include "gatekeeper/gates/replay.h"
 #include "proto/policy.pb.h"
@@ -16,7 +17,8 @@ struct DeployedUnit {
   std::string label;  // name@version
   agent::base::Digest digest;
   v1::ControlPolicy policy;
-  std::vector<Replay> replays;  // in the order of Evidence::replays
+  std::vector<bundle::RuleChange> looser;  // what the new unit allows beyond it
+  std::vector<Replay> replays;             // in the order of Evidence::replays
 };
 
 struct DeployedCrew {
@@ -24,11 +26,13 @@ struct DeployedCrew {
   Crew crew;
 };
 
-// Opens the unpacked unit in `folder` and loads its model. kInvalidArgument when it is no unit that
-// could be run, or commands other fields than `candidate` and cannot be compared with it.
+// Opens the unpacked unit in `folder` and loads its model, where there is a runtime to load it.
+// kInvalidArgument when it is no unit that could be run, or commands other fields than `candidate`
+// and cannot be compared with it.
 absl::StatusOr<DeployedCrew> OpenDeployed(const std::string& folder,
-                                          const v1::ControlPolicy& candidate,
-                                          const agent::inference::OnnxRuntime& runtime,
+                                          const bundle::UngatedUnit& candidate,
+                                          const v1::ControlPolicy& policy,
+                                          const agent::inference::OnnxRuntime* runtime,
                                           unsigned threads);
 
 }  // namespace gatekeeper::gates

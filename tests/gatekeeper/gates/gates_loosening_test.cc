@@ -1,0 +1,77 @@
+#include <filesystem>
+
+#include "absl/strings/str_replace.h"
+#include "gatekeeper/bundle/ungated_unit.h"
+#include "gatekeeper/gates/run_suite.h"
+#include "gmock/gmock.h"
+#include "tests/gatekeeper/gates/evidence_fixture.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
+
+namespace gatekeeper::gates {
+namespace {
+
+using testing::HasSubstr;
+
+class LooseningTest : public EvidenceTest {};
+
+TEST_F(LooseningTest, WithoutADeployedUnitTheEvidenceIsInsufficientAndSaysWhatToDo) {
+  const v1::GateResult result = JudgeLoosening(evidence_);
+  EXPECT_EQ(result.outcome(), v1::INSUFFICIENT);
+  EXPECT_THAT(result.summary(), HasSubstr("--against FOLDER"));
+}
+
+TEST_F(LooseningTest, ATighterUnitHoldsAndOneLooserRuleDoesNot) {
+  DeployedUnit& deployed = evidence_.deployed.emplace();
+  deployed.label = "nav@1.2.0";
+  EXPECT_EQ(JudgeLoosening(evidence_).outcome(), v1::PASS);
+  deployed.looser.push_back({.effect = bundle::Effect::kLooser,
+                             .document = "control policy",
+                             .path = "limits.nominal.vx_max_mps",
+                             .before = "1",
+                             .after = "1.2"});
+  const v1::GateResult result = JudgeLoosening(evidence_);
+  EXPECT_EQ(result.outcome(), v1::FAIL);
+  EXPECT_THAT(result.summary(), HasSubstr("1 rule is looser than in nav@1.2.0"));
+  EXPECT_THAT(result.findings(0).message(), HasSubstr("limits.nominal.vx_max_mps was 1, is 1.2"));
+}
+
+// From two folders to the verdict: what the new unit allows more is found whichever way round.
+class LooserUnitTest : public testing::Test {
+ protected:
+  absl::StatusOr<v1::GateResult> Judge(const std::string& before, const std::string& after) {
+    for (const auto& [name, policy] : {std::pair{"before", before}, std::pair{"after", after}}) {
+      std::filesystem::remove_all(folder_.path() + "/" + name);
+      tests::WriteUnit(folder_.path() + "/" + name, tests::LinearOnnx(0.5F, 0), policy);
+    }
+    std::filesystem::create_directories(folder_.path() + "/none");
+    auto unit = bundle::UngatedUnit::Open(folder_.path() + "/after");
+    if (!unit.ok()) return unit.status();
+    SuiteInput input;
+    input.suite_yaml = tests::SuiteYaml() + "non_inferiority: {delta: 0.1}\n";
+    input.suite_file = "suite.yaml";
+    input.scenarios_folder = folder_.path() + "/none";
+    input.against = folder_.path() + "/before";
+    auto run = RunSuite(*unit, input);
+    if (!run.ok()) return run.status();
+    for (const v1::GateResult& gate : run->report.gates()) {
+      if (gate.id() == "loosening") return gate;
+    }
+    return absl::NotFoundError("no gate loosening");
+  }
+  tests::TempFolder folder_;
+};
+
+TEST_F(LooserUnitTest, AFasterRobotIsLooserAndASlowerOneIsNot) {
+  const std::string usual = tests::PolicyYaml();
+  const std::string slower = absl::StrReplaceAll(usual, {{"vx_max_mps: 1.0", "vx_max_mps: 0.9"}});
+  ASSERT_NE(usual, slower);
+  ASSERT_OK_AND_ASSIGN(const v1::GateResult faster, Judge(slower, usual));
+  EXPECT_EQ(faster.outcome(), v1::FAIL);
+  EXPECT_THAT(faster.findings(0).message(), HasSubstr("vx_max_mps"));
+  ASSERT_OK_AND_ASSIGN(const v1::GateResult tighter, Judge(usual, slower));
+  EXPECT_EQ(tighter.outcome(), v1::PASS);
+}
+
+}  // namespace
+}  // namespace gatekeeper::gates
