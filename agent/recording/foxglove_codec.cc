@@ -1,5 +1,6 @@
 #include "agent/recording/foxglove_codec.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <string>
@@ -63,8 +64,8 @@ void AddFile(const google::protobuf::FileDescriptor& file, std::set<std::string>
   out.set_start_angle(scan.angle_min_rad());
   const int steps = scan.ranges_m_size() > 0 ? scan.ranges_m_size() - 1 : 0;
   out.set_end_angle(scan.angle_min_rad() + steps * scan.angle_increment_rad());
-  out.mutable_ranges()->Reserve(scan.ranges_m_size());
-  for (const float range : scan.ranges_m()) out.add_ranges(static_cast<double>(range));
+  out.mutable_ranges()->Resize(scan.ranges_m_size(), 0);
+  std::copy(scan.ranges_m().begin(), scan.ranges_m().end(), out.mutable_ranges()->begin());
   return out;
 }
 
@@ -74,8 +75,9 @@ v1::LaserScan FromFoxglove(const ::foxglove::LaserScan& scan) {
   out.set_angle_min_rad(scan.start_angle());
   const int steps = scan.ranges_size() - 1;
   if (steps > 0) out.set_angle_increment_rad((scan.end_angle() - scan.start_angle()) / steps);
-  out.mutable_ranges_m()->Reserve(scan.ranges_size());
-  for (const double range : scan.ranges()) out.add_ranges_m(static_cast<float>(range));
+  out.mutable_ranges_m()->Resize(scan.ranges_size(), 0);
+  std::transform(scan.ranges().begin(), scan.ranges().end(), out.mutable_ranges_m()->begin(),
+                 [](double range) { return static_cast<float>(range); });
   return out;
 }
 
@@ -87,6 +89,26 @@ v1::LaserScan FromFoxglove(const ::foxglove::LaserScan& scan) {
   out.mutable_pose()->mutable_position()->set_y(odom.y_m());
   out.mutable_pose()->mutable_orientation()->set_z(std::sin(odom.yaw_rad() / 2));
   out.mutable_pose()->mutable_orientation()->set_w(std::cos(odom.yaw_rad() / 2));
+  return out;
+}
+
+::foxglove::FrameTransform BodyTransform(const v1::Odometry& odom) {
+  const ::foxglove::PoseInFrame pose = ToFoxglove(odom);
+  ::foxglove::FrameTransform out;
+  *out.mutable_timestamp() = pose.timestamp();
+  out.set_parent_frame_id(kSiteFrame);
+  out.set_child_frame_id(kBodyFrame);
+  *out.mutable_translation() = pose.pose().position();
+  *out.mutable_rotation() = pose.pose().orientation();
+  return out;
+}
+
+::foxglove::SceneEntity Drawn(const std::string& id, DrawnIn frame, int64_t stamp_ns) {
+  ::foxglove::SceneEntity out;
+  SetStamp(stamp_ns, *out.mutable_timestamp());
+  out.set_frame_id(frame == DrawnIn::kSite ? kSiteFrame : kBodyFrame);
+  out.set_id(id);
+  out.set_frame_locked(frame == DrawnIn::kBody);
   return out;
 }
 

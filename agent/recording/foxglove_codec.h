@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "google/protobuf/message.h"
@@ -14,6 +15,11 @@ namespace agent::recording {
 ::foxglove::PoseInFrame ToFoxglove(const ::gatekeeper::v1::Odometry& odom);
 // kInvalidArgument when the data do not fill width x height of the encoding (mono8, rgb8).
 absl::StatusOr<::foxglove::RawImage> ToFoxglove(const ::gatekeeper::v1::Image& image);
+// Where the body frame stands in the site frame, so that scans are drawn where they were taken.
+::foxglove::FrameTransform BodyTransform(const ::gatekeeper::v1::Odometry& odom);
+// A thing to draw in the site frame, or in the body frame and moving with it.
+enum class DrawnIn { kSite, kBody };
+::foxglove::SceneEntity Drawn(const std::string& id, DrawnIn frame, int64_t stamp_ns);
 // Something that happened, for Foxglove's log panel.
 ::foxglove::Log LogEntry(int64_t stamp_ns, ::foxglove::Log::Level level, std::string_view message);
 ::foxglove::CompressedImage JpegImage(int64_t stamp_ns, std::string_view jpeg);

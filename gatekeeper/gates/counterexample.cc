@@ -8,8 +8,11 @@
 
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
+#include "agent/recording/foxglove_codec.h"
 #include "agent/recording/observation_reader.h"
 #include "agent/recording/observation_writer.h"
+#include "agent/recording/topics.h"
+#include "gatekeeper/gates/clip_scene.h"
 #include "gatekeeper/gates/gate.h"
 
 namespace gatekeeper::gates {
@@ -41,12 +44,39 @@ class ClipCopy {
     if (recorded == nullptr) return absl::OkStatus();  // the verdicts of another unit
     v1::Observation observation = *recorded;
     Apply(example_.fault, item.log_time_ns, observation);
+    RETURN_IF_ERROR(Point(item.log_time_ns));
+    if (observation.has_odom()) {
+      RETURN_IF_ERROR(writer_.WriteMessage(agent::recording::topics::kTransform,
+                                           agent::recording::BodyTransform(observation.odom()),
+                                           at));
+      if (!drawn_) RETURN_IF_ERROR(Draw(observation.odom().stamp_ns(), at));
+    }
     return writer_.Write(observation, at);
   }
 
   absl::Status Finish() { return WriteTicksBefore(to_ns_ + 1); }
 
  private:
+  // The scene, once the robot's place is known.
+  absl::Status Draw(int64_t stamp_ns, Nanos at) {
+    drawn_ = true;
+    return writer_.WriteMessage(agent::recording::topics::kScene,
+                                PolicyScene(*example_.policy, stamp_ns), at);
+  }
+
+  // Says what was found, once its second has come.
+  absl::Status Point(int64_t now_ns) {
+    if (pointed_ || now_ns < example_.at_ns) return absl::OkStatus();
+    pointed_ = true;
+    const auto words = example_.about.find("finding");
+    if (words == example_.about.end()) return absl::OkStatus();
+    RETURN_IF_ERROR(writer_.WriteMessage(
+        agent::recording::topics::kEvent,
+        agent::recording::LogEntry(now_ns, foxglove::Log::ERROR, words->second), Nanos(now_ns)));
+    return writer_.WriteMessage(agent::recording::topics::kScene,
+                                FindingScene(words->second, now_ns), Nanos(now_ns));
+  }
+
   absl::Status WriteTicksBefore(int64_t before_ns) {
     const auto& ticks = example_.replay->ticks;
     for (; next_ < ticks.size() && ticks[next_].now_ns() < before_ns; ++next_) {
@@ -59,6 +89,8 @@ class ClipCopy {
   int64_t to_ns_;
   agent::recording::ObservationWriter& writer_;
   size_t next_ = 0;
+  bool drawn_ = false;
+  bool pointed_ = false;
 };
 
 const FaultRun* FindRun(const std::vector<FaultRun>& runs, const v1::Finding& finding) {
@@ -72,6 +104,7 @@ const FaultRun* FindRun(const std::vector<FaultRun>& runs, const v1::Finding& fi
 // replayed.
 Counterexample ExampleFor(const Evidence& evidence, const v1::Finding& finding) {
   Counterexample example;
+  example.policy = &evidence.policy;
   const FaultRun* run = FindRun(evidence.stale_runs, finding);
   if (run == nullptr) run = FindRun(evidence.network_runs, finding);
   if (run != nullptr) {

@@ -6,15 +6,18 @@
 #include "absl/status/status.h"
 #include "gatekeeper/gates/fault.h"
 #include "gatekeeper/gates/replay.h"
+#include "proto/policy.pb.h"
 
 namespace gatekeeper::gates {
 
 // Five seconds before and after `at_ns` as a recording of its own: the inputs as the replay saw
 // them (with the fault that was put in), the recorded commands, and what the unit made of them on
-// /verdict. `about` becomes the Metadata record "counterexample". The file replaces one of the same
-// name.
+// /verdict. For a 3D view: /tf, the policy's zones and the robot's outline on /scene, and from the
+// failing second on what was found; the same words on /event. `about` becomes the Metadata record
+// "counterexample". The file replaces one of the same name.
 struct Counterexample {
   const Replay* replay = nullptr;
+  const v1::ControlPolicy* policy = nullptr;
   Fault fault;
   int64_t at_ns = 0;
   std::map<std::string, std::string> about;

@@ -97,6 +97,16 @@ TEST_F(RunSuiteTest, AWorseDustySegmentIsRefusedWithClipAndSecond) {
   EXPECT_GT(observations, 60);
   EXPECT_GT(commands, 60);
   EXPECT_EQ(verdicts, observations);
+  // What a 3D view draws: where the body is, zones and outline, then the finding in its second.
+  std::map<std::string, int> drawn;
+  ASSERT_OK(clip.mcap().ForEachMessage(
+      {}, [&](const agent::recording::Channel& channel, const agent::recording::Message&) {
+        ++drawn[channel.topic];
+        return absl::OkStatus();
+      }));
+  EXPECT_EQ(drawn["/tf"], observations);
+  EXPECT_EQ(drawn["/scene"], 2);
+  EXPECT_EQ(drawn["/event"], 1);
   ASSERT_OK_AND_ASSIGN(const auto metadata, clip.mcap().ReadMetadata());
   bool found = false;
   for (const auto& record : metadata) {
