@@ -21,7 +21,7 @@ constexpr char kStyle[] = R"(
 --pass:#3fb950;--fail:#f85149;--short:#d29922;--s0:#56a8e8;--s4:#ff8c42}}
 body{margin:0 auto;max-width:1080px;padding:24px;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:26px;margin:0}h2{font-size:19px;margin:36px 0 10px}h3{font-size:15px;margin:0 0 6px}
-code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}.soft{color:var(--soft)}
+a{color:inherit}code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}.soft{color:var(--soft)}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:6px 10px;border-bottom:1px solid var(--line)}
 th{font-weight:600;color:var(--soft);font-size:13px}td.n{text-align:right;font-variant-numeric:tabular-nums}
 .chip{display:inline-block;border:1px solid;border-radius:999px;padding:0 10px;font-size:13px;font-weight:600;white-space:nowrap}

@@ -10,7 +10,7 @@
 namespace gatekeeper::report {
 namespace {
 
-constexpr double kWidth = 760;
+constexpr double kWidth = 600;
 constexpr double kLeft = 64;  // for the y labels
 constexpr double kRight = 16;
 constexpr double kTop = 16;
