@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   AddPolicyVerbs(app, session);
   AddUnitVerbs(app, session);
   AddGateVerbs(app, session);
+  AddScenarioVerbs(app, session);
   AddFleetVerbs(app, session);
   AddRolloutVerbs(app, session);
   AddRollbackVerb(app, session);

@@ -13,11 +13,17 @@ void AddUnitVerbs(CLI::App& app,
 void AddComparisonVerbs(CLI::App& unit, Session& session);  // unit diff|check
 void AddGoldenVerb(CLI::App& unit, Session& session);       // unit golden
 void AddPolicyVerbs(CLI::App& app, Session& session);       // policy check|explain
-void AddGateVerbs(CLI::App& app, Session& session);         // gate run|keep|fingerprint|policy
+void AddGateVerbs(CLI::App& app, Session& session);  // gate run|merge|cache|keep|fingerprint|policy
 void AddGateRunVerb(CLI::App& gate, Session& session);
+void AddGateMergeVerb(CLI::App& gate, Session& session);
+void AddGateCacheVerb(CLI::App& gate, Session& session);
 void AddGateKeepVerb(CLI::App& gate, Session& session);
 void AddGateFingerprintVerb(CLI::App& gate, Session& session);
 void AddGatePolicyVerb(CLI::App& gate, Session& session);
+void AddScenarioVerbs(CLI::App& app, Session& session);  // scenario info|cat|import
+void AddScenarioInfo(CLI::App& scenario, Session& session);
+void AddScenarioCat(CLI::App& scenario, Session& session);
+void AddScenarioImport(CLI::App& scenario, Session& session);
 void AddFleetVerbs(CLI::App& app,
                    Session& session);  // fleet create|show, robot create|acknowledge|rearm, status
 // rearm challenge|sign; acknowledge and rearm below `robot`

@@ -137,7 +137,7 @@ absl::StatusOr<bool> RosbagDb3::HasColumn(const std::string& table, const std::s
 }
 
 absl::Status RosbagDb3::Check() {
-  ASSIGN_OR_RETURN(const Statement statement, Prepare("PRAGMA quick_check(1)"));
+  ASSIGN_OR_RETURN(const Statement statement, Prepare("PRAGMA integrity_check(1)"));
   ASSIGN_OR_RETURN(const bool row, Step(statement.get()));
   const std::string found = row ? TextAt(statement.get(), 0) : "no answer";
   if (found != "ok")
@@ -257,10 +257,14 @@ absl::Status RosbagDb3::ForEachMessage(const Selection& selection, const Callbac
   sqlite3_bind_int64(statement.get(), 1, selection.from_ns);
   sqlite3_bind_int64(statement.get(), 2, selection.to_ns);
   agent::recording::Buffer room;
+  int64_t last_ns = INT64_MIN;
   while (true) {
     ASSIGN_OR_RETURN(const bool row, Step(statement.get()));
     if (!row) return absl::OkStatus();
     const int64_t time_ns = sqlite3_column_int64(statement.get(), 1);
+    if (time_ns < last_ns)
+      return absl::DataLossError(source_.name + ": its index of times contradicts its messages");
+    last_ns = time_ns;
     const Topic& topic = topics_[topic_of_.at(sqlite3_column_int64(statement.get(), 0))];
     ASSIGN_OR_RETURN(const std::string_view data,
                      PlainMessage(topic, BlobAt(statement.get(), 2), room));

@@ -36,7 +36,8 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
       {"agent/lifecycle", {"agent/base", "agent/trust"}},
       {"agent/daemon", {"agent/base", "agent/trust", "agent/lifecycle"}},
       {"gatekeeper/source", {"agent/base", "agent/trust"}},
-      {"gatekeeper/ingest", {"agent/base", "agent/trust", "agent/recording"}},
+      {"gatekeeper/ingest",
+       {"agent/base", "agent/trust", "agent/recording", "agent/runtime", "gatekeeper/resim"}},
       {"gatekeeper/bundle",
        {"agent/base", "agent/trust", "agent/inference", "agent/runtime", "gatekeeper/source"}},
       {"gatekeeper/resim", {"agent/base", "agent/recording", "agent/runtime"}},
@@ -58,7 +59,7 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
       {"gatekeeper/cli",
        {"agent/base", "agent/trust", "agent/runtime", "gatekeeper/source", "gatekeeper/bundle",
         "gatekeeper/gates", "gatekeeper/report", "gatekeeper/seal", "gatekeeper/rollout",
-        "gatekeeper/incident", "gatekeeper/server"}},
+        "gatekeeper/incident", "gatekeeper/ingest", "gatekeeper/server"}},
   };
   return table;
 }
