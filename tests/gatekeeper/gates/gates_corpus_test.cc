@@ -152,6 +152,23 @@ TEST_F(CorpusTest, AnEditedOrUnlockedScenarioFails) {
   EXPECT_EQ(Gate(unlocked.report, "regression").outcome(), v1::FAIL);
 }
 
+TEST_F(CorpusTest, AShallowCloneCannotShowThatTheCorpusOnlyGrew) {
+  ASSERT_OK(Keep());
+  git_.Commit("keep the incident");
+  git_.Write("note", "x");
+  const std::string commit = git_.Commit("something else");
+  git_.Git("clone -q --depth 1 file://" + git_.path() + " " + (folder_ / "clone"));
+  ASSERT_OK_AND_ASSIGN(const auto clone, source::Repository::Open(folder_ / "clone"));
+  ASSERT_OK_AND_ASSIGN(
+      const NamedSuite suite,
+      ReadPinnedSuite(clone, {.name = "policy", .commit = commit, .suite_path = "suites/hall.yaml"},
+                      folder_ / "scratch"));
+  ASSERT_OK_AND_ASSIGN(const GateRun run, Run(tests::LinearOnnx(0.5F, 0), suite));
+  EXPECT_EQ(Gate(run.report, "regression").outcome(), v1::INSUFFICIENT);
+  EXPECT_THAT(Gate(run.report, "regression").summary(), HasSubstr("shallow"));
+  EXPECT_FALSE(run.pass.has_value());
+}
+
 TEST_F(CorpusTest, APlainCorpusIsJudgedAndSaysThatNobodyKnowsItsPast) {
   ASSERT_OK(Keep());
   ASSERT_OK_AND_ASSIGN(const NamedSuite suite, ReadPlainSuite(git_.path() + "/suites/hall.yaml"));

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -25,6 +26,19 @@ TEST(SuiteTest, ReadsTheSuiteThatShips) {
   std::stringstream text;
   text << file.rdbuf();
   EXPECT_OK(ParseSuite(text.str(), "policies/suites/nav.yaml"));
+}
+
+// Whoever copies it must not be told that it is wrong.
+TEST(SuiteTest, ReadsTheSuiteOfTheReadme) {
+  std::ifstream file("README.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  const std::string readme = text.str();
+  const size_t from = readme.find("schema: gate_suite/1");
+  ASSERT_NE(from, std::string::npos);
+  const std::string yaml = readme.substr(from, readme.find("```", from) - from);
+  EXPECT_OK(ParseSuite(yaml, "README.md"));
+  EXPECT_LE(std::count(yaml.begin(), yaml.end(), '\n'), 20) << "a suite of about twenty lines";
 }
 
 struct BadSuite {
