@@ -56,8 +56,9 @@ bool Moves(const Values& values) {
 
 bool Stands(const v1::TickRecord& tick) { return !Moves(tick.enforced()); }
 
+// The model would have driven on.
 bool StoppedByZone(const v1::TickRecord& tick) {
-  return Stands(tick) &&
+  return Moves(tick.raw()) && Stands(tick) &&
          std::any_of(tick.reasons().begin(), tick.reasons().end(), [](const std::string& reason) {
            return absl::StartsWith(reason, "stop_zone:");
          });

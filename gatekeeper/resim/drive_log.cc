@@ -27,8 +27,10 @@ class LogBuilder {
       if (observation->has_odom()) TakeOdometry(observation->odom(), item.log_time_ns);
       if (observation->has_scan()) TakeScan(observation->scan(), item.log_time_ns);
     }
-    if (log_.scans.size() > kMaxLogScans)
-      return absl::ResourceExhaustedError("the recording has more scans than any drive");
+    if (numbers_ > kMaxLogNumbers) {
+      return absl::ResourceExhaustedError(absl::StrFormat(
+          "it holds more than %d numbers of one drive; cut it into clips", kMaxLogNumbers));
+    }
     return absl::OkStatus();
   }
 
@@ -40,16 +42,18 @@ class LogBuilder {
   }
 
   DriveLog Finish() {
+    if (CommandsAreMeasured()) log_.commands.clear();
     if (corrected_.size() >= 2) {
+      if (log_.poses.size() >= 2) log_.measured = SpeedsBetween(log_.poses);
       log_.poses = std::move(corrected_);
       log_.corrected = true;
     }
-    if (CommandsAreMeasured()) log_.commands.clear();
     return std::move(log_);
   }
 
  private:
   void TakeCommand(const v1::Command& command, int64_t at_ns) {
+    numbers_ += kTwistNumbers;
     TimedTwist twist{.at_ns = at_ns};
     if (!command.stop()) {
       if (command.values_size() != 2 || !Finite(command.values(0), command.values(1))) return;
@@ -60,6 +64,7 @@ class LogBuilder {
   }
 
   void TakeOdometry(const v1::Odometry& odom, int64_t at_ns) {
+    numbers_ += kPoseNumbers + kTwistNumbers;
     TakePose(odom, at_ns, log_.poses);
     if (Finite(odom.vx_mps(), odom.wz_radps()))
       log_.measured.push_back({at_ns, odom.vx_mps(), odom.wz_radps()});
@@ -80,19 +85,42 @@ class LogBuilder {
     } else if (static_cast<size_t>(scan.ranges_m_size()) != log_.scans.front().ranges_m.size()) {
       return;  // another laser's
     }
+    numbers_ += static_cast<size_t>(scan.ranges_m_size());
     log_.scans.push_back({at_ns, {scan.ranges_m().begin(), scan.ranges_m().end()}});
   }
 
   bool CommandsAreMeasured() const {
-    if (log_.commands.empty() || log_.measured.empty()) return false;
-    return std::all_of(log_.commands.begin(), log_.commands.end(), [this](const TimedTwist& c) {
-      const TimedTwist& m = LastAt(log_.measured, c.at_ns);
-      return m.at_ns == c.at_ns && m.vx_mps == c.vx_mps && m.wz_radps == c.wz_radps;
-    });
+    return !log_.commands.empty() &&
+           std::equal(log_.commands.begin(), log_.commands.end(), log_.measured.begin(),
+                      log_.measured.end(), [](const TimedTwist& a, const TimedTwist& b) {
+                        return a.at_ns == b.at_ns && a.vx_mps == b.vx_mps &&
+                               a.wz_radps == b.wz_radps;
+                      });
   }
+
+  // What the odometry did from each pose to the next: nearer to the wheels than a speed that was
+  // measured at some moment in between.
+  static std::vector<TimedTwist> SpeedsBetween(const std::vector<TimedPose>& poses) {
+    std::vector<TimedTwist> speeds;
+    for (size_t i = 0; i + 1 < poses.size(); ++i) {
+      const auto& [x, y, yaw] = poses[i].pose;
+      const double dt = static_cast<double>(poses[i + 1].at_ns - poses[i].at_ns) * 1e-9;
+      const double turn = WrappedRad(poses[i + 1].pose.yaw_rad - yaw);
+      const agent::runtime::SinCos way = agent::runtime::ExactSinCos(yaw + turn / 2);
+      const double ahead =
+          (poses[i + 1].pose.x_m - x) * way.cos + (poses[i + 1].pose.y_m - y) * way.sin;
+      speeds.push_back({poses[i].at_ns, ahead / dt, turn / dt});
+    }
+    speeds.push_back({poses.back().at_ns, 0, 0});
+    return speeds;
+  }
+
+  static constexpr size_t kPoseNumbers = sizeof(TimedPose) / sizeof(float);
+  static constexpr size_t kTwistNumbers = sizeof(TimedTwist) / sizeof(float);
 
   DriveLog log_;
   std::vector<TimedPose> corrected_;
+  size_t numbers_ = 0;  // of the size of a range, kept so far
 };
 
 bool HasTopic(const agent::recording::McapReader& mcap, const std::string& topic) {

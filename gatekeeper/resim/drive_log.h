@@ -35,10 +35,11 @@ struct TimedScan {
 struct DriveLog {
   double angle_min_rad = 0;
   double angle_increment_rad = 0;
-  std::vector<TimedScan> scans;      // all with as many beams as the first
-  std::vector<TimedPose> poses;      // in order of time; corrected ones where there are any
-  bool corrected = false;            // they are
-  std::vector<TimedTwist> measured;  // by the odometry
+  std::vector<TimedScan> scans;  // all with as many beams as the first
+  std::vector<TimedPose> poses;  // in order of time; corrected ones where there are any
+  bool corrected = false;        // they are
+  // By the odometry: as it told, or, beside corrected poses, from each of its own to the next.
+  std::vector<TimedTwist> measured;
   // What was commanded; a held brake is standing still. Empty where the recording has no commands,
   // or where they are the measured speeds written down again.
   std::vector<TimedTwist> commands;
@@ -49,11 +50,12 @@ struct DriveLog {
   agent::runtime::Pose2 PoseAt(int64_t at_ns) const;
 };
 
-// A day at 20 Hz; beyond it a broken clock is likelier than a drive.
-inline constexpr size_t kMaxLogScans = 2'000'000;
+// 100 MB of ranges, poses and speeds: over an hour at 20 Hz with 361 beams. A longer recording is
+// to be cut into clips.
+inline constexpr size_t kMaxLogNumbers = 25'000'000;
 
 // The part of the recording received in [from_ns, to_ns]. kFailedPrecondition says what it lacks
-// to be driven again: at least two poses and a scan.
+// to be driven again: at least two poses and a scan; kResourceExhausted beyond kMaxLogNumbers.
 absl::StatusOr<DriveLog> ReadDriveLog(const std::string& path,
                                       const agent::recording::ChannelMap& channels,
                                       int64_t from_ns = 0, int64_t to_ns = INT64_MAX);

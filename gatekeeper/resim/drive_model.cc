@@ -22,10 +22,17 @@ constexpr int64_t kLongestGap_ns =
 
 double Seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
 
+bool Brakes(double from, double to) { return std::abs(to) < std::abs(from) || from * to < 0; }
+
 double Towards(double from, double to, double up, double down, double dt) {
-  const bool braking = std::abs(to) < std::abs(from) || from * to < 0;
-  const double step = (braking ? down : up) * dt;
+  const double step = (Brakes(from, to) ? down : up) * dt;
   return from + std::clamp(to - from, -step, step);
+}
+
+// Over a time in which the speed changes by `rate` until it is what is wanted: the mean speed.
+double MeanSpeed(double from, double to, double rate, double dt) {
+  const double changing = rate > 0 ? std::min(std::abs(to - from) / rate, dt) : dt;
+  return ((from + to) / 2 * changing + to * (dt - changing)) / dt;
 }
 
 // One of the twist's two parts.
@@ -38,7 +45,9 @@ struct Axis {
 // Sum of the squares between the measured speed and that of a drive that follows the commands.
 double Misfit(const DriveLog& log, const Axis& axis, int64_t latency_ns) {
   double sum = 0;
-  double speed = log.measured.front().*axis.part;
+  const double start =
+      log.measured.front().*axis.part;  // commanded before the log, as far as known
+  double speed = start;
   size_t next = 0;  // command that has not arrived yet
   const size_t samples = std::min(log.measured.size(), kMostSamples);
   for (size_t i = 1; i < samples; ++i) {
@@ -51,11 +60,11 @@ double Misfit(const DriveLog& log, const Axis& axis, int64_t latency_ns) {
       int64_t step_to_ns = until_ns;
       if (next < log.commands.size())
         step_to_ns = std::min(step_to_ns, log.commands[next].at_ns + latency_ns);
-      const double wanted = next == 0 ? speed : log.commands[next - 1].*axis.part;
+      const double wanted = next == 0 ? start : log.commands[next - 1].*axis.part;
       speed = Towards(speed, wanted, axis.up, axis.down, Seconds(step_to_ns - now_ns));
       now_ns = step_to_ns;
     }
-    if (gap || next == 0) {
+    if (gap) {
       speed = measured;
       continue;
     }
@@ -136,7 +145,9 @@ void Drive::DriveTo(int64_t until_ns) {
     const double vx = Towards(vx_mps_, wanted_.vx_mps, model_.acc_mps2, model_.dec_mps2, dt);
     const double wz =
         Towards(wz_radps_, wanted_.wz_radps, model_.wz_acc_radps2, model_.wz_acc_radps2, dt);
-    pose_ = agent::runtime::Moved(pose_, (vx_mps_ + vx) / 2 * dt, (wz_radps_ + wz) / 2 * dt);
+    const double rate = Brakes(vx_mps_, wanted_.vx_mps) ? model_.dec_mps2 : model_.acc_mps2;
+    pose_ = agent::runtime::Moved(pose_, MeanSpeed(vx_mps_, vx, rate, dt) * dt,
+                                  MeanSpeed(wz_radps_, wz, model_.wz_acc_radps2, dt) * dt);
     pose_.yaw_rad = WrappedRad(pose_.yaw_rad);
     vx_mps_ = vx;
     wz_radps_ = wz;

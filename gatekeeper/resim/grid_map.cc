@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
@@ -17,10 +18,14 @@ using agent::runtime::Vec2;
 
 namespace {
 
-constexpr uint32_t kLeastHits = 2;       // one is a speck
+constexpr uint32_t kLeastHits = 2;  // one is a speck, unless hardly any beam came there
+constexpr uint32_t kHardlyAny = 2;
 constexpr uint32_t kHitShare = 3;        // one beam of three
 constexpr int64_t kBorderCells = 2;      // around everything measured
 constexpr double kMostCoordinate = 1e6;  // metres; a pose beyond it is none
+// Returns of neighbouring beams no farther apart than this are of one surface, also between the
+// beams: less than half of the narrowest way that a robot would take.
+constexpr double kOneSurface_m = 0.3;
 
 bool IsReturn(double range_m) { return std::isfinite(range_m) && range_m > 0; }
 
@@ -40,11 +45,18 @@ class GridMapBuilder {
     hits_.assign(map_.cells_.size(), 0);
     passes_.assign(map_.cells_.size(), 0);
     ForEachBeam(
-        [this](const Vec2& from, const SinCos& way, double range_m) { Trace(from, way, range_m); });
-    Decide();
-    ForEachBeam([this](const Vec2& from, const SinCos& way, double range_m) {
-      if (IsReturn(range_m)) AddSurface(from, way, range_m);
+        [this](const Vec2& from, const SinCos& way, double range_m) { Pass(from, way, range_m); });
+    bridged_.assign(map_.cells_.size(), false);
+    ForEachSurfacePoint([this](const Vec2& point, Told told) {
+      const size_t cell = map_.Index(map_.Column(point.x), map_.Row(point.y));
+      if (told == Told::kMeasured) {
+        Count(hits_[cell]);
+      } else {
+        bridged_[cell] = true;
+      }
     });
+    Decide();
+    ForEachSurfacePoint([this](const Vec2& point, Told told) { AddSurface(point, told); });
     for (size_t i = 0; i < map_.surfaces_.size(); ++i) {
       map_.surfaces_[i].x /= counts_[i];
       map_.surfaces_[i].y /= counts_[i];
@@ -53,6 +65,8 @@ class GridMapBuilder {
   }
 
  private:
+  enum class Told { kMeasured, kBetween };
+
   template <class Take>
   void ForEachBeam(const Take& take) const {
     for (const TimedScan& scan : log_.scans) {
@@ -60,6 +74,35 @@ class GridMapBuilder {
       for (size_t i = 0; i < scan.ranges_m.size(); ++i) {
         take(Vec2{pose.x_m, pose.y_m}, agent::runtime::ExactSinCos(pose.yaw_rad + bearings_[i]),
              static_cast<double>(scan.ranges_m[i]));
+      }
+    }
+  }
+
+  // Where beams ended, and between neighbouring ends of one surface every half cell.
+  template <class Take>
+  void ForEachSurfacePoint(const Take& take) const {
+    for (const TimedScan& scan : log_.scans) {
+      const Pose2 pose = log_.PoseAt(scan.at_ns);
+      std::optional<Vec2> last;  // of the beam before, if it had a return
+      for (size_t i = 0; i < scan.ranges_m.size(); ++i) {
+        const auto range_m = static_cast<double>(scan.ranges_m[i]);
+        if (!IsReturn(range_m)) {
+          last.reset();
+          continue;
+        }
+        const SinCos way = agent::runtime::ExactSinCos(pose.yaw_rad + bearings_[i]);
+        const Vec2 end{pose.x_m + range_m * way.cos, pose.y_m + range_m * way.sin};
+        const double gap_m = last ? agent::runtime::Distance(*last, end) : 0;
+        if (gap_m > map_.cell_m_ && gap_m <= kOneSurface_m) {
+          const auto steps = static_cast<int>(std::ceil(2 * gap_m / map_.cell_m_));
+          for (int k = 1; k < steps; ++k) {
+            const double share = static_cast<double>(k) / steps;
+            take(Vec2{last->x + share * (end.x - last->x), last->y + share * (end.y - last->y)},
+                 Told::kBetween);
+          }
+        }
+        take(end, Told::kMeasured);
+        last = end;
       }
     }
   }
@@ -102,28 +145,28 @@ class GridMapBuilder {
     if (counter < std::numeric_limits<uint16_t>::max()) ++counter;
   }
 
-  CellWalk WalkFrom(const Vec2& from, const SinCos& way) const {
-    return {(from.x - map_.low_x_m_) / map_.cell_m_, (from.y - map_.low_y_m_) / map_.cell_m_,
-            way.cos, way.sin};
-  }
-
-  void Trace(const Vec2& from, const SinCos& way, double range_m) {
+  // The cells that a beam left behind it; the one it ended in is counted with the surface.
+  void Pass(const Vec2& from, const SinCos& way, double range_m) {
     const bool hit = IsReturn(range_m);
     const double length = (hit ? range_m : options_.free_without_return_m) / map_.cell_m_;
-    CellWalk walk = WalkFrom(from, way);
+    const int64_t end_column = hit ? map_.Column(from.x + range_m * way.cos) : -1;
+    const int64_t end_row = hit ? map_.Row(from.y + range_m * way.sin) : -1;
+    CellWalk walk((from.x - map_.low_x_m_) / map_.cell_m_, (from.y - map_.low_y_m_) / map_.cell_m_,
+                  way.cos, way.sin);
     for (; walk.exit() < length; walk.Advance()) {
       if (!map_.Inside(walk.column(), walk.row())) return;
+      if (walk.column() == end_column && walk.row() == end_row) return;
       Count(passes_[map_.Index(walk.column(), walk.row())]);
     }
-    if (hit && map_.Inside(walk.column(), walk.row()))
-      Count(hits_[map_.Index(walk.column(), walk.row())]);
   }
 
   void Decide() {
     for (size_t i = 0; i < map_.cells_.size(); ++i) {
       const uint32_t hits = hits_[i];
       const uint32_t all = hits + passes_[i];
-      if (hits >= kLeastHits && hits * kHitShare >= all) {
+      if (hits * kHitShare >= all && hits >= kLeastHits) {
+        map_.cells_[i] = 1;
+      } else if (all <= kHardlyAny && (hits > 0 || bridged_[i])) {
         map_.cells_[i] = 1;
       } else if (all > 0) {
         map_.cells_[i] = 0;
@@ -155,17 +198,12 @@ class GridMapBuilder {
     }
   }
 
-  // The cell that Trace counted the hit for.
-  void AddSurface(const Vec2& from, const SinCos& way, double range_m) {
-    const double length = range_m / map_.cell_m_;
-    CellWalk walk = WalkFrom(from, way);
-    while (walk.exit() < length) walk.Advance();
-    if (!map_.Inside(walk.column(), walk.row())) return;
-    const int32_t cell = map_.cells_[map_.Index(walk.column(), walk.row())];
-    if (cell <= 0) return;
+  void AddSurface(const Vec2& point, Told told) {
+    const size_t at = map_.Index(map_.Column(point.x), map_.Row(point.y));
+    const int32_t cell = map_.cells_[at];
+    if (cell <= 0 || (told == Told::kBetween && hits_[at] > 0)) return;
     Vec2& sum = map_.surfaces_[static_cast<size_t>(cell - 1)];
-    sum.x += from.x + range_m * way.cos;
-    sum.y += from.y + range_m * way.sin;
+    sum = {sum.x + point.x, sum.y + point.y};
     counts_[static_cast<size_t>(cell - 1)] += 1;
   }
 
@@ -175,6 +213,7 @@ class GridMapBuilder {
   std::vector<double> bearings_;
   std::vector<uint16_t> hits_;    // beams that ended in the cell
   std::vector<uint16_t> passes_;  // beams that went on
+  std::vector<bool> bridged_;     // a surface between two beams leads through it
   std::vector<double> counts_;
   GridMap map_;
 };

@@ -28,7 +28,8 @@ class GridMap {
   enum class Cell { kUnknown, kFree, kOccupied };
 
   // From every scan at the pose of its time. A cell is occupied where at least two beams ended and
-  // at least a third of the beams that reached it did: what walked through is not. Ground that the
+  // at least a third of the beams that reached it did: what walked through is not. One end is
+  // enough where hardly any beam came; surfaces close between neighbouring beams. Ground that the
   // robot itself covered is free whatever was measured there. kResourceExhausted beyond kMaxCells.
   static absl::StatusOr<GridMap> Build(const DriveLog& log,
                                        const agent::runtime::Footprint& footprint,

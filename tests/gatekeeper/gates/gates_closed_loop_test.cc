@@ -48,7 +48,7 @@ std::pair<double, double> ToTheGoal(double bearing, double, double) {
 std::pair<double, double> StraightOn(double, double, double) { return {0.5, 0.0}; }
 
 // From (2, 2.5) in a wide left turn past the box that stands straight ahead at x = 6.
-std::pair<double, double> AroundTheBox(double seconds) { return {0.5, seconds < 5 ? 0.22 : 0.0}; }
+std::pair<double, double> AroundTheBox(double seconds) { return {0.5, seconds < 4 ? 0.22 : 0.0}; }
 
 class ClosedLoopTest : public testing::Test {
  protected:
@@ -148,7 +148,7 @@ TEST_F(ClosedLoopTest, ThePolicyThatStopsBeforeThingsSavesEvenThatUnit) {
   EXPECT_TRUE(std::isnan(run.collided_at_s()));
   EXPECT_TRUE(std::isnan(run.reached_goal_at_s()));
   EXPECT_EQ(run.stops(), 1u);
-  EXPECT_LT(run.x_m(run.x_m_size() - 1), 5.5);
+  EXPECT_LT(run.x_m(run.x_m_size() - 1), 5.75) << "its zone reaches 0.6 m, its brakes need 0.2 m";
 }
 
 TEST_F(ClosedLoopTest, AUnitThatTurnsAwayGetsNowhere) {

@@ -196,7 +196,7 @@ TEST(DriveLogTest, ReadsWhatARecordingHolds) {
   const auto log = ReadDriveLog(path, {});
   ASSERT_OK(log.status());
   EXPECT_EQ(log->scans.size(), 10u);
-  EXPECT_EQ(log->measured.front().vx_mps, 0.5);
+  EXPECT_NEAR(log->measured.front().vx_mps, 1e6, 1e-3) << "1 m in 1 us by its own poses";
   EXPECT_EQ(log->commands.front().vx_mps, 0.7);
   EXPECT_EQ(log->commands.back().vx_mps, 0) << "a held brake";
   EXPECT_TRUE(log->corrected);
@@ -206,6 +206,15 @@ TEST(DriveLogTest, ReadsWhatARecordingHolds) {
   const auto part = ReadDriveLog(path, {}, 3000, 5000);
   ASSERT_OK(part.status());
   EXPECT_EQ(part->scans.size(), 3u);
+  // The same laser, with more beams than a drive of any length has.
+  const std::string large = folder / "large.mcap";
+  writer = agent::recording::ObservationWriter::Create(large);
+  ASSERT_OK(writer.status());
+  v1::Observation packet;
+  packet.mutable_scan()->mutable_ranges_m()->Resize(1'000'000, 1.0F);
+  for (int i = 0; i < 26; ++i) ASSERT_OK(writer->Write(packet, agent::base::Nanos(i)));
+  ASSERT_OK(writer->Close());
+  EXPECT_EQ(ReadDriveLog(large, {}).status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ReadDriveLog(path, {}, 3000, 3000).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
