@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "gatekeeper/ingest/channel_reader.h"
+
+namespace gatekeeper::ingest {
+
+// How a robot channel is made of a type.
+struct ChannelKind {
+  std::vector<std::string> paths;
+  ChannelReader::Convert convert = nullptr;
+};
+
+// kInvalidArgument names the types that the channel can be made of, or what the source lacks.
+absl::StatusOr<ChannelKind> KindOf(std::string_view channel, const v1::ChannelSource& source,
+                                   const Topic& topic);
+
+}  // namespace gatekeeper::ingest
