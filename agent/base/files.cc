@@ -72,8 +72,8 @@ absl::StatusOr<std::string> OsFiles::Read(const std::string& path, size_t cap) c
 }
 
 absl::Status OsFiles::WriteDurably(const std::string& path, std::string_view bytes, int mode) {
-  // The process id keeps two processes from writing the same temporary file.
-  const std::string temporary = absl::StrFormat("%s.%d.tmp", path, getpid());
+  // The thread's id keeps two threads or processes from writing the same temporary file.
+  const std::string temporary = absl::StrFormat("%s.%d.tmp", path, gettid());
   UniqueFd fd(
       open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, static_cast<mode_t>(mode)));
   if (!fd.valid()) return Errno("create", temporary, errno);

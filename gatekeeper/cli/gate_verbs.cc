@@ -7,6 +7,8 @@ void AddGateVerbs(CLI::App& app, Session& session) {
   gate->require_subcommand(1);
   gate->fallthrough();
   AddGateRunVerb(*gate, session);
+  AddGateMergeVerb(*gate, session);
+  AddGateCacheVerb(*gate, session);
   AddGateKeepVerb(*gate, session);
   AddGateFingerprintVerb(*gate, session);
   AddGatePolicyVerb(*gate, session);

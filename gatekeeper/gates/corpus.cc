@@ -125,16 +125,15 @@ absl::StatusOr<CorpusCheck> CheckCorpus(const CorpusFiles& files, const std::str
   return corpus;
 }
 
-void ReplayCorpus(Crew crew, unsigned threads, FarmBooks& books, CorpusCheck& corpus) {
+void ReplayCorpus(Crew crew, unsigned threads, const Part& part, FarmBooks& books,
+                  CorpusCheck& corpus) {
   std::vector<bool> intact;
   std::vector<ReplayJob> jobs;
   for (size_t i = 0; i < corpus.scenarios.size(); ++i) {
     const auto digest = agent::trust::Sha256File(corpus.scenarios[i].recording);
     const auto wanted = agent::base::Digest::Parse(corpus.scenarios[i].document.sha256());
     intact.push_back(digest.ok() && wanted.ok() && *digest == *wanted);
-    ReplayJob job;
-    job.scenario = i;
-    jobs.push_back(std::move(job));
+    if (part.Has(i)) jobs.push_back({.scenario = i});
   }
   ReplayFarm farm(std::move(crew), Crew(), corpus.scenarios, intact, threads, books);
   corpus.replays = farm.Replays(jobs);

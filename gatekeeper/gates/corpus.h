@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "gatekeeper/gates/part.h"
 #include "gatekeeper/gates/policy_files.h"
 #include "gatekeeper/gates/replay.h"
 #include "gatekeeper/gates/replay_farm.h"
@@ -18,7 +19,7 @@ inline constexpr char kNotImitated[] = "not_imitated";
 // The regression corpus as it was found and replayed.
 struct CorpusCheck {
   std::vector<Scenario> scenarios;    // in order of id; the replays point into them
-  std::vector<Replay> replays;        // one a scenario
+  std::vector<Replay> replays;        // one a scenario of the part that was replayed
   std::vector<v1::Finding> missing;   // named by a lock, now or once, and not there unchanged
   std::vector<v1::Finding> unlocked;  // there, and not named by the lock
   std::string no_history;             // why earlier locks could not be read; empty: they were
@@ -29,9 +30,10 @@ struct CorpusCheck {
 // outside are looked for below `recordings`. kInvalidArgument names the line of a bad lock.
 absl::StatusOr<CorpusCheck> CheckCorpus(const CorpusFiles& files, const std::string& recordings);
 
-// Replays the corpus through the unit. A recording that is not what its scenario names gets a
-// replay with a status.
-void ReplayCorpus(Crew crew, unsigned threads, FarmBooks& books, CorpusCheck& corpus);
+// Replays a part of the corpus through the unit. A recording that is not what its scenario names
+// gets a replay with a status.
+void ReplayCorpus(Crew crew, unsigned threads, const Part& part, FarmBooks& books,
+                  CorpusCheck& corpus);
 
 // Adds the clip (an MCAP file of some seconds, as a failed gate writes it) to a corpus: copies it
 // beside a new scenario/1 file and adds that to corpus.lock. `not_imitated`: the whole clip gets

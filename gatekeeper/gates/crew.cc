@@ -28,7 +28,7 @@ absl::StatusOr<Documents> ReadDocuments(const bundle::UngatedUnit& unit) {
 
 absl::StatusOr<Crew> MakeCrew(const bundle::UngatedUnit& unit, const Documents& documents,
                               const std::string& model,
-                              const agent::inference::OnnxRuntime& runtime, unsigned threads) {
+                              const agent::inference::OnnxRuntime* runtime, unsigned threads) {
   ASSIGN_OR_RETURN(const agent::base::ModelSignature signature,
                    agent::runtime::SignatureFor(documents.rules->card, documents.rules->policy));
   const auto& listed = documents.rules->card.execution_providers();
@@ -37,8 +37,8 @@ absl::StatusOr<Crew> MakeCrew(const bundle::UngatedUnit& unit, const Documents& 
   Crew crew;
   crew.unit = unit.digest();
   crew.rules = documents.rules;
-  for (unsigned i = 0; i < threads; ++i) {
-    ASSIGN_OR_RETURN(auto loaded, runtime.Load(model, signature, providers));
+  for (unsigned i = 0; runtime != nullptr && i < threads; ++i) {
+    ASSIGN_OR_RETURN(auto loaded, runtime->Load(model, signature, providers));
     if (i == 0) {
       RETURN_IF_ERROR(CheckGoldenAnswers(unit, loaded));
       crew.engine = loaded.numerics_key;

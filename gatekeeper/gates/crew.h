@@ -37,9 +37,10 @@ struct Crew {
 };
 
 // On the provider that the card asks for; the model proves itself by its golden answers first.
-// `model`: its bytes, which a bounded scan has let through.
+// `model`: its bytes, which a bounded scan has let through. Without a runtime the crew has no
+// benches.
 absl::StatusOr<Crew> MakeCrew(const bundle::UngatedUnit& unit, const Documents& documents,
                               const std::string& model,
-                              const agent::inference::OnnxRuntime& runtime, unsigned threads);
+                              const agent::inference::OnnxRuntime* runtime, unsigned threads);
 
 }  // namespace gatekeeper::gates

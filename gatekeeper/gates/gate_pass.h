@@ -13,11 +13,11 @@ class UngatedUnit;
 
 namespace gatekeeper::gates {
 
-struct SuiteInput;
-struct GateRun;
+class Judgement;
 
-// Proof that every gate of a suite held for exactly these bytes. RunSuite is the only maker, and
-// makes one only when the outcome is PASS; whoever signs a unit must hold one.
+// Proof that every gate of a suite held for exactly these bytes. Only a judgement of evidence makes
+// one (RunSuite, MergeShards), and only when the outcome is PASS; whoever signs a unit must hold
+// one.
 class GatePass {
  public:
   const v1::GateReport& report() const { return report_; }
@@ -26,7 +26,7 @@ class GatePass {
   const agent::base::Digest& digest() const { return digest_; }
 
  private:
-  friend absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInput& input);
+  friend class Judgement;
   GatePass(v1::GateReport report, std::string unit_folder, const agent::base::Digest& digest)
       : report_(std::move(report)), unit_folder_(std::move(unit_folder)), digest_(digest) {}
 

@@ -152,7 +152,10 @@ std::vector<PlannedFault> PlanFaultMatrix(const std::vector<Replay>& replays,
     for (const faults::Entry* entry : Wanted(gate)) {
       const std::vector<std::string> channels = ChannelsFor(*entry, rules, replay);
       if (channels.empty()) continue;
-      size_t turn = used;  // so that few onsets and durations reach every channel over the clips
+      // So that few onsets and durations reach every channel over the clips. Drawn and not counted:
+      // a part of the library must plan for its clips what the whole library plans.
+      size_t turn =
+          faults::SeedFor(suite.seed(), RecordingSha(replay), entry->id) % channels.size();
       for (const Place& place : places) {
         for (const double duration_s : gate.durations_s()) {
           plan.push_back(Cell(entry->id, channels[turn++ % channels.size()], place, duration_s,

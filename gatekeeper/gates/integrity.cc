@@ -18,7 +18,7 @@ v1::Finding FileFinding(const std::string& file, const std::string& message) {
 }
 
 // The folder may have changed since the unit was opened.
-void CheckUnit(const bundle::UngatedUnit& unit, IntegrityCheck& check) {
+void CheckFiles(const bundle::UngatedUnit& unit, UnitCheck& check) {
   check.digests += static_cast<size_t>(unit.manifest().files_size()) + 1;
   const auto now = agent::trust::VerifyFiles(unit.folder());
   if (!now.ok()) {
@@ -31,7 +31,7 @@ void CheckUnit(const bundle::UngatedUnit& unit, IntegrityCheck& check) {
   }
 }
 
-void CheckModel(const bundle::UngatedUnit& unit, IntegrityCheck& check) {
+void CheckModel(const bundle::UngatedUnit& unit, UnitCheck& check) {
   auto bytes = unit.Read(agent::trust::kModelFile);
   if (!bytes.ok()) {
     check.broken.push_back(
@@ -46,7 +46,7 @@ void CheckModel(const bundle::UngatedUnit& unit, IntegrityCheck& check) {
   check.model = *std::move(bytes);
 }
 
-bool CheckRecording(const Scenario& scenario, IntegrityCheck& check) {
+bool CheckRecording(const Scenario& scenario, RecordingCheck& check) {
   ++check.digests;
   const auto found = agent::trust::Sha256File(scenario.recording);
   const auto wanted = agent::base::Digest::Parse(scenario.document.sha256());
@@ -63,11 +63,15 @@ bool CheckRecording(const Scenario& scenario, IntegrityCheck& check) {
 
 }  // namespace
 
-IntegrityCheck CheckIntegrity(const bundle::UngatedUnit& unit,
-                              const std::vector<Scenario>& scenarios) {
-  IntegrityCheck check;
-  CheckUnit(unit, check);
+UnitCheck CheckUnit(const bundle::UngatedUnit& unit) {
+  UnitCheck check;
+  CheckFiles(unit, check);
   CheckModel(unit, check);
+  return check;
+}
+
+RecordingCheck CheckRecordings(const std::vector<Scenario>& scenarios) {
+  RecordingCheck check;
   for (const Scenario& scenario : scenarios)
     check.intact.push_back(CheckRecording(scenario, check));
   return check;

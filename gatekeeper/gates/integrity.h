@@ -11,17 +11,22 @@
 
 namespace gatekeeper::gates {
 
-// What was found by reading every byte once more.
-struct IntegrityCheck {
+// What was found by reading every byte of a unit once more.
+struct UnitCheck {
   std::vector<v1::Finding> broken;
-  size_t digests = 0;                // of unit files and recordings that were compared
-  std::vector<bool> intact;          // one a scenario: its recording is what the scenario names
+  size_t digests = 0;                // of files that were compared
   std::optional<std::string> model;  // the model's bytes, when they may be given to a runtime
 };
 
-// The unit's files against its manifest, the recordings against their scenarios, and the bounded
-// scan of the model.
-IntegrityCheck CheckIntegrity(const bundle::UngatedUnit& unit,
-                              const std::vector<Scenario>& scenarios);
+// The unit's files against its manifest, and the bounded scan of the model.
+UnitCheck CheckUnit(const bundle::UngatedUnit& unit);
+
+// The recordings against their scenarios.
+struct RecordingCheck {
+  std::vector<v1::Finding> broken;  // in the scenarios' order
+  size_t digests = 0;
+  std::vector<bool> intact;  // one a scenario: its recording is what it names
+};
+RecordingCheck CheckRecordings(const std::vector<Scenario>& scenarios);
 
 }  // namespace gatekeeper::gates

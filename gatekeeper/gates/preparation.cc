@@ -4,8 +4,6 @@
 
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
-#include "agent/inference/numerics_key.h"
-#include "agent/inference/onnx_runtime.h"
 #include "gatekeeper/gates/plan.h"
 
 namespace gatekeeper::gates {
@@ -27,9 +25,7 @@ absl::Status CheckNamed(const Suite& suite, const SuiteInput& input) {
 
 }  // namespace
 
-absl::StatusOr<Prepared> Prepare(const bundle::UngatedUnit& unit,
-                                 const agent::inference::OnnxRuntime& runtime,
-                                 const SuiteInput& input) {
+absl::StatusOr<Prepared> Prepare(const Host& host, const SuiteInput& input) {
   Prepared prepared;
   ASSIGN_OR_RETURN(prepared.suite, ParseSuite(input.suite_yaml, input.suite_file));
   RETURN_IF_ERROR(CheckNamed(prepared.suite, input));
@@ -50,16 +46,21 @@ absl::StatusOr<Prepared> Prepare(const bundle::UngatedUnit& unit,
                             .suite_file = input.suite_file,
                             .policy = input.policy,
                             .scenarios = prepared.scenarios,
-                            .host_class = agent::inference::InstructionSet(),
+                            .host_class = host.host_class,
                             .deployed = std::move(deployed),
-                            .engine = runtime.numerics_key().Text()});
-  if (input.attempts == nullptr) return prepared;
+                            .engine = host.engine});
+  return prepared;
+}
+
+absl::Status CountAttempt(const bundle::UngatedUnit& unit, const SuiteInput& input,
+                          Prepared& prepared) {
+  if (input.attempts == nullptr) return absl::OkStatus();
   ASSIGN_OR_RETURN(prepared.attempt,
                    input.attempts->Begin(unit.label(), prepared.suite.document.id(),
                                          prepared.plan.sha256(), input.wall_ms));
   prepared.plan.set_attempt(prepared.attempt->number);
   prepared.plan.set_attempts_failed(prepared.attempt->failed_before);
-  return prepared;
+  return absl::OkStatus();
 }
 
 }  // namespace gatekeeper::gates

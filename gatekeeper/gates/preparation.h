@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -11,10 +12,6 @@
 #include "gatekeeper/gates/suite.h"
 #include "gatekeeper/gates/waiver.h"
 #include "proto/gates.pb.h"
-
-namespace agent::inference {
-class OnnxRuntime;
-}
 
 namespace gatekeeper::gates {
 
@@ -27,9 +24,17 @@ struct Prepared {
   std::optional<Attempt> attempt;  // nothing when nobody counts
 };
 
-// Reads the suite and the library, fixes the plan, and counts the attempt where somebody counts.
-absl::StatusOr<Prepared> Prepare(const bundle::UngatedUnit& unit,
-                                 const agent::inference::OnnxRuntime& runtime,
-                                 const SuiteInput& input);
+// Where the model runs.
+struct Host {
+  std::string engine;      // numerics key of the runtime
+  std::string host_class;  // see GatePlan
+};
+
+// Reads the suite and the library, and fixes the plan.
+absl::StatusOr<Prepared> Prepare(const Host& host, const SuiteInput& input);
+
+// Counts the attempt, where somebody counts. After this, and not before, anything may run.
+absl::Status CountAttempt(const bundle::UngatedUnit& unit, const SuiteInput& input,
+                          Prepared& prepared);
 
 }  // namespace gatekeeper::gates

@@ -16,9 +16,9 @@ double Seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
 
 }  // namespace
 
-std::vector<ChannelStamp> StampsOf(const v1::Observation& observation) {
-  std::vector<ChannelStamp> stamps;
-  const auto add = [&](bool there, const std::string& channel, int64_t stamp_ns) {
+void StampsOf(const v1::Observation& observation, std::vector<ChannelStamp>& stamps) {
+  stamps.clear();
+  const auto add = [&](bool there, std::string_view channel, int64_t stamp_ns) {
     if (there) stamps.push_back({channel, stamp_ns != 0 ? stamp_ns : observation.stamp_ns()});
   };
   add(observation.has_scan(), "scan", observation.scan().stamp_ns());
@@ -27,15 +27,19 @@ std::vector<ChannelStamp> StampsOf(const v1::Observation& observation) {
   add(observation.has_imu(), "imu", observation.imu().stamp_ns());
   add(observation.has_joints(), "joints", observation.joints().stamp_ns());
   for (const auto& [name, signal] : observation.signals()) add(true, name, signal.stamp_ns());
-  return stamps;
 }
 
-void RecordingWatch::See(const v1::Observation& observation, int64_t log_time_ns) {
-  for (const ChannelStamp& now : StampsOf(observation)) {
-    const auto [last, first_time] = last_.try_emplace(now.channel, Last{now.stamp_ns, log_time_ns});
-    if (first_time) continue;
+void RecordingWatch::See(const std::vector<ChannelStamp>& stamps, int64_t log_time_ns) {
+  for (const ChannelStamp& now : stamps) {
+    const auto last = last_.find(now.channel);
+    if (last == last_.end()) {
+      const std::string channel(now.channel);
+      last_.emplace(channel, Last{now.stamp_ns, log_time_ns, policy_.FindInput(channel)});
+      continue;
+    }
     Compare(now, last->second, log_time_ns);
-    last->second = {now.stamp_ns, log_time_ns};
+    last->second.stamp_ns = now.stamp_ns;
+    last->second.received_ns = log_time_ns;
   }
 }
 
@@ -53,7 +57,7 @@ void RecordingWatch::Compare(const ChannelStamp& now, const Last& last, int64_t 
     Note(now.channel, "jump", log_time_ns,
          absl::StrFormat("stamp jumps ahead by %.3f s", std::abs(Seconds(stamped))));
   }
-  const agent::runtime::InputLimits* limits = policy_.FindInput(now.channel);
+  const agent::runtime::InputLimits* limits = last.limits;
   if (limits != nullptr && limits->max_age.count() > 0 && received > limits->max_age.count()) {
     Note(now.channel, "gap", log_time_ns,
          absl::StrFormat("no message for %.3f s, the policy allows %.3f s", Seconds(received),
@@ -61,10 +65,10 @@ void RecordingWatch::Compare(const ChannelStamp& now, const Last& last, int64_t 
   }
 }
 
-void RecordingWatch::Note(const std::string& channel, const char* kind, int64_t at_ns,
+void RecordingWatch::Note(std::string_view channel, const char* kind, int64_t at_ns,
                           const std::string& what) {
-  const auto [fault, first_time] =
-      faults_.try_emplace({channel, kind}, RecordingFault{at_ns, channel, what, 1});
+  const auto [fault, first_time] = faults_.try_emplace(
+      {std::string(channel), kind}, RecordingFault{at_ns, std::string(channel), what, 1});
   if (!first_time) ++fault->second.times;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,12 +21,14 @@ struct RecordingFault {
   uint64_t times = 1;
 };
 
-// One channel of an observation: its name and stamp (the packet's where the channel has none).
+// One channel of an observation: its name, which lives as long as the observation, and its stamp
+// (the packet's where the channel has none).
 struct ChannelStamp {
-  std::string channel;
+  std::string_view channel;
   int64_t stamp_ns = 0;
 };
-std::vector<ChannelStamp> StampsOf(const v1::Observation& observation);
+// Into `stamps`, whose old content goes.
+void StampsOf(const v1::Observation& observation, std::vector<ChannelStamp>& stamps);
 
 // Watches the clocks of a recording: stamps that run backwards, stand still, or jump against the
 // time of receipt, and silences longer than the policy allows. Robots must live with these, so they
@@ -32,7 +36,8 @@ std::vector<ChannelStamp> StampsOf(const v1::Observation& observation);
 class RecordingWatch {
  public:
   explicit RecordingWatch(const agent::runtime::Policy& policy) : policy_(policy) {}
-  void See(const v1::Observation& observation, int64_t log_time_ns);
+  // Every channel of one observation.
+  void See(const std::vector<ChannelStamp>& stamps, int64_t log_time_ns);
   // In order of first occurrence.
   std::vector<RecordingFault> Faults() const;
 
@@ -40,12 +45,13 @@ class RecordingWatch {
   struct Last {
     int64_t stamp_ns = 0;
     int64_t received_ns = 0;
+    const agent::runtime::InputLimits* limits = nullptr;  // null: no input of the policy
   };
   void Compare(const ChannelStamp& now, const Last& last, int64_t log_time_ns);
-  void Note(const std::string& channel, const char* kind, int64_t at_ns, const std::string& what);
+  void Note(std::string_view channel, const char* kind, int64_t at_ns, const std::string& what);
 
   const agent::runtime::Policy& policy_;
-  std::map<std::string, Last> last_;
+  std::map<std::string, Last, std::less<>> last_;
   std::map<std::pair<std::string, std::string>, RecordingFault> faults_;  // by channel and kind
 };
 

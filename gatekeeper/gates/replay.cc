@@ -39,7 +39,8 @@ class Player {
         robot_(policy_),
         stream_(StagesOf(fault)),
         actor_(fault, bench),
-        oracle_(oracle) {
+        oracle_(oracle),
+        plain_(fault.kind == Fault::Kind::kNone && oracle == nullptr) {
     replay_.scenario = &scenario;
     for (const agent::runtime::InputLimits& input : policy_.inputs()) {
       if (input.required) awaited_.insert(input.channel);
@@ -111,13 +112,21 @@ class Player {
   }
 
   void Hear(const v1::Observation& recorded, int64_t now) {
-    watch_.See(recorded, now);
+    StampsOf(recorded, stamps_);
+    watch_.See(stamps_, now);
     if (recorded.has_scan()) NoteZone(recorded.scan(), now);
-    for (const ChannelStamp& stamp : StampsOf(recorded)) {
-      replay_.channels.insert(stamp.channel);
-      awaited_.erase(stamp.channel);
+    for (const ChannelStamp& stamp : stamps_) {
+      if (heard_.find(stamp.channel) != heard_.end()) continue;
+      const std::string channel(stamp.channel);
+      heard_.insert(channel);
+      replay_.channels.insert(channel);
+      awaited_.erase(channel);
     }
-    Tell(recorded, now);
+    if (plain_) {
+      controller_.Observe(recorded, Nanos(now));
+    } else {
+      Tell(recorded, now);
+    }
     if (!started_ && awaited_.empty()) Start(now);
   }
 
@@ -191,13 +200,12 @@ class Player {
     actor_.Act(next_tick_, controller_);
     if (oracle_ != nullptr) oracle_->Step(next_tick_);
     const agent::runtime::Tick& tick = controller_.Step(Nanos(next_tick_));
-    const v1::TickRecord record = agent::runtime::ToRecord(tick);
-    std::string bytes;
-    if (!record.SerializeToString(&bytes))
+    const v1::TickRecord& record = replay_.ticks.emplace_back(agent::runtime::ToRecord(tick));
+    if (!record.SerializeToString(&bytes_))
       return absl::InternalError("a tick record does not serialise");
-    digest_.Update(bytes);
+    digest_.Update(bytes_);
     if (const auto took = bench_.model().TakeMeasured(); took.has_value()) {
-      replay_.frames.push_back({replay_.ticks.size(), *took});
+      replay_.frames.push_back({replay_.ticks.size() - 1, *took});
     }
     const bool pose_known = controller_.board().Find("odom") != nullptr;
     replay_.motion_clearance_m.push_back(
@@ -207,7 +215,6 @@ class Player {
     replay_.measured.push_back(pose_known ? MeasuredBy(controller_.board().odom())
                                           : MeasuredMotion{});
     if (fault_.Obeys(next_tick_)) robot_.Drive(tick.enforced);
-    replay_.ticks.push_back(record);
     next_tick_ += policy_.command().period.count();
     return absl::OkStatus();
   }
@@ -227,9 +234,13 @@ class Player {
   InputOracle* oracle_;  // may be null
   agent::trust::Sha256Stream digest_;
   Replay replay_;
-  std::set<std::string> awaited_;  // required channels that have not come yet
-  v1::Observation newest_;         // of every channel; kept for faults only
-  bool outlives_ = false;          // the fault does the recording
+  std::set<std::string, std::less<>> heard_;  // as replay_.channels, for cheap asking
+  std::set<std::string> awaited_;             // required channels that have not come yet
+  std::vector<ChannelStamp> stamps_;          // of the observation at hand
+  std::string bytes_;                         // of the tick at hand
+  v1::Observation newest_;                    // of every channel; kept for faults only
+  bool plain_;             // nothing comes between the recording and the controller
+  bool outlives_ = false;  // the fault does the recording
   bool any_ = false;
   bool started_ = false;
   int64_t next_tick_ = 0;
@@ -240,6 +251,38 @@ double BrakingSeconds(const agent::runtime::Policy& policy, double vx, double wz
   const agent::runtime::TwistLimits& limits = policy.nominal();
   return std::max(std::abs(vx) / std::max(limits.dec_max_mps2.Least(), 1e-3),
                   std::abs(wz) / std::max(limits.wz_acc_max_radps2, 1e-3));
+}
+
+// A way over the floor in equal steps, none of which moves any point of the outline further than
+// `step_m`.
+struct Way {
+  const agent::runtime::Policy& policy;
+  agent::runtime::Pose2 start;
+  double way_m;
+  double turn_rad;
+  int steps;
+  double step_m;
+
+  double ClearanceAt(int step) const {
+    const double share = static_cast<double>(step) / steps;
+    return agent::runtime::ClearanceM(
+        policy, agent::runtime::Moved(start, way_m * share, turn_rad * share));
+  }
+};
+
+// The least of `least` and the clearances at all steps between `from` and `to`. As a distance
+// shrinks by no more than the outline moves, most steps cannot be the least and are not looked at.
+double LeastBetween(const Way& way, std::pair<int, double> from, std::pair<int, double> to,
+                    double least) {
+  constexpr double kRounding_m = 1e-9;
+  if (to.first - from.first < 2) return least;
+  const double bound =
+      (from.second + to.second - way.step_m * (to.first - from.first)) / 2 - kRounding_m;
+  if (bound > 0 && bound >= least) return least;
+  const int middle = from.first + (to.first - from.first) / 2;
+  const std::pair<int, double> at(middle, way.ClearanceAt(middle));
+  least = LeastBetween(way, from, at, std::min(least, at.second));
+  return LeastBetween(way, at, to, least);
 }
 
 }  // namespace
@@ -254,7 +297,7 @@ double MotionClearance(const agent::runtime::Policy& policy, const v1::Odometry&
                : std::numeric_limits<double>::quiet_NaN();
   }
   const agent::runtime::Pose2 start{odom.x_m(), odom.y_m(), odom.yaw_rad()};
-  double least = agent::runtime::ClearanceM(policy, start);
+  const double least = agent::runtime::ClearanceM(policy, start);
   if (enforced.size() != 2) return least;
   const double vx = enforced[0];
   const double wz = enforced[1];
@@ -265,13 +308,10 @@ double MotionClearance(const agent::runtime::Policy& policy, const v1::Odometry&
   const double turn_rad = wz * driven_s;
   const double outline_m = std::abs(way_m) + policy.footprint().turn_reach_m() * std::abs(turn_rad);
   const auto steps = static_cast<int>(std::ceil(outline_m / kStep_m));
-  for (int i = 1; i <= steps; ++i) {
-    const double share = static_cast<double>(i) / steps;
-    least =
-        std::min(least, agent::runtime::ClearanceM(
-                            policy, agent::runtime::Moved(start, way_m * share, turn_rad * share)));
-  }
-  return least;
+  if (steps < 1) return least;
+  const Way way{policy, start, way_m, turn_rad, steps, outline_m / steps};
+  const double last = way.ClearanceAt(steps);
+  return LeastBetween(way, {0, least}, {steps, last}, std::min(least, last));
 }
 
 Replay RunReplay(const Scenario& scenario, TestBench& bench, const Fault& fault,

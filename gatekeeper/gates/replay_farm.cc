@@ -64,7 +64,12 @@ std::vector<Replay> ReplayFarm::Replays(const std::vector<ReplayJob>& jobs, unsi
     return job.keep == ReplayJob::Keep::kAll ? replay : VerdictsOf(replay);
   };
   std::vector<Replay> done = Do<Replay>(names, play, threads);
-  for (size_t n = 0; n < done.size(); ++n) replays[places[n]] = std::move(done[n]);
+  for (size_t n = 0; n < done.size(); ++n) {
+    Replay& replay = replays[places[n]] = std::move(done[n]);
+    if (replay.scenario != nullptr) continue;
+    replay.scenario = &scenarios_[names[n].scenario];  // missing: see FarmBooks
+    replay.status = absl::DataLossError("there is no result");
+  }
   return replays;
 }
 
@@ -81,6 +86,7 @@ void ReplayFarm::ForEach(const std::vector<Job>& jobs, unsigned threads,
       if (books_.tell) books_.tell({.done = done, .jobs = jobs.size()});
     }
   };
+  if (books_.tell) books_.tell({.done = 0, .jobs = jobs.size()});
   const size_t benches = std::max<size_t>(candidate_.benches.size(), 1);
   const size_t most = std::min({static_cast<size_t>(threads), benches, jobs.size()});
   std::vector<std::jthread> pool;

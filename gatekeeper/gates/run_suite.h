@@ -1,14 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "gatekeeper/gates/attempts.h"
 #include "gatekeeper/gates/gate_pass.h"
 #include "gatekeeper/gates/policy_files.h"
+#include "gatekeeper/gates/replay_farm.h"
+#include "gatekeeper/gates/shard.h"
 #include "proto/gates.pb.h"
 
 namespace gatekeeper::gates {
@@ -28,6 +32,8 @@ struct SuiteInput {
   std::string clips_folder;  // counterexample clips go here; empty: none are written
   unsigned threads = 1;      // scenarios replayed side by side; the verdicts do not depend on it
   std::string library_path;  // libonnxruntime.so.1; empty: agent/inference's default
+  std::string cache_folder = {};  // of results to take over and to leave; empty: none
+  std::function<void(const FarmProgress&)> tell = {};  // from any thread, one at a time
 };
 
 struct GateRun {
@@ -40,5 +46,23 @@ struct GateRun {
 // replayed. Errors mean that nothing could be found out: kInvalidArgument names file and line of a
 // bad suite or scenario file, kUnavailable a missing ONNX Runtime, and so on.
 absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInput& input);
+
+// Gathers the evidence of one part of the library, on a computer of its own, and leaves it in
+// `file` for MergeShards. Nothing is judged and no attempt is counted here. Equal parts of equal
+// inputs give equal results, measured times apart.
+struct ShardRun {
+  size_t scenarios = 0;
+  uint32_t run = 0;
+  uint32_t reused = 0;
+};
+absl::StatusOr<ShardRun> RunShard(const bundle::UngatedUnit& unit, const SuiteInput& input,
+                                  const Part& part, const std::string& file);
+
+// Judges what all shards of one run found: the report is that of RunSuite over the whole library,
+// measured times apart. Runs no model and needs none; recordings are opened for clips only, save
+// those of the regression corpus and of scenarios that name no path. Refuses shards that do not
+// belong together or to this unit and suite (ShardSet::Open; kInvalidArgument, kDataLoss).
+absl::StatusOr<GateRun> MergeShards(const bundle::UngatedUnit& unit, const SuiteInput& input,
+                                    const std::vector<std::string>& files);
 
 }  // namespace gatekeeper::gates

@@ -105,13 +105,18 @@ TEST_F(ReplayTest, NamesASilenceLongerThanThePolicyAllows) {
   const auto bench = tests::MakeBench(tests::GoodDriver);
   RecordingWatch watch(bench->rules().policy);
   v1::Observation observation;
+  const auto see = [&](int64_t log_time_ns) {
+    std::vector<ChannelStamp> stamps;
+    StampsOf(observation, stamps);
+    watch.See(stamps, log_time_ns);
+  };
   observation.mutable_scan()->set_stamp_ns(1);
-  watch.See(observation, 0);
+  see(0);
   observation.mutable_scan()->set_stamp_ns(200'000'001);
-  watch.See(observation, 200'000'000);
+  see(200'000'000);
   EXPECT_TRUE(watch.Faults().empty());
   observation.mutable_scan()->set_stamp_ns(400'000'002);
-  watch.See(observation, 400'000'001);
+  see(400'000'001);
   ASSERT_EQ(watch.Faults().size(), 1u);
   EXPECT_THAT(watch.Faults()[0].what, HasSubstr("no message for 0.200 s"));
 }
