@@ -166,10 +166,10 @@ std::set<std::string> AddNewlyFailing(const std::vector<Comparison>& comparisons
       finding =
           FindingAt(*now.replay, now.replay->ticks[now.worst.tick].now_ns(),
                     absl::StrFormat(
-                        "%s passes with %s (%.1f%% of the ticks agree) and fails now (%.1f%%, "
-                        "wanted %.1f%%); worst here: %s %.3f, recorded %.3f",
-                        now.replay->id(), deployed, 100 * clip->before.agreeing, 100 * now.agreeing,
-                        100 * wanted, now.worst.field, now.worst.found, now.worst.wanted));
+                        "passes with %s (%.1f%% of the ticks agree) and fails now (%.1f%%, wanted "
+                        "%.1f%%); worst here: %s %.3f, recorded %.3f",
+                        deployed, 100 * clip->before.agreeing, 100 * now.agreeing, 100 * wanted,
+                        now.worst.field, now.worst.found, now.worst.wanted));
       if (!comparison.tag.empty()) finding.set_segment(comparison.tag);
     }
   }
@@ -234,10 +234,10 @@ v1::GateResult JudgeNonInferiority(const Evidence& evidence) {
                       std::any_of(comparisons.begin(), comparisons.end(),
                                   [&](const auto& c) { return Marginal(c, limits.delta()); }));
   result.set_summary(absl::StrFormat(
-      "%s against %s on %d clips: lower bound of the difference %.3f, wanted above %.3f; %d clips "
-      "fail newly (%d allowed)",
-      worst.tag(), evidence.deployed->label, worst.n(), worst.lower(), worst.limit(), newly.size(),
-      limits.max_newly_failing()));
+      "%d clips that pass with %s fail now (%d allowed); %s: lower bound of the difference on %d "
+      "clips %.3f, wanted above %.3f",
+      newly.size(), evidence.deployed->label, limits.max_newly_failing(), worst.tag(), worst.n(),
+      worst.lower(), worst.limit()));
   return result;
 }
 

@@ -317,14 +317,14 @@ TEST_F(TubTest, ABetterMeanThatFailsWhatTheDeployedUnitPassedIsRefusedByName) {
   ASSERT_GT(Mean(trap), Mean(honest) + 0.01);
   trap.suite.mutable_non_inferiority()->set_delta(0.2);
   trap.suite.mutable_non_inferiority()->set_max_newly_failing(kClips);
-  trap.deployed = DeployedUnit{.label = "lane@1.0.0",
-                               .digest = {},
-                               .policy = honest.policy,
-                               .replays = std::move(honest.replays)};
+  DeployedUnit& deployed = trap.deployed.emplace();
+  deployed.label = "lane@1.0.0";
+  deployed.policy = honest.policy;
+  deployed.replays = std::move(honest.replays);
 
   const v1::GateResult result = JudgeNonInferiority(trap);
   EXPECT_EQ(result.outcome(), v1::FAIL) << result.summary();
-  EXPECT_THAT(result.summary(), HasSubstr("glare against lane@1.0.0 on 5 clips"));
+  EXPECT_THAT(result.summary(), HasSubstr("glare: lower bound of the difference on 5 clips"));
   const auto agreement =
       std::find_if(result.segments().begin(), result.segments().end(),
                    [](const v1::SegmentBound& row) { return row.tag() == "agreement of ticks"; });
@@ -338,7 +338,7 @@ TEST_F(TubTest, ABetterMeanThatFailsWhatTheDeployedUnitPassedIsRefusedByName) {
     });
     ASSERT_NE(clip, scenarios_.end());
     EXPECT_TRUE(InSegment(clip->document, 0, "glare")) << finding.scenario();
-    EXPECT_THAT(finding.message(), HasSubstr(finding.scenario() + " passes with lane@1.0.0"));
+    EXPECT_THAT(finding.message(), HasSubstr("passes with lane@1.0.0"));
   }
   // With as many clips as it likes allowed to fail, the segment still refuses; with none, they do.
   trap.suite.mutable_non_inferiority()->set_max_newly_failing(0);
