@@ -21,7 +21,8 @@ Route::Route(const DriveLog& log, int64_t from_ns) {
   for (const TimedPose& timed : log.poses) {
     const Vec2 point{timed.pose.x_m, timed.pose.y_m};
     const double way_m = Distance(points_.back(), point);
-    if (timed.at_ns <= from_ns || way_m < kSpacing_m) continue;
+    const bool last = &timed == &log.poses.back();  // where it got to, however near
+    if (timed.at_ns <= from_ns || (way_m < kSpacing_m && !last)) continue;
     points_.push_back(point);
     along_m_.push_back(along_m_.back() + way_m);
   }

@@ -91,7 +91,7 @@ struct Site {
 
 // Real robots: the drive by the measured speeds from the first corrected pose of the part, and the
 // ranges at the simulated poses against the measured ones. The limits are what was found and a
-// little; see gatekeeper/README.md.
+// little; see policies/README.md.
 class CarmenSiteTest : public testing::TestWithParam<Site> {};
 
 TEST_P(CarmenSiteTest, IsReproducedWithinTheStatedError) {
@@ -120,15 +120,15 @@ TEST_P(CarmenSiteTest, IsReproducedWithinTheStatedError) {
   EXPECT_LT(found.range_error_m, site.range_error_m);
 }
 
-INSTANTIATE_TEST_SUITE_P(, CarmenSiteTest,
-                         testing::Values(Site{"intel-corrected.log.gz", 196, 206, 0.5, 0.2},
-                                         Site{"intel-corrected.log.gz", 398, 408, 0.5, 0.2},
-                                         Site{"intel-corrected.log.gz", 346, 366, 0.5, 0.2},
-                                         Site{"freiburg-079-corrected.log.gz", 40, 60, 0.5, 0.2},
-                                         Site{"freiburg-079-corrected.log.gz", 100, 120, 0.5, 0.2},
-                                         Site{"freiburg-079-corrected.log.gz", 300, 320, 0.5, 0.2},
-                                         Site{"freiburg-079-corrected.log.gz", 500, 520, 0.5,
-                                              0.2}));
+INSTANTIATE_TEST_SUITE_P(
+    , CarmenSiteTest,
+    testing::Values(Site{"intel-corrected.log.gz", 196, 206, 0.05, 0.03},
+                    Site{"intel-corrected.log.gz", 398, 408, 0.04, 0.06},
+                    Site{"intel-corrected.log.gz", 346, 366, 0.20, 0.10},
+                    Site{"freiburg-079-corrected.log.gz", 40, 60, 0.12, 0.05},
+                    Site{"freiburg-079-corrected.log.gz", 100, 120, 0.32, 0.12},
+                    Site{"freiburg-079-corrected.log.gz", 300, 320, 0.40, 0.27},
+                    Site{"freiburg-079-corrected.log.gz", 500, 520, 0.20, 0.13}));
 
 }  // namespace
 }  // namespace gatekeeper::resim
