@@ -108,6 +108,12 @@ struct Seen {
       for (const std::string& trigger : tick.triggers()) fired[trigger].insert(replay.id());
     }
   }
+  void Take(const v1::HurtDrive& drive) {
+    for (const v1::HurtDrive::Change& change : drive.changes()) {
+      visited.insert(change.state());
+      for (const std::string& trigger : change.triggers()) fired[trigger].insert(drive.scenario());
+    }
+  }
 };
 
 Seen Watch(const Evidence& evidence) {
@@ -115,6 +121,10 @@ Seen Watch(const Evidence& evidence) {
   for (const Replay& replay : evidence.replays) seen.Take(replay);
   for (const FaultRun& run : evidence.stale_runs) seen.Take(run.replay);
   for (const FaultRun& run : evidence.network_runs) seen.Take(run.replay);
+  for (const auto* runs :
+       {&evidence.matrix_runs, &evidence.chain_runs, &evidence.corruption_runs}) {
+    for (const HurtRun& run : *runs) seen.Take(run.drive);
+  }
   return seen;
 }
 

@@ -119,6 +119,21 @@ TEST_F(CoverageTest, InjectedFaultsCountForTriggersAndStates) {
   EXPECT_EQ(JudgeCoverage(evidence_).outcome(), v1::PASS);
 }
 
+TEST_F(CoverageTest, DrivesOfTheFaultMatrixCountForTheirScenario) {
+  Covered();
+  for (v1::TickRecord& tick : evidence_.replays[1].ticks) {
+    if (tick.triggers_size() > 0 && tick.triggers(0) == "nonfinite") tick.clear_triggers();
+  }
+  v1::HurtDrive& drive = evidence_.matrix_runs.emplace_back().drive;
+  v1::HurtDrive::Change& change = *drive.add_changes();
+  change.add_triggers("nonfinite");
+  change.set_state("CONTROLLED_STOP");
+  drive.set_scenario("day-dry");  // fired there already
+  EXPECT_THAT(Missing(), HasSubstr("trigger nonfinite fired in 1 clips"));
+  drive.set_scenario("dusk-wet");
+  EXPECT_EQ(JudgeCoverage(evidence_).outcome(), v1::PASS);
+}
+
 TEST_F(CoverageTest, TooFewHoursAreTold) {
   Covered();
   evidence_.suite.mutable_coverage()->set_min_hours(0.01);

@@ -1,5 +1,8 @@
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "tests/gatekeeper/gates/evidence_fixture.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
 
 // Whether the model knows when it is wrong.
 
@@ -163,6 +166,89 @@ TEST_F(UncertaintyTest, WithoutAMistakeNothingShowsThatMistakesAreDoubted) {
   const v1::GateResult result = JudgeUncertainty(evidence_);
   EXPECT_EQ(result.outcome(), v1::INSUFFICIENT);
   EXPECT_THAT(result.summary(), HasSubstr("no answer is wrong"));
+}
+
+// --- Through the robot's Controller. ---
+
+// Steers wrongly in the dust, and says how sure it is.
+class TellingModel final : public agent::base::Model {
+ public:
+  explicit TellingModel(float sure_in_dust) : sure_in_dust_(sure_in_dust) {
+    signature_.inputs = {{"x", {1, 3}}};
+    signature_.outputs = {{"y", {1, 3}}};
+  }
+  const agent::base::ModelSignature& signature() const override { return signature_; }
+  std::span<float> input(size_t) override { return input_; }
+  std::span<const float> output(size_t) const override { return output_; }
+  agent::base::RunOutcome Run(agent::base::Nanos) override {
+    const bool dust = input_[2] > 0.5F;
+    output_ = {0.4F, 0.5F * input_[0] + (dust ? 0.3F : 0.0F), dust ? sure_in_dust_ : 0.97F};
+    return agent::base::RunOutcome::kDone;
+  }
+
+ private:
+  float sure_in_dust_;
+  agent::base::ModelSignature signature_;
+  std::vector<float> input_{0, 0, 0};
+  std::vector<float> output_{0, 0, 0};
+};
+
+Evidence DriveTelling(const std::vector<Scenario>& scenarios, float sure_in_dust) {
+  const std::string card = tests::CardYaml() + "  - {tensor: \"y\", index: 2, field: confidence}\n";
+  const std::string policy = absl::StrReplaceAll(
+      tests::PolicyYaml(), {{"output: {nonfinite: reject, trigger: nonfinite}",
+                             "output: {nonfinite: reject, trigger: nonfinite, confidence: "
+                             "{enter_below: 0.5, leave_above: 0.6, leave_hold_ms: 200, trigger: "
+                             "low_confidence}}"}});
+  const std::string fallback = absl::StrReplaceAll(
+      tests::FallbackYaml(), {{"  - {id: policy_saturated",
+                               "  - {id: low_confidence, layer: model, to: DEGRADED, clear: "
+                               "{quiet_ms: 200}}\n  - {id: policy_saturated"}});
+  auto rules = agent::runtime::LoadRules(card, policy, fallback);
+  EXPECT_OK(rules.status());
+  auto bench =
+      TestBench::Create(std::string(64, 'a'), *rules, std::make_unique<TellingModel>(sure_in_dust));
+  EXPECT_OK(bench.status());
+  Evidence evidence;
+  evidence.suite = tests::SuiteDocument();
+  v1::UncertaintyGate& gate = *evidence.suite.mutable_uncertainty();
+  gate.set_max_risk(0.1);
+  gate.set_min_auroc(0.9);
+  gate.set_max_ece(0.1);
+  evidence.policy = tests::PolicyDocument();
+  v1::Confidence& confidence = *evidence.policy.mutable_output()->mutable_confidence();
+  confidence.set_trigger("low_confidence");
+  evidence.fallback = tests::FallbackDocument();
+  for (const Scenario& scenario : scenarios) {
+    evidence.replays.push_back(RunReplay(scenario, **bench));
+    EXPECT_OK(evidence.replays.back().status);
+  }
+  return evidence;
+}
+
+TEST(UncertaintyReplayTest, WhatTheControllerTakesBackIsNoRiskAndWhatItTakesForGoodIs) {
+  tests::TempFolder folder;
+  std::vector<Scenario> scenarios;
+  for (int i = 0; i < 16; ++i) {
+    scenarios.push_back(
+        tests::RecordScenario(folder / "drives", absl::StrFormat("drive%02d", i),
+                              {.seconds = 6, .number = i, .dusty_from_s = 4.5, .without = {}}));
+  }
+  Evidence doubting = DriveTelling(scenarios, 0.05F);
+  doubting.suite.mutable_worst_segment()
+      ->mutable_tags()
+      ->RemoveLast();  // nothing is accepted there
+  const v1::GateResult known = JudgeUncertainty(doubting);
+  EXPECT_LT(RowOf(known, "risk").value(), 0.01);
+  EXPECT_EQ(RowOf(known, "risk").outcome(), v1::PASS) << RowOf(known, "risk").upper();
+  EXPECT_EQ(RowOf(known, "auroc").value(), 1);
+
+  const v1::GateResult unknown = JudgeUncertainty(DriveTelling(scenarios, 0.97F));
+  EXPECT_EQ(unknown.outcome(), v1::FAIL);
+  EXPECT_EQ(RowOf(unknown, "risk").outcome(), v1::FAIL);
+  EXPECT_NEAR(RowOf(unknown, "risk").value(), 0.25, 0.02);
+  EXPECT_EQ(RowOf(unknown, "auroc").value(), 0.5);
+  EXPECT_EQ(RowOf(unknown, "risk in dusty").value(), 1);
 }
 
 }  // namespace
