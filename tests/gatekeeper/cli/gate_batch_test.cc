@@ -136,8 +136,8 @@ TEST_F(BatchTest, KubernetesGathersInAnIndexedJobAndJudgesAfterIt) {
   EXPECT_EQ(judging["backoffLimit"].as<int>(), 0);
   EXPECT_EQ(Run(judging["template"]["spec"]["containers"][0]["command"][2].as<std::string>()), 0)
       << printed_;
-  ExpectPassOf(8);
-  EXPECT_THAT(printed_, testing::HasSubstr("Merged from 8 shards"));
+  ExpectPassOf(4);
+  EXPECT_THAT(printed_, testing::HasSubstr("Merged from 4 shards"));
 }
 
 }  // namespace

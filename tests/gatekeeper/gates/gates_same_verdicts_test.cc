@@ -3,6 +3,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "agent/inference/onnx_runtime.h"
+#include "agent/trust/manifest.h"
 #include "gatekeeper/gates/evidence_maker.h"
 #include "tests/gatekeeper/gates/suite_fixture.h"
 
@@ -27,7 +28,7 @@ TEST_F(SameVerdictsTest, InFiveRunsOnOneAndManyThreadsAndInTheRobotsOwnCode) {
   RecordDrives(4);
   ASSERT_OK_AND_ASSIGN(const auto unit, MakeUnit("unit", 0.3F));
   ASSERT_OK_AND_ASSIGN(const auto documents, ReadDocuments(unit));
-  ASSERT_OK_AND_ASSIGN(const std::string model, unit.Read("model.onnx"));
+  ASSERT_OK_AND_ASSIGN(const std::string model, unit.Read(agent::trust::kModelFile));
   ASSERT_OK_AND_ASSIGN(const auto runtime,
                        agent::inference::OnnxRuntime::Open(agent::inference::DefaultLibraryPath()));
   ASSERT_OK_AND_ASSIGN(Crew crew, MakeCrew(unit, documents, model, runtime.get(), 4));
