@@ -119,14 +119,13 @@ v1::GateOutcome Judge(const std::string& id, const Kind& kind, double alpha,
   return outcome;
 }
 
-int Rises(const Kind& kind) {
-  int rises = 0;
+bool Rises(const Kind& kind) {
   double least = 1;
   for (const auto& [severity, cell] : kind.severities) {
-    rises += cell.mean() > least + kNoise ? 1 : 0;
+    if (cell.mean() > least + kNoise) return true;
     least = std::min(least, cell.mean());
   }
-  return rises;
+  return false;
 }
 
 void Explain(const std::string& id, const Kind& kind, v1::GateOutcome outcome,
@@ -139,7 +138,7 @@ void Explain(const std::string& id, const Kind& kind, v1::GateOutcome outcome,
   finding.set_message(absl::StrFormat(
       "%s: agreement by severity %s; silently wrong on %d of %d clips%s",
       outcome == v1::FAIL ? "below what is wanted" : "too few clips", curve, kind.silent.size(),
-      kind.clips.size(), Rises(kind) > 0 ? "; rises with more corruption" : ""));
+      kind.clips.size(), Rises(kind) ? "; rises with more corruption" : ""));
 }
 
 }  // namespace
@@ -160,7 +159,7 @@ v1::GateResult JudgeCorruption(const Evidence& evidence) {
     failed = failed || outcome == v1::FAIL;
     enough = enough && outcome == v1::PASS && kind.clips.size() >= limits.clips();
     if (outcome != v1::PASS) Explain(id, kind, outcome, result);
-    rises += Rises(kind);
+    rises += Rises(kind) ? 1 : 0;
     clips = std::max(clips, kind.clips.size());
     const auto at_floor = kind.severities.find(kFloorSeverity);
     if (at_floor == kind.severities.end()) continue;
