@@ -1,6 +1,7 @@
 #include "agent/runtime/input_board.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <initializer_list>
 #include <limits>
@@ -28,8 +29,9 @@ bool Sound(const v1::Odometry& odom) {
   return AllFinite({odom.x_m(), odom.y_m(), odom.yaw_rad(), odom.vx_mps(), odom.wz_radps()});
 }
 bool Sound(const v1::Image& image) {
-  const bool rgb = image.encoding() == "rgb8";
-  if (!rgb && image.encoding() != "mono8") return false;
+  const std::string_view encoding = image.encoding();
+  const bool rgb = encoding == "rgb8";
+  if (!rgb && encoding != "mono8") return false;
   return image.width() > 0 && image.height() > 0 &&
          image.data().size() == uint64_t{image.width()} * image.height() * (rgb ? 3 : 1);
 }
@@ -195,11 +197,12 @@ ChannelKind KindOf(std::string_view channel) {
 
 double ValidFraction(const v1::LaserScan& scan) {
   if (scan.ranges_m().empty()) return 0;
-  // Without a branch a beam, because there are many.
+  // There are many beams, and their bits tell it at once: those of positive finite numbers, read as
+  // a whole number, lie between those of 0 and of infinity.
+  constexpr auto kInfinity = std::bit_cast<uint32_t>(std::numeric_limits<float>::infinity());
   uint32_t valid = 0;
   for (const float range_m : scan.ranges_m()) {
-    valid += static_cast<uint32_t>(range_m > 0) &
-             static_cast<uint32_t>(range_m <= std::numeric_limits<float>::max());
+    valid += static_cast<uint32_t>(std::bit_cast<uint32_t>(range_m) - 1 < kInfinity - 1);
   }
   return static_cast<double>(valid) / scan.ranges_m_size();
 }

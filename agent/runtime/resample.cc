@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <string_view>
 
 namespace agent::runtime {
 namespace {
@@ -117,7 +118,7 @@ ImageGrid::ImageGrid(const v1::ImageResample& shape, const Conversion& conversio
 void ImageGrid::Fill(const v1::Image& image, std::span<float> block) const {
   Pixels pixels{.bytes = reinterpret_cast<const unsigned char*>(image.data().data()),
                 .width = image.width(),
-                .rgb = image.encoding() == "rgb8"};
+                .rgb = std::string_view(image.encoding()) == "rgb8"};
   const bool as_it_is = !rgb_ && !pixels.rgb && width_ == image.width();
   if (as_it_is && height_ == image.height()) {
     for (size_t i = 0; i < block.size(); ++i) block[i] = of_byte_[pixels.bytes[i]];

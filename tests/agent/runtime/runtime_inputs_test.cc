@@ -304,6 +304,31 @@ TEST_F(InputsTest, EveryChannelMayHaveAStampOfItsOwn) {
   EXPECT_EQ(board_.Find("goal_bearing_rad")->stamp_ns, kStartOfTime.count());
 }
 
+TEST(ValidFractionTest, CountsFiniteRangesAboveZero) {
+  using Float = std::numeric_limits<float>;
+  v1::LaserScan scan;
+  for (const float valid : {Float::denorm_min(), Float::min(), 1.0F, Float::max()}) {
+    scan.add_ranges_m(valid);
+    EXPECT_EQ(ValidFraction(scan), 1) << valid;
+  }
+  for (const float none : {0.0F, -0.0F, -1.0F, -Float::max(), Float::infinity(), -Float::infinity(),
+                           Float::quiet_NaN(), -Float::quiet_NaN()}) {
+    scan.add_ranges_m(none);
+    EXPECT_EQ(ValidFraction(scan) * scan.ranges_m_size(), 4) << none;
+  }
+}
+
+TEST_F(InputsTest, AScanTakenAnewIsCountedAnew) {
+  v1::Observation packet = Packet(kStartOfTime);
+  board_.Accept(packet, kStartOfTime);
+  const double before = board_.scan_valid_fraction();
+  packet = Packet(kStartOfTime + milliseconds(50));
+  for (float& range_m : *packet.mutable_scan()->mutable_ranges_m()) range_m = -1;
+  board_.Accept(packet, kStartOfTime + milliseconds(50));
+  EXPECT_GT(before, 0);
+  EXPECT_EQ(board_.scan_valid_fraction(), 0);
+}
+
 TEST_F(InputsTest, AScanWithoutRangesAndJointsWithoutAnglesSayNothing) {
   v1::Observation packet = Packet(kStartOfTime);
   packet.mutable_scan()->clear_ranges_m();
