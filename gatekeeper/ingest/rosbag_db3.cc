@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "agent/base/status_macros.h"
+#include "gatekeeper/ingest/merged_bag.h"
 
 namespace gatekeeper::ingest {
 namespace {
@@ -15,8 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr int kMostValueBytes = 64 << 20;  // of a message, as of any record of an MCAP file
 constexpr int kNewestSchema = 4;
-constexpr size_t kHeaderBytes = 100;       // sqlite.org/fileformat2.html, section 1.3
-constexpr uintmax_t kWalHeaderBytes = 32;  // a -wal of this size holds no page
+constexpr size_t kHeaderBytes = 100;  // sqlite.org/fileformat2.html, section 1.3
 
 // SQLite's URI form of a path, in which ? and # and % mean something.
 std::string ImmutableUri(const std::string& path) {
@@ -74,14 +74,16 @@ std::string_view BlobAt(sqlite3_stmt* statement, int column) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Container>> RosbagDb3::Open(const Source& source) {
-  RETURN_IF_ERROR(CheckSize(source));
-  std::unique_ptr<RosbagDb3> bag(new RosbagDb3(source));
+  ASSIGN_OR_RETURN(const std::unique_ptr<MergedBag> merged, MergedBag::Of(source));
+  const Source read = merged == nullptr ? source : Source{merged->path(), source.name};
+  RETURN_IF_ERROR(CheckSize(read));
+  std::unique_ptr<RosbagDb3> bag(new RosbagDb3(read));
   RETURN_IF_ERROR(bag->Connect());
   RETURN_IF_ERROR(bag->Check());
   RETURN_IF_ERROR(bag->ReadSchemaVersion());
   RETURN_IF_ERROR(bag->ListTopics());
   RETURN_IF_ERROR(bag->CountRows());
-  bag->NoteLeftovers();
+  if (merged != nullptr) bag->facts_.notes.push_back(merged->note());
   return bag;
 }
 
@@ -228,19 +230,6 @@ absl::Status RosbagDb3::CountRows() {
                           source_.name, id));
     ++topics_[topic->second].messages;
     span_.Add(sqlite3_column_int64(statement.get(), 1));
-  }
-}
-
-void RosbagDb3::NoteLeftovers() {
-  const std::pair<const char*, uintmax_t> kinds[] = {{"-wal", kWalHeaderBytes}, {"-journal", 0}};
-  for (const auto& [ending, empty_size] : kinds) {
-    std::error_code absent;
-    const uintmax_t size = fs::file_size(source_.path + ending, absent);
-    if (!absent && size > empty_size)
-      facts_.notes.push_back(absl::StrFormat(
-          "%s%s holds %d bytes that were never merged into the bag and are not read: open a copy "
-          "of both with sqlite3 once, then read the copy",
-          source_.name, ending, size));
   }
 }
 

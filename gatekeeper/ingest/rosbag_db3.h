@@ -13,9 +13,10 @@
 namespace gatekeeper::ingest {
 
 // A rosbag2 bag in SQLite, schema 1 to 4 (rosbag2_storage_sqlite3). Opened as immutable: SQLite
-// then neither locks nor makes files beside it, also when the bag was left in WAL mode. What a -wal
-// or -journal file beside it still holds is not read, and is noted. Views and triggers of the file
-// never run. kDataLoss: cut off, or pages that contradict each other.
+// then neither locks nor makes files beside it, also when the bag was left in WAL mode. What the
+// -wal or -journal file of a killed writer still holds is merged in a private copy, and noted.
+// Views and triggers of the file never run. kDataLoss: cut off, or pages that contradict each
+// other.
 class RosbagDb3 final : public Container {
  public:
   static absl::StatusOr<std::unique_ptr<Container>> Open(const Source& source);
@@ -32,7 +33,6 @@ class RosbagDb3 final : public Container {
   absl::Status ListTopics();
   absl::Status ReadDefinitions();
   absl::Status CountRows();
-  void NoteLeftovers();
   absl::StatusOr<Statement> Prepare(const std::string& sql) const;
   absl::StatusOr<bool> Step(sqlite3_stmt* statement) const;  // whether there is a row
   absl::StatusOr<bool> HasTable(const std::string& name) const;

@@ -1,7 +1,8 @@
 #include <sqlite3.h>
 
+#include <cstdlib>
 #include <filesystem>
-#include <set>
+#include <iterator>
 #include <string>
 
 #include "agent/base/handle.h"
@@ -107,7 +108,7 @@ TEST(Db3Test, ASchemaNewerThanKnownIsReadAndNoted) {
   EXPECT_THAT(bag->facts().notes, ElementsAre(HasSubstr("schema 5 is newer than 4")));
 }
 
-TEST(Db3Test, ABagLeftInWalModeIsReadWithoutAWriteAndItsRestNoted) {
+TEST(Db3Test, WhatAKilledWritersWalHoldsIsMergedInAPrivateCopy) {
   const tests::TempFolder folder;
   const std::string path = folder / "bag.db3";
   const Database writer = Make(path, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;" +
@@ -120,18 +121,47 @@ TEST(Db3Test, ABagLeftInWalModeIsReadWithoutAWriteAndItsRestNoted) {
   ASSERT_EQ(sqlite3_exec(writer.get(), "INSERT INTO messages VALUES (4, 7, 400, x'0001000004')",
                          nullptr, nullptr, nullptr),
             SQLITE_OK);
-  fs::copy_file(path, folder / "copy.db3");
-  fs::copy_file(path + "-wal", folder / "copy.db3-wal");
-  const std::string wal = tests::ReadBytes(folder / "copy.db3-wal");
+  const tests::TempFolder evidence;  // as the kill left it
+  fs::copy_file(path, evidence / "bag.db3");
+  fs::copy_file(path + "-wal", evidence / "bag.db3-wal");
+  const std::string before = tests::ReadBytes(evidence / "bag.db3");
+  const std::string wal = tests::ReadBytes(evidence / "bag.db3-wal");
+  const tests::TempFolder temporary;
+  setenv("TMPDIR", temporary.path().c_str(), 1);
 
-  ASSERT_OK_AND_ASSIGN(const auto bag, OpenRecording(folder / "copy.db3"));
-  ASSERT_OK(LastBytes(*bag));
+  ASSERT_OK_AND_ASSIGN(const auto bag, OpenRecording(evidence / "bag.db3"));
+  unsetenv("TMPDIR");
+  ASSERT_OK_AND_ASSIGN(const std::string order, LastBytes(*bag));
 
-  EXPECT_EQ(bag->topics()[0].messages, 3u);
+  EXPECT_EQ(order, "\1\2\3\4");
+  EXPECT_THAT(bag->facts().files, ElementsAre(evidence / "bag.db3"));
   EXPECT_THAT(bag->facts().notes,
-              ElementsAre(AllOf(HasSubstr("copy.db3-wal holds"), HasSubstr("are not read"))));
-  EXPECT_EQ(tests::ReadBytes(folder / "copy.db3-wal"), wal);
-  EXPECT_FALSE(fs::exists(folder / "copy.db3-shm"));
+              ElementsAre(AllOf(HasSubstr("bag.db3-wal held"), HasSubstr("a private copy"))));
+  EXPECT_EQ(tests::ReadBytes(evidence / "bag.db3"), before);
+  EXPECT_EQ(tests::ReadBytes(evidence / "bag.db3-wal"), wal);
+  EXPECT_EQ(std::distance(fs::directory_iterator(evidence.path()), fs::directory_iterator()), 2);
+  EXPECT_TRUE(fs::is_empty(temporary.path()));
+}
+
+TEST(Db3Test, ATransactionThatAKillCutIsRolledBackInAPrivateCopy) {
+  const tests::TempFolder folder;
+  const std::string path = folder / "bag.db3";
+  // A cache of few pages makes SQLite write the half-done transaction into the file.
+  const Database writer =
+      Make(path, Bag(4) +
+                     "PRAGMA cache_size = 2; PRAGMA synchronous = FULL; BEGIN;"
+                     "UPDATE messages SET timestamp = timestamp + 1000;"
+                     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i "
+                     "< 200) INSERT INTO messages SELECT 100 + i, 7, i, zeroblob(2000) FROM n;");
+  const tests::TempFolder evidence;
+  fs::copy_file(path, evidence / "bag.db3");
+  fs::copy_file(path + "-journal", evidence / "bag.db3-journal");
+
+  ASSERT_OK_AND_ASSIGN(const auto bag, OpenRecording(evidence / "bag.db3"));
+  ASSERT_OK_AND_ASSIGN(const std::string order, LastBytes(*bag));
+
+  EXPECT_EQ(order, "\1\2\3");
+  EXPECT_THAT(bag->facts().notes, ElementsAre(HasSubstr("bag.db3-journal held")));
 }
 
 TEST(Db3Test, OddNamesAreNames) {
@@ -147,8 +177,9 @@ TEST(Db3Test, ACutAnywhereIsRefused) {
   Make(folder / "bag.db3", "PRAGMA page_size = 512;" + Bag(4));
   const std::string whole = tests::ReadBytes(folder / "bag.db3");
   const std::string path = folder / "cut.db3";
-  for (size_t size = 0; size < whole.size(); ++size) {
-    tests::WriteBytes(path, std::string_view(whole).substr(0, size));
+  tests::WriteBytes(path, whole);
+  for (size_t size = whole.size(); size-- > 0;) {
+    fs::resize_file(path, size);
     const auto bag = OpenRecording(path);
     ASSERT_FALSE(bag.ok()) << size << " of " << whole.size();
     ASSERT_THAT(bag.status(), StatusIs(size < 16 ? absl::StatusCode::kInvalidArgument
