@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/nearest_name.h"
@@ -83,7 +84,8 @@ absl::Status PrintFields(const RecordingFile& file, const Request& request) {
   return absl::OkStatus();
 }
 
-// Prints messages as they come; what cannot be shown is said once a topic.
+// Prints messages as they come. A topic or message that cannot be shown is said once a topic and
+// counted: the others are shown all the same.
 class Printer {
  public:
   Printer(int64_t first_ns, uint64_t most) : first_ns_(first_ns), most_(most) {}
@@ -92,15 +94,15 @@ class Printer {
     const auto [at, is_new] = printers_.try_emplace(topic.id, absl::UnknownError(""));
     if (is_new) at->second = MessagePrinter::For(topic);
     if (!at->second.ok()) {
-      const absl::Status& why = at->second.status();
-      if (is_new) std::fprintf(stderr, "%s\n", std::string(why.message()).c_str());
+      Note(topic, std::string(at->second.status().message()));
       return absl::OkStatus();
     }
     const absl::StatusOr<std::string> text = at->second->ToJson(message.data);
     if (!text.ok()) {
-      return {text.status().code(),
-              absl::StrFormat("topic %s at %.3f s: %s", topic.name, Second(message),
-                              std::string(text.status().message()))};
+      ++damaged_;
+      Note(topic, absl::StrFormat("topic %s at %.3f s: %s", topic.name, Second(message),
+                                  std::string(text.status().message())));
+      return absl::OkStatus();
     }
     std::printf("{\"topic\":%s,\"type\":%s,\"log_time_ns\":%lld,\"at_s\":%.6f,\"message\":%s}\n",
                 nlohmann::json(topic.name).dump().c_str(),
@@ -109,14 +111,27 @@ class Printer {
     return ++printed_ == most_ || std::ferror(stdout) != 0 ? Enough() : absl::OkStatus();
   }
 
+  // Encodings that are not read are no fault; messages that contradict their definition are.
+  absl::Status Finish() const {
+    if (damaged_ == 0) return absl::OkStatus();
+    return absl::DataLossError(
+        absl::StrFormat("%d messages are not what the recording says they are", damaged_));
+  }
+
  private:
   double Second(const RawMessage& message) const {
     return static_cast<double>(message.log_time_ns - first_ns_) * 1e-9;
   }
 
+  void Note(const Topic& topic, const std::string& what) {
+    if (noted_.insert(topic.id).second) std::fprintf(stderr, "%s\n", what.c_str());
+  }
+
   int64_t first_ns_;
   uint64_t most_;
   uint64_t printed_ = 0;
+  uint64_t damaged_ = 0;
+  std::set<uint32_t> noted_;  // topics
   std::map<uint32_t, absl::StatusOr<MessagePrinter>> printers_;
 };
 
@@ -132,10 +147,11 @@ absl::Status Cat(const Request& request) {
   if (request.from_s) selection.from_ns = since_first(*request.from_s);
   if (request.to_s) selection.to_ns = since_first(*request.to_s);
   Printer printer(first_ns, request.most);
-  return UnlessEnough(
+  RETURN_IF_ERROR(UnlessEnough(
       file->ForEachMessage(selection, [&](const Topic& topic, const RawMessage& message) {
         return printer.Print(topic, message);
-      }));
+      })));
+  return printer.Finish();
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/support/importers/shared_recordings.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
 
@@ -93,6 +94,18 @@ TEST_F(ScenarioContentTest, CatListsThePathsThatAMapMayName) {
   const Printed fields = Scenario("cat " + drive_ + " --topic /signal/supply_v --fields");
   EXPECT_THAT(fields.lines, testing::ElementsAre("/signal/supply_v stamp_ns int64",
                                                  "/signal/supply_v value double"));
+}
+
+TEST_F(ScenarioContentTest, ATopicThatContradictsItsDefinitionHidesNoOther) {
+  const std::string bag = tests::SharedRecording("rosbag2/talker.db3");
+  SKIP_WITHOUT(bag);
+  // Somebody shortened the definition of /rosout in this file, and that of /parameter_events.
+  const Printed all = Scenario("cat " + bag);
+  EXPECT_EQ(all.code, 9);
+  EXPECT_FALSE(all.lines.empty());
+  for (const std::string& line : all.lines) EXPECT_THAT(line, HasSubstr("Hello, world!"));
+  EXPECT_THAT(all.err, HasSubstr("topic /rosout at 0.000 s: the message's 176 bytes are no"));
+  EXPECT_THAT(all.err, HasSubstr("messages are not what the recording says they are"));
 }
 
 TEST_F(ScenarioContentTest, AWrongTopicComesBackWithTheNearest) {

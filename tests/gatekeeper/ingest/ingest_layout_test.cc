@@ -136,6 +136,37 @@ Topic Cdr(const std::string& definition) {
           .schema = definition};
 }
 
+TEST(CdrTest, EveryPrimitiveIsReadAtEveryAlignment) {
+  const std::vector<std::pair<std::string, size_t>> primitives = {
+      {"bool", 1},   {"int8", 1},  {"uint8", 1},  {"int16", 2},   {"uint16", 2}, {"int32", 4},
+      {"uint32", 4}, {"int64", 8}, {"uint64", 8}, {"float32", 4}, {"float64", 8}};
+  std::vector<FieldValue> values;
+  for (const auto& [type, size] : primitives) {
+    for (size_t before = 0; before <= 8; ++before) {
+      for (const bool big : {false, true}) {
+        std::string definition;
+        std::string bytes = {0, static_cast<char>(big ? 0 : 1), 0, 0};
+        for (size_t i = 0; i < before; ++i) {
+          definition += "uint8 b" + std::to_string(i) + "\n";
+          bytes += 'x';
+        }
+        bytes.append((size - before % size) % size, 'p');
+        const bool real = type.rfind("float", 0) == 0;
+        std::string one(size, '\0');  // 1 as a whole number, 2.0 as a real one
+        one[size - 1] = real ? '\x40' : size == 1 ? '\1' : '\0';
+        if (!real) one[0] = '\1';
+        bytes += big ? std::string(one.rbegin(), one.rend()) : one;
+        bytes += '\x2a';
+        const auto plan = CompilePlan(Cdr(definition + type + " v\nuint8 end\n"), {"v", "end"});
+        ASSERT_OK(plan.status());
+        ASSERT_OK((*plan)->Read(bytes, values));
+        EXPECT_EQ(values[0].number, real ? 2.0 : 1.0) << type << " behind " << before;
+        EXPECT_EQ(values[1].integer, 0x2a) << type << " behind " << before;
+      }
+    }
+  }
+}
+
 TEST(CdrTest, EncodingsThatAreNotReadAreRefusedByName) {
   const auto plan = CompilePlan(Cdr("uint8 a\n"), {"a"});
   ASSERT_OK(plan.status());
