@@ -138,9 +138,9 @@ FallbackStatus CarriedOver(const Fallback& from, const FallbackStatus& status, c
     if (found == to.states().end()) return std::nullopt;
     return static_cast<StateIndex>(found - to.states().begin());
   };
-  for (TriggerIndex i = 0; i < to.triggers().size(); ++i) {
-    const TriggerRule& rule = to.triggers()[i];
+  for (const TriggerRule& rule : to.triggers()) {
     if (rule.layer == Layer::kModel) continue;
+    const auto i = static_cast<TriggerIndex>(&rule - to.triggers().data());
     const auto old = std::find_if(from.triggers().begin(), from.triggers().end(),
                                   [&](const TriggerRule& known) { return known.id == rule.id; });
     if (old == from.triggers().end()) continue;
