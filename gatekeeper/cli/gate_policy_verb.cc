@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <filesystem>
 
 #include "agent/base/status_macros.h"
 #include "gatekeeper/cli/exit_code.h"
@@ -19,7 +20,12 @@ absl::Status Show(const Session& session) {
   return absl::OkStatus();
 }
 
-absl::Status SetPolicy(const PolicyHome& policy, const Session& session) {
+// A folder is kept as the whole path: the next run may start elsewhere.
+absl::Status SetPolicy(PolicyHome policy, const Session& session) {
+  std::error_code error;
+  if (std::filesystem::exists(policy.repository, error)) {
+    policy.repository = std::filesystem::canonical(policy.repository, error).string();
+  }
   if (!policy.repository.empty()) RETURN_IF_ERROR(WritePolicyHome(session.home, policy));
   return Show(session);
 }

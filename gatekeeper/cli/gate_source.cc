@@ -40,10 +40,16 @@ absl::StatusOr<Repository> OpenRepository(const std::string& name, const std::st
   return Repository::OpenMirror(name, mirror, commit);
 }
 
+// One folder may be written in several ways; a URL may not.
+bool SameRepository(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return a == b || fs::equivalent(a, b, error);
+}
+
 absl::Status CheckForSeal(const GateSource& source, const PolicyHome& policy,
                           const Repository* repository) {
   if (policy.repository.empty()) return absl::OkStatus();
-  if (repository == nullptr || source.policy_repo != policy.repository) {
+  if (repository == nullptr || !SameRepository(source.policy_repo, policy.repository)) {
     return absl::PermissionDeniedError(absl::StrFormat(
         "this home seals only what a suite of %s has judged (policy.json), and this run's suite "
         "comes from %s; leave --policy-repo out and pin --policy-commit",

@@ -86,10 +86,9 @@ v1::GateResult JudgeRegression(const Evidence& evidence) {
   result.set_value(static_cast<double>(failing));
   if (failing > 0) {
     result.set_outcome(v1::FAIL);
-    result.set_summary(
-        absl::StrFormat("%d clips of the corpus of %d fail, are missing or not "
-                        "locked",
-                        failing, corpus.scenarios.size()));
+    result.set_summary(absl::StrFormat("%d %s, missing or not locked; the corpus holds %d", failing,
+                                       failing == 1 ? "clip fails or is" : "clips fail or are",
+                                       corpus.scenarios.size()));
   } else if (corpus.replays.size() != corpus.scenarios.size()) {
     result.set_outcome(v1::INSUFFICIENT);
     result.set_summary("nothing was replayed: " + evidence.not_replayed);

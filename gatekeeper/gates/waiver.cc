@@ -37,7 +37,7 @@ std::string GateNames() {
 // "2026-02-30" is no day.
 bool IsDay(const std::string& text) {
   int year = 0, month = 0, day = 0, end = 0;
-  if (text.size() != 10 ||
+  if (text.size() != 10 || text.find_first_not_of("0123456789-") != std::string::npos ||
       std::sscanf(text.c_str(), "%4d-%2d-%2d%n", &year, &month, &day, &end) != 3 || end != 10) {
     return false;
   }

@@ -118,6 +118,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadWaiver{"nav@1.0.0", "\"nav@\"", "name@version"},
                     BadWaiver{"2026-02-28", "2026-02-29", "expires"},
                     BadWaiver{"2026-02-28", "2026-2-28", "expires"},
+                    BadWaiver{"2026-02-28", "\"2026- 2-28\"", "expires"},
+                    BadWaiver{"2026-02-28", "2026-13-01", "expires"},
                     BadWaiver{"2026-02-28", "tomorrow", "expires"},
                     BadWaiver{"the new bench computer comes in week 7", "\"\"", "reason"},
                     BadWaiver{"waiver/1", "waiver/2", "waiver"},
