@@ -136,7 +136,7 @@ void Explain(const std::string& id, const Kind& kind, v1::GateOutcome outcome,
   v1::Finding& finding = *result.add_findings();
   finding.set_segment(id);
   finding.set_message(absl::StrFormat(
-      "%s: agreement by severity %s; silently wrong on %d of %d clips%s",
+      "%s %s: agreement by severity %s; silently wrong on %d of %d clips%s", id,
       outcome == v1::FAIL ? "below what is wanted" : "too few clips", curve, kind.silent.size(),
       kind.clips.size(), Rises(kind) ? "; rises with more corruption" : ""));
 }
