@@ -232,7 +232,8 @@ TEST_F(ImportTest, JointsAndImuKeepTheirOrder) {
 // 20 x 20 cells of 0.1 m around the robot, an obstacle 0.5 m ahead of its middle.
 std::string Grid(int8_t obstacle, const std::vector<double>& orientation) {
   std::string cells(400, '\0');
-  for (const size_t row : {9, 10}) cells[row * 20 + 15] = static_cast<char>(obstacle);
+  for (const size_t row : {size_t{9}, size_t{10}})
+    cells[row * 20 + 15] = static_cast<char>(obstacle);
   CdrBytes grid;
   grid.Header(1, 0).Put<int32_t>(0).Put<uint32_t>(0).Put<float>(0.1f);
   grid.Put<uint32_t>(20).Put<uint32_t>(20).All<double>({-1, -1, 0}).All(orientation).Bytes(cells);
