@@ -96,6 +96,9 @@ class TwinDrive {
       Sense(now);
       const agent::runtime::Tick& tick = controller_.Step(Nanos(now));
       digest.Update(agent::runtime::ToRecord(tick).SerializeAsString());
+      run_.set_last_state(tick.state);
+      run_.mutable_last_reasons()->Clear();
+      for (const std::string_view reason : tick.reasons) run_.add_last_reasons(std::string(reason));
       const bool twist = !tick.stop && tick.enforced.size() == 2;
       drive_.Command({now, twist ? tick.enforced[0] : 0, twist ? tick.enforced[1] : 0});
       DriveOn(now + policy_.command().period.count());

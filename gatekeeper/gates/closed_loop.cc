@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/statistics.h"
 
@@ -19,11 +21,6 @@ namespace {
 
 constexpr int kMostFindings = 100;
 
-struct ClipDrives {
-  bool struck = false;
-  bool reached = true;
-};
-
 bool Struck(const v1::ClosedLoopRun& run) {
   return !std::isnan(run.collided_at_s()) || !std::isnan(run.left_map_at_s()) ||
          run.min_clearance_m() < 0;
@@ -34,6 +31,17 @@ bool Reached(const v1::ClosedLoopRun& run) {
 }
 
 double DrivenSeconds(const v1::ClosedLoopRun& run) { return run.x_m_size() * run.period_s(); }
+
+// "at (3.1, 4.4) in NOMINAL, held by stop_zone:touch"
+std::string WhereItEnds(const v1::ClosedLoopRun& run) {
+  std::string text = run.x_m().empty() ? "nowhere"
+                                       : absl::StrFormat("at (%.1f, %.1f)", *run.x_m().rbegin(),
+                                                         *run.y_m().rbegin());
+  absl::StrAppendFormat(&text, " in %s", run.last_state());
+  for (int i = 0; i < run.last_reasons_size(); ++i)
+    text += (i == 0 ? ", held by " : ", ") + run.last_reasons(i);
+  return text;
+}
 
 // What ended the drive, or why it ended nowhere; empty: it reached its goal unharmed.
 std::string Fate(const v1::ClosedLoopRun& run) {
@@ -46,8 +54,9 @@ std::string Fate(const v1::ClosedLoopRun& run) {
   if (run.min_clearance_m() < 0)
     return absl::StrFormat("leaves the envelope by %.2f m", -run.min_clearance_m());
   if (!Reached(run)) {
-    return absl::StrFormat("does not get to (%.1f, %.1f) within %.0f s, %d stops", run.goal_x_m(),
-                           run.goal_y_m(), DrivenSeconds(run), run.stops());
+    return absl::StrFormat("does not get to (%.1f, %.1f) within %.0f s, %d stops; ends %s",
+                           run.goal_x_m(), run.goal_y_m(), DrivenSeconds(run), run.stops(),
+                           WhereItEnds(run));
   }
   return "";
 }
@@ -58,13 +67,73 @@ double FateSecond(const v1::ClosedLoopRun& run) {
   return DrivenSeconds(run);
 }
 
-void AddFinding(const v1::ClosedLoopRun& run, const std::string& message, double at_s,
+void AddFinding(const std::string& scenario, const std::string& message, double at_s,
                 v1::GateResult& result) {
   if (result.findings_size() >= kMostFindings) return;
   v1::Finding& finding = *result.add_findings();
-  finding.set_scenario(run.scenario());
+  finding.set_scenario(scenario);
   finding.set_at_s(at_s);
   finding.set_message(message);
+}
+
+struct ClipDrives {
+  bool struck = false;
+  bool reached = true;
+};
+
+// What all drives came to.
+struct Tally {
+  std::map<std::string, ClipDrives> clips;      // by recording
+  std::map<std::string, std::string> not_used;  // scenario -> why
+  uint64_t drives = 0;
+  uint64_t stops = 0;
+  double driven_s = 0;
+
+  uint64_t n() const { return clips.size(); }
+  uint64_t struck() const {
+    return static_cast<uint64_t>(std::count_if(
+        clips.begin(), clips.end(), [](const auto& clip) { return clip.second.struck; }));
+  }
+  uint64_t reached() const {
+    return static_cast<uint64_t>(std::count_if(
+        clips.begin(), clips.end(), [](const auto& clip) { return clip.second.reached; }));
+  }
+  double StopsAnHour() const {
+    return driven_s > 0 ? static_cast<double>(stops) * 3600 / driven_s : 0;
+  }
+};
+
+Tally Count(const Evidence& evidence) {
+  std::map<std::string, std::string> recordings;  // by scenario
+  for (const Replay& replay : evidence.replays) recordings[replay.id()] = RecordingOf(replay);
+  Tally tally;
+  std::set<std::string> used;
+  for (const v1::ClosedLoopRun& run : evidence.closed_loop) {
+    if (!run.not_used().empty()) {
+      tally.not_used[run.scenario()] = run.not_used();
+      continue;
+    }
+    used.insert(run.scenario());
+    ++tally.drives;
+    tally.stops += run.stops();
+    tally.driven_s += DrivenSeconds(run);
+    const auto recording = recordings.find(run.scenario());
+    ClipDrives& clip =
+        tally.clips[recording == recordings.end() ? run.scenario() : recording->second];
+    clip.struck = clip.struck || Struck(run);
+    clip.reached = clip.reached && Reached(run);
+  }
+  // Too near to its goal from a later start, say.
+  for (const std::string& id : used) tally.not_used.erase(id);
+  return tally;
+}
+
+void AddFindings(const Evidence& evidence, const Tally& tally, v1::GateResult& result) {
+  for (const v1::ClosedLoopRun& run : evidence.closed_loop) {
+    const std::string fate = run.not_used().empty() ? Fate(run) : "";
+    if (!fate.empty()) AddFinding(run.scenario(), fate, run.start_s() + FateSecond(run), result);
+  }
+  for (const auto& [id, why] : tally.not_used) AddFinding(id, "not used: " + why, 0, result);
 }
 
 v1::SegmentBound Row(const char* what, uint64_t n, double value, double limit,
@@ -86,43 +155,15 @@ double Share(uint64_t part, uint64_t of) {
 
 v1::GateResult JudgeClosedLoop(const Evidence& evidence) {
   const v1::ClosedLoopGate& limits = evidence.suite.closed_loop();
-  const double alpha = evidence.suite.alpha();
-  v1::GateResult result;
-  std::map<std::string, ClipDrives> clips;
-  std::map<std::string, std::string> not_used;
-  uint64_t drives = 0;
-  uint64_t stops = 0;
-  double driven_s = 0;
-  for (const v1::ClosedLoopRun& run : evidence.closed_loop) {
-    if (!run.not_used().empty()) {
-      not_used[run.scenario()] = run.not_used();
-      continue;
-    }
-    ++drives;
-    stops += run.stops();
-    driven_s += DrivenSeconds(run);
-    ClipDrives& clip = clips[run.scenario()];
-    clip.struck = clip.struck || Struck(run);
-    clip.reached = clip.reached && Reached(run);
-    const std::string fate = Fate(run);
-    if (!fate.empty()) AddFinding(run, fate, run.start_s() + FateSecond(run), result);
-  }
-  for (const auto& [id, why] : not_used) {
-    v1::ClosedLoopRun named;
-    named.set_scenario(id);
-    AddFinding(named, "not used: " + why, 0, result);
-  }
-  const uint64_t n = clips.size();
-  const auto struck = static_cast<uint64_t>(std::count_if(
-      clips.begin(), clips.end(), [](const auto& clip) { return clip.second.struck; }));
-  const auto reached = static_cast<uint64_t>(std::count_if(
-      clips.begin(), clips.end(), [](const auto& clip) { return clip.second.reached; }));
-  const double collisions = UpperBound(struck, n, alpha / 2);
-  const double goals = LowerBound(reached, n, alpha / 2);
-
-  const bool few = drives < limits.runs();
+  const double alpha = evidence.suite.alpha() / 2;  // two bounds decide together
+  const Tally tally = Count(evidence);
+  const uint64_t n = tally.n();
+  const uint64_t struck = tally.struck();
+  const uint64_t reached = tally.reached();
+  const double collisions = UpperBound(struck, n, alpha);
+  const double goals = LowerBound(reached, n, alpha);
   const auto decide = [&](bool holds, bool flawless) {
-    if (few) return struck > 0 && !flawless ? v1::FAIL : v1::INSUFFICIENT;
+    if (tally.drives < limits.runs()) return struck > 0 && !flawless ? v1::FAIL : v1::INSUFFICIENT;
     if (holds) return v1::PASS;
     return flawless ? v1::INSUFFICIENT : v1::FAIL;  // not one clip failed: what is missing is clips
   };
@@ -132,27 +173,28 @@ v1::GateResult JudgeClosedLoop(const Evidence& evidence) {
   v1::SegmentBound there = Row("goals", n, Share(reached, n), limits.min_goal_rate(),
                                decide(goals >= limits.min_goal_rate(), reached == n));
   there.set_lower(goals);
+
+  v1::GateResult result;
+  AddFindings(evidence, tally, result);
   *result.add_segments() = safe;
   *result.add_segments() = there;
   const bool failed = safe.outcome() == v1::FAIL || there.outcome() == v1::FAIL;
   const bool passed = safe.outcome() == v1::PASS && there.outcome() == v1::PASS;
   result.set_outcome(failed ? v1::FAIL : passed ? v1::PASS : v1::INSUFFICIENT);
-  result.set_n(drives);
+  result.set_n(tally.drives);
   result.set_n_eff(static_cast<double>(n));
-  result.set_alpha(alpha / 2);
+  result.set_alpha(alpha);
   result.set_value(Share(struck, n));
   result.set_bound(collisions);
   result.set_limit(limits.max_collision_rate());
   result.set_margin(limits.max_collision_rate() - collisions);
-  result.set_marginal(result.outcome() == v1::PASS &&
-                      (UpperBound(struck + 1, n, alpha / 2) > limits.max_collision_rate() ||
-                       LowerBound(reached - 1, n, alpha / 2) < limits.min_goal_rate()));
+  result.set_marginal(passed && (UpperBound(struck + 1, n, alpha) > limits.max_collision_rate() ||
+                                 LowerBound(reached - 1, n, alpha) < limits.min_goal_rate()));
   result.set_summary(absl::StrFormat(
       "%d drives (at least %d) in %d clips: %d clips with a collision, upper bound %.3f (%.3f); %d "
       "with the goal reached, lower bound %.3f (%.3f); %.1f stops an hour; %d clips not used",
-      drives, limits.runs(), n, struck, collisions, limits.max_collision_rate(), reached, goals,
-      limits.min_goal_rate(), driven_s > 0 ? static_cast<double>(stops) * 3600 / driven_s : 0,
-      not_used.size()));
+      tally.drives, limits.runs(), n, struck, collisions, limits.max_collision_rate(), reached,
+      goals, limits.min_goal_rate(), tally.StopsAnHour(), tally.not_used.size()));
   return result;
 }
 

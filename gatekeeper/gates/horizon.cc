@@ -136,7 +136,9 @@ Horizon HorizonOf(const Replay& replay, const v1::ControlPolicy& policy,
     const int64_t now_ns = replay.ticks[i].now_ns();
     drive.DriveTo(now_ns);
     const MeasuredMotion& there = replay.measured[i];
-    horizon.deviation_m = std::hypot(drive.pose().x_m - there.x_m, drive.pose().y_m - there.y_m);
+    horizon.deviation_m =
+        agent::runtime::Distance(agent::runtime::Vec2{drive.pose().x_m, drive.pose().y_m},
+                                 agent::runtime::Vec2{there.x_m, there.y_m});
     horizon.deviation_deg =
         std::abs(resim::WrappedRad(drive.pose().yaw_rad - there.yaw_rad)) * 180 / std::numbers::pi;
     horizon.seconds = static_cast<double>(now_ns - start_ns) * 1e-9;

@@ -148,6 +148,8 @@ TEST_F(ClosedLoopTest, ThePolicyThatStopsBeforeThingsSavesEvenThatUnit) {
   EXPECT_TRUE(std::isnan(run.collided_at_s()));
   EXPECT_TRUE(std::isnan(run.reached_goal_at_s()));
   EXPECT_EQ(run.stops(), 1u);
+  EXPECT_EQ(run.last_state(), "NOMINAL");
+  EXPECT_THAT(run.last_reasons(), testing::Contains("stop_zone:around"));
   EXPECT_LT(run.x_m(run.x_m_size() - 1), 5.75) << "its zone reaches 0.6 m, its brakes need 0.2 m";
 }
 
@@ -315,9 +317,14 @@ TEST_F(ClosedLoopJudgeTest, LeavingTheFloorOrTheEnvelopeIsACollision) {
 TEST_F(ClosedLoopJudgeTest, GoalsMustBeReached) {
   AddRuns(20);
   evidence_.closed_loop[3].set_reached_goal_at_s(NAN);
+  evidence_.closed_loop[3].add_y_m(4.4);
+  evidence_.closed_loop[3].set_last_state("NOMINAL");
+  evidence_.closed_loop[3].add_last_reasons("stop_zone:touch");
   const v1::GateResult result = JudgeClosedLoop(evidence_);
   EXPECT_EQ(result.outcome(), v1::FAIL);
   EXPECT_THAT(result.findings(0).message(), HasSubstr("does not get to"));
+  EXPECT_THAT(result.findings(0).message(),
+              HasSubstr("ends at (79.0, 4.4) in NOMINAL, held by stop_zone:touch"));
   evidence_.suite.mutable_closed_loop()->set_min_goal_rate(0.78);
   EXPECT_EQ(JudgeClosedLoop(evidence_).outcome(), v1::PASS);
 }
@@ -343,6 +350,23 @@ TEST_F(ClosedLoopJudgeTest, WhatMayNotBeBelievedIsCountedOutAndNamed) {
               HasSubstr("not used: the recorded commands lead 0.90 m"));
   AddRun("clip99");
   EXPECT_EQ(JudgeClosedLoop(evidence_).outcome(), v1::PASS);
+}
+
+TEST_F(ClosedLoopJudgeTest, TwoScenariosOfOneRecordingAreOneSample) {
+  AddRuns(20);
+  for (int i = 0; i < 20; ++i) AddReplay(absl::StrFormat("clip%02d", i));
+  EXPECT_EQ(JudgeClosedLoop(evidence_).n_eff(), 20);
+  scenarios_[1].document.set_sha256(scenarios_[0].document.sha256());
+  EXPECT_EQ(JudgeClosedLoop(evidence_).n_eff(), 19);
+}
+
+TEST_F(ClosedLoopJudgeTest, AStartTooNearToTheGoalDoesNotCountAClipOut) {
+  AddRuns(20);
+  AddRun("clip03").set_not_used("the recorded robot went no farther than 0.20 m");
+  const v1::GateResult result = JudgeClosedLoop(evidence_);
+  EXPECT_EQ(result.outcome(), v1::PASS);
+  EXPECT_EQ(result.findings_size(), 0);
+  EXPECT_THAT(result.summary(), HasSubstr("; 0 clips not used"));
 }
 
 TEST_F(ClosedLoopJudgeTest, WithoutAnyDriveThereIsNoEvidence) {
