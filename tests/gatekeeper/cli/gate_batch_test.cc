@@ -85,6 +85,24 @@ TEST_F(BatchTest, SlurmGathersInAnArrayAndJudgesAfterIt) {
   EXPECT_THAT(printed_, testing::HasSubstr("1 of 3 shards are missing: 2/3"));
 }
 
+TEST_F(BatchTest, AMergeSealsWhatPassedAndARunInPartsNever) {
+  const std::string gates = "unit --suite suite.yaml --scenarios scenarios ";
+  ASSERT_EQ(Run("gatekeeper init home --name gate.example.org"), 0) << printed_;
+  EXPECT_EQ(Run("gatekeeper --home home gate run " + gates + "--shard 1/2 -o shard=1.shard --sign"),
+            2);
+  EXPECT_THAT(printed_, testing::HasSubstr("`gate merge`"));
+  ASSERT_EQ(Run("gatekeeper gate run " + gates + "--shard 1/2 -o shard=1.shard\n" +
+                "gatekeeper gate run " + gates + "--shard 2/2 -o shard=2.shard"),
+            0)
+      << printed_;
+  EXPECT_EQ(Run("gatekeeper --home home gate merge " + gates + "1.shard --sign"), 2);
+  EXPECT_FALSE(fs::exists(folder_ / "unit/seal"));
+  EXPECT_EQ(Run("gatekeeper --home home gate merge " + gates + "1.shard 2.shard --sign"), 0)
+      << printed_;
+  EXPECT_THAT(printed_, testing::HasSubstr("sealed: nav@1.0.0"));
+  EXPECT_TRUE(fs::exists(folder_ / "unit/seal"));
+}
+
 // The lines of a job's step that call the gates.
 std::string StepsOf(const YAML::Node& job) {
   std::string script;

@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <random>
 
 #include "agent/recording/observation_writer.h"
+#include "agent/runtime/envelope.h"
 #include "gatekeeper/gates/fault_judgement.h"
 #include "gatekeeper/gates/fault_plan.h"
 #include "gatekeeper/gates/gate.h"
@@ -232,6 +234,40 @@ TEST(MotionClearanceTest, CountsTheWayToAStop) {
   EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {0.0, 0.5}), 1.9, 1e-9);
   odom.set_yaw_rad(3.14159265358979);
   EXPECT_NEAR(MotionClearance(bench->rules().policy, odom, {1.0, 0.0}), 1.9, 1e-9);
+}
+
+TEST(MotionClearanceTest, IsTheLeastOfAllPointsOfTheWayWhicheverItLooksAt) {
+  const auto bench = tests::MakeBench(tests::GoodDriver);
+  const agent::runtime::Policy& policy = bench->rules().policy;
+  std::minstd_rand random(11);
+  const auto draw = [&](double from, double to) {
+    return from + (to - from) * static_cast<double>(random()) / 2147483647.0;
+  };
+  int nearer = 0;
+  for (int n = 0; n < 400; ++n) {
+    v1::Odometry odom;
+    odom.set_x_m(draw(-1, 6));  // around a corner of the hall, inside and out
+    odom.set_y_m(draw(-1, 6));
+    odom.set_yaw_rad(draw(-3.2, 3.2));
+    const double vx = draw(-2, 3);
+    const double wz = draw(-2, 2);
+    // A period of 50 ms, and half of the time to stop at 1 m/s2 and 3 rad/s2.
+    const double driven_s = 0.05 + std::max(std::abs(vx) / 1.0, std::abs(wz) / 3.0) / 2;
+    const agent::runtime::Pose2 start{odom.x_m(), odom.y_m(), odom.yaw_rad()};
+    double least = agent::runtime::ClearanceM(policy, start);
+    constexpr int kPoints = 1000;
+    for (int i = 1; i <= kPoints; ++i) {
+      const double share = static_cast<double>(i) / kPoints;
+      least = std::min(least, agent::runtime::ClearanceM(
+                                  policy, agent::runtime::Moved(start, vx * driven_s * share,
+                                                                wz * driven_s * share)));
+    }
+    const double found = MotionClearance(policy, odom, {vx, wz});
+    EXPECT_GE(found, least - 0.005) << n;
+    EXPECT_LE(found, least + 0.011) << n;  // its points are at most 2 cm apart
+    if (found < agent::runtime::ClearanceM(policy, start) - 0.1) ++nearer;
+  }
+  EXPECT_GT(nearer, 100);
 }
 
 TEST(ObedientRobotTest, MeasuresWhatItWasTold) {
