@@ -1,42 +1,30 @@
 #include "gatekeeper/gates/scenario_library.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
-#include "agent/base/yaml_document.h"
 #include "agent/trust/hash.h"
+#include "gatekeeper/gates/scenario_file.h"
 
 namespace gatekeeper::gates {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxScenarioBytes = 256 * 1024;
 constexpr size_t kMaxScenarios = 20'000;
-constexpr double kMaxSegmentEnd_s = 1e6;  // a recording is hours long, not weeks
-constexpr int kMaxMissing = 20;           // named in one message
-constexpr size_t kMaxName = 120;          // file systems stop at 255, clips add to the name
+constexpr int kMaxMissing = 20;  // named in one message
 
 // Other documents of this project that may lie beside scenarios.
 constexpr std::string_view kNeighbours[] = {"control_policy/1", "fallback_rules/1", "gate_suite/1",
                                             "import/1",         "model_card/1",     "release/1",
                                             "rollout_plan/1",   "site/1",           "waiver/1"};
-
-bool PlainName(std::string_view name) {
-  if (name.empty() || name.size() > kMaxName || name.front() == '.' || name.front() == '-')
-    return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  });
-}
 
 // The value of an unindented `schema:` line, or nothing.
 std::string_view WrittenSchema(std::string_view text) {
@@ -59,67 +47,6 @@ std::string_view WrittenSchema(std::string_view text) {
 bool BelongsToNeighbour(std::string_view text) {
   const std::string_view schema = WrittenSchema(text);
   return std::find(std::begin(kNeighbours), std::end(kNeighbours), schema) != std::end(kNeighbours);
-}
-
-absl::Status Bad(const agent::base::SourceMap& map, std::string_view path,
-                 const std::string& what) {
-  return absl::InvalidArgumentError(absl::StrFormat("%s: %s", map.Locate(path), what));
-}
-
-absl::Status CheckRecordingPath(const std::string& recording, const agent::base::SourceMap& map) {
-  const fs::path path(recording);
-  if (recording.size() > 1024) {
-    return Bad(map, "recording", "recording has more than 1024 characters");
-  }
-  if (path.is_absolute() || recording.find('\0') != std::string::npos) {
-    return Bad(map, "recording", "recording must be relative to this file");
-  }
-  for (const fs::path& part : path) {
-    if (part == "..") return Bad(map, "recording", "recording must not leave this file's folder");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckSegments(const v1::Scenario& scenario, const agent::base::SourceMap& map) {
-  for (int i = 0; i < scenario.segments_size(); ++i) {
-    const v1::Segment& segment = scenario.segments(i);
-    const std::string path = absl::StrFormat("segments[%d]", i);
-    const bool sane = std::isfinite(segment.from_s()) && std::isfinite(segment.to_s()) &&
-                      segment.from_s() >= 0 && segment.from_s() < segment.to_s() &&
-                      segment.to_s() <= kMaxSegmentEnd_s;
-    if (!sane) {
-      return Bad(map, path,
-                 absl::StrFormat("a segment needs 0 <= from_s < to_s <= %g, found %g to %g",
-                                 kMaxSegmentEnd_s, segment.from_s(), segment.to_s()));
-    }
-    if (segment.tags().empty()) return Bad(map, path, "a segment needs at least one tag");
-    for (const std::string& tag : segment.tags()) {
-      if (!PlainName(tag))
-        return Bad(map, path, "a tag is made of letters, digits, '.', '_' and '-'");
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Scenario> ParseScenario(const std::string& text, const std::string& file) {
-  Scenario scenario;
-  scenario.file = file;
-  ASSIGN_OR_RETURN(const agent::base::SourceMap map,
-                   agent::base::ReadYaml(text, file, "scenario/1", scenario.document));
-  if (!PlainName(scenario.document.id())) {
-    return Bad(map, "id",
-               absl::StrFormat("id must have 1 to %d letters, digits, '.', '_' or '-'", kMaxName));
-  }
-  RETURN_IF_ERROR(CheckRecordingPath(scenario.document.recording(), map));
-  if (!agent::base::Digest::Parse(scenario.document.sha256()).ok()) {
-    return Bad(map, "sha256", "sha256 must be the recording's 64 hex digits");
-  }
-  RETURN_IF_ERROR(CheckSegments(scenario.document, map));
-  if (!scenario.document.recording().empty()) {
-    scenario.recording = (fs::path(file).parent_path() / scenario.document.recording()).string();
-  }
-  scenario.sha256 = agent::trust::Sha256(text);
-  return scenario;
 }
 
 // Regular files below `folder` with one of the extensions, in order.
@@ -229,6 +156,16 @@ absl::StatusOr<std::vector<Scenario>> LoadScenarios(const std::string& folder,
   }
   RETURN_IF_ERROR(FindRecordings(recordings.empty() ? folder : recordings, scenarios));
   return scenarios;
+}
+
+absl::StatusOr<Scenario> ReadScenario(const std::string& file, const std::string& recordings) {
+  ASSIGN_OR_RETURN(const std::string text, agent::base::OsFiles().Read(file, kMaxScenarioBytes));
+  ASSIGN_OR_RETURN(Scenario scenario, ParseScenario(text, file));
+  std::vector<Scenario> one = {std::move(scenario)};
+  const std::string beside = fs::path(file).parent_path().string();
+  RETURN_IF_ERROR(
+      FindRecordings(recordings.empty() ? (beside.empty() ? "." : beside) : recordings, one));
+  return std::move(one.front());
 }
 
 bool InSegment(const v1::Scenario& scenario, double at_s, const std::string& tag) {
