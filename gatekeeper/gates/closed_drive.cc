@@ -21,10 +21,10 @@ namespace {
 using agent::base::Nanos;
 using agent::runtime::Pose2;
 using agent::runtime::Vec2;
+using resim::kGoalBearing;
+using resim::kGoalRange;
 
 constexpr double kNever = std::numeric_limits<double>::quiet_NaN();
-constexpr char kGoalBearing[] = "goal_bearing_rad";
-constexpr char kGoalRange[] = "goal_range_m";
 // Starts lie in the first half of the clip, spread so that any number of the first ones is spread.
 constexpr double kStarts[kMostStarts] = {0,       1. / 4,  1. / 8,  3. / 8,
                                          1. / 16, 5. / 16, 3. / 16, 7. / 16};

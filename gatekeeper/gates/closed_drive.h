@@ -31,10 +31,10 @@ std::string Text(const PlannedDrive& drive, const v1::ClosedLoopGate& limits);
 
 // Rebuilds the recording's world (gatekeeper/resim), lets the recorded drive itself prove it, and
 // then lets the unit drive in it through the robot's own Controller: from where the recorded robot
-// was, standing, along the way it took (goal_bearing_rad and goal_range_m, where the unit asks for
-// them, lead along it and to its end) until it gets there, touches something, leaves the floor that
-// was seen, or takes twice as long as the recorded robot. Bit-identical for the same arguments.
-// `not_used` says why a recording cannot serve, or may not be believed.
+// was, standing, along the way it took (goal_bearing_rad and goal_range_m lead as the recorded
+// robot was led there, see resim/route.h) until it gets there, touches something, leaves the floor
+// that was seen, or takes twice as long as the recorded robot. Bit-identical for the same
+// arguments. `not_used` says why a recording cannot serve, or may not be believed.
 v1::ClosedLoopRun DriveClosedLoop(const Scenario& scenario, TestBench& bench,
                                   const PlannedDrive& planned, const v1::ClosedLoopGate& limits);
 

@@ -25,6 +25,7 @@ class LogBuilder {
       TakeCommand(*command, item.log_time_ns);
     } else if (const auto* observation = std::get_if<v1::Observation>(&item.content)) {
       if (observation->has_odom()) TakeOdometry(observation->odom(), item.log_time_ns);
+      TakeGoal(*observation, item.log_time_ns);
       if (observation->has_scan()) TakeScan(observation->scan(), item.log_time_ns);
     }
     if (numbers_ > kMaxLogNumbers) {
@@ -47,6 +48,7 @@ class LogBuilder {
       if (log_.poses.size() >= 2) log_.measured = SpeedsBetween(log_.poses);
       log_.poses = std::move(corrected_);
       log_.corrected = true;
+      log_.goals.clear();
     }
     return std::move(log_);
   }
@@ -68,6 +70,20 @@ class LogBuilder {
     TakePose(odom, at_ns, log_.poses);
     if (Finite(odom.vx_mps(), odom.wz_radps()))
       log_.measured.push_back({at_ns, odom.vx_mps(), odom.wz_radps()});
+  }
+
+  // Bearing and range of one packet, from the newest pose.
+  void TakeGoal(const v1::Observation& packet, int64_t at_ns) {
+    const auto bearing = packet.signals().find(kGoalBearing);
+    const auto range = packet.signals().find(kGoalRange);
+    if (bearing == packet.signals().end() || range == packet.signals().end()) return;
+    if (log_.poses.empty() || !Finite(bearing->second.value(), range->second.value())) return;
+    numbers_ += sizeof(TimedGoal) / sizeof(float);
+    const agent::runtime::Pose2& pose = log_.poses.back().pose;
+    const agent::runtime::SinCos way =
+        agent::runtime::ExactSinCos(pose.yaw_rad + bearing->second.value());
+    const double range_m = range->second.value();
+    log_.goals.push_back({at_ns, {pose.x_m + range_m * way.cos, pose.y_m + range_m * way.sin}});
   }
 
   static void TakePose(const v1::Odometry& odom, int64_t at_ns, std::vector<TimedPose>& poses) {
@@ -140,6 +156,7 @@ const Timed& LastAt(const std::vector<Timed>& series, int64_t at_ns) {
 }
 template const TimedPose& LastAt(const std::vector<TimedPose>&, int64_t);
 template const TimedTwist& LastAt(const std::vector<TimedTwist>&, int64_t);
+template const TimedGoal& LastAt(const std::vector<TimedGoal>&, int64_t);
 
 agent::runtime::Pose2 DriveLog::PoseAt(int64_t at_ns) const {
   const TimedPose& before = LastAt(poses, at_ns);

@@ -25,6 +25,16 @@ struct TimedTwist {
   double wz_radps = 0;
 };
 
+// Where the recorded robot was told to go.
+struct TimedGoal {
+  int64_t at_ns = 0;
+  agent::runtime::Vec2 point;
+};
+
+// The signals by which a robot here is told its goal: as seen from its pose.
+inline constexpr char kGoalBearing[] = "goal_bearing_rad";
+inline constexpr char kGoalRange[] = "goal_range_m";
+
 struct TimedScan {
   int64_t at_ns = 0;
   std::vector<float> ranges_m;  // non-finite or <= 0: no return
@@ -43,6 +53,8 @@ struct DriveLog {
   // What was commanded; a held brake is standing still. Empty where the recording has no commands,
   // or where they are the measured speeds written down again.
   std::vector<TimedTwist> commands;
+  // Empty where the recording does not tell, or tells in another frame than the corrected poses'.
+  std::vector<TimedGoal> goals;
 
   int64_t first_ns() const { return poses.front().at_ns; }
   int64_t last_ns() const { return poses.back().at_ns; }

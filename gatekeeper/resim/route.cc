@@ -14,10 +14,11 @@ constexpr double kSearch_m = 2;  // of the way, so that a loop is not cut short
 
 }  // namespace
 
-Route::Route(const DriveLog& log, int64_t from_ns) {
+Route::Route(const DriveLog& log, int64_t from_ns) : goals_(log.goals) {
   const agent::runtime::Pose2 start = log.PoseAt(from_ns);
   points_.push_back({start.x_m, start.y_m});
   along_m_.push_back(0);
+  at_ns_.push_back(from_ns);
   for (const TimedPose& timed : log.poses) {
     const Vec2 point{timed.pose.x_m, timed.pose.y_m};
     const double way_m = Distance(points_.back(), point);
@@ -25,6 +26,7 @@ Route::Route(const DriveLog& log, int64_t from_ns) {
     if (timed.at_ns <= from_ns || (way_m < kSpacing_m && !last)) continue;
     points_.push_back(point);
     along_m_.push_back(along_m_.back() + way_m);
+    at_ns_.push_back(timed.at_ns);
   }
 }
 
@@ -38,6 +40,7 @@ Vec2 Route::Ahead(const agent::runtime::Pose2& pose) {
     nearest_m = distance_m;
     reached_ = i;
   }
+  if (!goals_.empty()) return LastAt(goals_, at_ns_[reached_]).point;
   const auto ahead =
       std::lower_bound(along_m_.begin(), along_m_.end(), along_m_[reached_] + kAhead_m);
   if (ahead == along_m_.end()) return points_.back();

@@ -8,8 +8,9 @@
 
 namespace gatekeeper::resim {
 
-// The way that the recorded robot took, as something to be sent along: a robot is told a point some
-// metres ahead on it, as by a route planner, and in the end where the recorded one got to.
+// The way that the recorded robot took, as something to be sent along. Whoever drives it is told
+// what the recorded robot was told where it came nearest; where the log does not say, a point some
+// metres ahead on the way, as by a route planner, and in the end where the recorded one got to.
 class Route {
  public:
   // From where the log's robot was at `from_ns` to where it ended.
@@ -23,6 +24,8 @@ class Route {
  private:
   std::vector<agent::runtime::Vec2> points_;  // 5 cm apart or more
   std::vector<double> along_m_;
+  std::vector<int64_t> at_ns_;  // when the recorded robot was there
+  std::vector<TimedGoal> goals_;
   size_t reached_ = 0;
 };
 

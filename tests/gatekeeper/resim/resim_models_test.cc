@@ -169,6 +169,40 @@ TEST(RouteTest, OffersAPointThreeMetresAheadAndThenTheGoal) {
   EXPECT_EQ(route.Ahead({5, 1, 0}).x, route.goal().x);
 }
 
+TEST(RouteTest, TellsWhatTheRecordedRobotWasToldThere) {
+  DriveLog log = tests::RecordedDrive(WalledWorld::Room(), 10, {}, {},
+                                      [](double) { return std::pair(0.5, 0.0); });
+  log.goals = {{log.first_ns(), {9, 1}}, {log.first_ns() + 5'000'000'000, {9, 5}}};
+  Route route(log, log.first_ns());
+  EXPECT_EQ(route.Ahead({2, 1, 0}).y, 1);
+  EXPECT_EQ(route.Ahead({3.9, 1.2, 0}).y, 1);
+  EXPECT_EQ(route.Ahead({4.8, 1.2, 0}).y, 5) << "from 5 s, or 2.5 m, on";
+  EXPECT_NEAR(route.goal().x, 7, 0.1) << "what counts is where it got to";
+}
+
+TEST(DriveLogTest, KnowsWhereTheRobotWasTold) {
+  const tests::TempFolder folder;
+  auto writer = agent::recording::ObservationWriter::Create(folder / "drive.mcap");
+  ASSERT_OK(writer.status());
+  for (int i = 0; i < 2; ++i) {
+    v1::Observation packet;
+    packet.mutable_odom()->set_x_m(1 + i);
+    packet.mutable_odom()->set_yaw_rad(std::numbers::pi / 2);
+    packet.mutable_scan()->add_ranges_m(1);
+    (*packet.mutable_signals())[kGoalBearing].set_value(-std::numbers::pi / 2);
+    (*packet.mutable_signals())[kGoalRange].set_value(4 - i);
+    ASSERT_OK(writer->Write(packet, agent::base::Nanos(1000 + i)));
+  }
+  ASSERT_OK(writer->Close());
+  const auto log = ReadDriveLog(folder / "drive.mcap", {});
+  ASSERT_OK(log.status());
+  ASSERT_EQ(log->goals.size(), 2u);
+  for (const TimedGoal& goal : log->goals) {
+    EXPECT_NEAR(goal.point.x, 5, 1e-12);
+    EXPECT_NEAR(goal.point.y, 0, 1e-12);
+  }
+}
+
 TEST(DriveLogTest, ReadsWhatARecordingHolds) {
   const tests::TempFolder folder;
   const std::string path = folder / "drive.mcap";
