@@ -217,7 +217,8 @@ INSTANTIATE_TEST_SUITE_P(
 // S5: every stop is complete in time, and every substitute ends.
 INSTANTIATE_TEST_SUITE_P(
     Bounds, BadRulesTest,
-    testing::Values(Defect{"S5", "states.CONTROLLED_STOP.complete_within_ms", "at least 1300",
+    testing::Values(Defect{"S5", "states.CONTROLLED_STOP.complete_within_ms",
+                           "at least 1300: from 1 m/s at 1 m/s2 (2 m/s3)",
                            [](R& r) { State(r, "CONTROLLED_STOP").set_complete_within_ms(1299); }},
                     Defect{"S5", "states.EMERGENCY_STOP.complete_within_ms", "at least 550",
                            [](R& r) { State(r, "EMERGENCY_STOP").set_complete_within_ms(549); }},

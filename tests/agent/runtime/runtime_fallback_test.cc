@@ -231,6 +231,39 @@ TEST(FallbackTest, AnArmsStopTakesAsLongAsItsSlowestJointAndTwoTicks) {
                        StartsWith("[states.CONTROLLED_STOP.complete_within_ms] ")));
 }
 
+TEST(FallbackTest, ABoundWrittenRoundedIsNotRefusedForARoundingOfTheSum) {
+  // 0.2 s of braking and two ticks of 50 ms come to 300.00000000000006 ms.
+  R rules = tests::ArmFallbackDocument();
+  v1::ControlPolicy policy = tests::ArmPolicyDocument();
+  policy.mutable_command()->set_rate_hz(20);
+  for (auto& [name, joint] : *policy.mutable_joints()) {
+    joint.set_qd_abs_max_radps(1);
+    joint.set_qdd_abs_max_radps2(5);
+  }
+  State(rules, "CONTROLLED_STOP").set_complete_within_ms(300);
+  EXPECT_OK(Fallback::Compile(rules, Compiled(policy)));
+}
+
+TEST(FallbackTest, AGapMayBeLookedForInHalfATurnToEachSide) {
+  R rules = RichFallbackDocument();
+  State(rules, "SIMPLE_CONTROLLER").mutable_follow_gap()->set_field_rad(3.141592653589793);
+  EXPECT_OK(Fallback::Compile(rules, Compiled(RichPolicyDocument())));
+}
+
+TEST(FallbackTest, TheLatchNeedNotBeTheHighestState) {
+  R rules = RichFallbackDocument();
+  v1::FallbackState& parked = State(rules, "PARKED");
+  parked.set_rank(9);
+  parked.set_controller("hold");
+  parked.set_minimal_risk_condition(true);
+  tests::Rule(rules, "hardware_limit").set_to("PARKED");
+  ASSERT_OK_AND_ASSIGN(const Fallback compiled,
+                       Fallback::Compile(rules, Compiled(RichPolicyDocument())));
+  const StateIndex latched = compiled.triggers()[compiled.latched()].to;
+  EXPECT_EQ(compiled.states()[latched].name, "ESTOP_LATCHED");
+  EXPECT_NE(latched, compiled.strongest());
+}
+
 TEST(FallbackTest, AnArmsStopHasNoDecelerationOfItsOwn) {
   for (auto* edit : {+[](v1::FallbackState& stop) { stop.set_dec_mps2(1); },
                      +[](v1::FallbackState& stop) { stop.set_jerk_mps3(1); }}) {
