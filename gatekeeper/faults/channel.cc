@@ -136,7 +136,7 @@ void SetStamp(const std::string& channel, int64_t stamp_ns, v1::Observation& obs
 
 void ShiftStamps(int64_t by_ns, v1::Observation& observation) {
   const auto shift = [&](auto& message) {
-    if (message.stamp_ns() != 0) message.set_stamp_ns(message.stamp_ns() + by_ns);
+    if (message.stamp_ns() != 0) message.set_stamp_ns(Later(message.stamp_ns(), by_ns));
   };
   shift(observation);
   for (const char* channel : {"scan", "odom", "image", "imu", "joints"})

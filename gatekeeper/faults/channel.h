@@ -22,6 +22,11 @@ int64_t StampOf(const v1::Observation& observation, const std::string& channel);
 // Of the channel and of the packet, so that no stamp of 0 means another one.
 void SetStamp(const std::string& channel, int64_t stamp_ns, v1::Observation& observation);
 
+// The sum, over the ends of the range if need be: recorded stamps may be anything.
+inline int64_t Later(int64_t stamp_ns, int64_t by_ns) {
+  return static_cast<int64_t>(static_cast<uint64_t>(stamp_ns) + static_cast<uint64_t>(by_ns));
+}
+
 // Adds to every stamp that is there.
 void ShiftStamps(int64_t by_ns, v1::Observation& observation);
 

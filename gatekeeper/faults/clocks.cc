@@ -38,18 +38,18 @@ class TimeStep final : public Transform {
 }  // namespace
 
 std::unique_ptr<Transform> JumpAhead(const Spec& spec) {
-  return Stamping(spec, [](int64_t stamp, int64_t) { return stamp + kJump_ns; });
+  return Stamping(spec, [](int64_t stamp, int64_t) { return Later(stamp, kJump_ns); });
 }
 
 std::unique_ptr<Transform> JumpBack(const Spec& spec) {
-  return Stamping(spec, [](int64_t stamp, int64_t) { return stamp - kJump_ns; });
+  return Stamping(spec, [](int64_t stamp, int64_t) { return Later(stamp, -kJump_ns); });
 }
 
 // The counter of a sender starts again at nothing, wherever it was: 32 bits of whatever it counts.
 std::unique_ptr<Transform> WrapStamps(const Spec& spec) {
   return Stamping(spec, [first = std::optional<int64_t>()](int64_t stamp, int64_t) mutable {
     if (!first) first = stamp;
-    return stamp - *first + 1;
+    return Later(Later(stamp, 1), static_cast<int64_t>(0U - static_cast<uint64_t>(*first)));
   });
 }
 
@@ -63,13 +63,13 @@ std::unique_ptr<Transform> FutureStamps(const Spec& spec) {
 
 std::unique_ptr<Transform> DriftClock(const Spec& spec) {
   return Stamping(spec, [onset = spec.onset_ns](int64_t stamp, int64_t at) {
-    return stamp + (at - onset) / kDriftOneIn;
+    return Later(stamp, (at - onset) / kDriftOneIn);
   });
 }
 
 std::unique_ptr<Transform> TwoClocks(const Spec& spec) {
   return Stamping(spec, [count = 0](int64_t stamp, int64_t) mutable {
-    return count++ % 2 == 0 ? stamp + kOtherClock_ns : stamp;
+    return count++ % 2 == 0 ? Later(stamp, kOtherClock_ns) : stamp;
   });
 }
 

@@ -40,9 +40,10 @@ void Mirror(int severity, Draws& draws, v1::LaserScan& scan) {
   constexpr double kRadPerDeg = 0.017453292519943295;
   const double sector_rad = kRadPerDeg * At({10, 20, 30, 45, 60}, severity);
   auto& ranges = *scan.mutable_ranges_m();
-  if (ranges.empty() || scan.angle_increment_rad() == 0) return;
-  const auto beams = std::min(
-      ranges.size(), static_cast<int>(sector_rad / std::abs(scan.angle_increment_rad())) + 1);
+  if (ranges.empty()) return;
+  // Angles that are no numbers, or next to nothing, make it the whole scan.
+  const double wanted = sector_rad / std::abs(scan.angle_increment_rad()) + 1;
+  const int beams = wanted < ranges.size() ? static_cast<int>(wanted) : ranges.size();
   const auto first =
       static_cast<int>(draws.Below(static_cast<uint64_t>(ranges.size() - beams + 1)));
   for (int i = first; i < first + beams; ++i) {

@@ -103,6 +103,20 @@ void AddChanges(const Replay& replay, const Fault& fault, v1::HurtDrive& drive) 
   }
 }
 
+// A drive that begins shortly before the fault must have settled by then, or it tells nothing of
+// it.
+std::string NotCalm(const v1::HurtDrive& drive, const Fault& fault) {
+  std::string why;
+  if (!fault.closed()) return why;
+  for (const v1::HurtDrive::Change& change : drive.changes()) {
+    if (change.at_ns() >= fault.onset_ns) break;
+    why = change.triggers().empty()
+              ? ""
+              : absl::StrFormat("trigger %s was active before the fault", change.triggers(0));
+  }
+  return why;
+}
+
 double Agreeing(const Replay& replay, const HurtRules& rules) {
   const std::vector<TickScore> scores = ScoreTicks(replay, rules.policy, rules.agreement);
   if (scores.empty()) return std::numeric_limits<double>::quiet_NaN();
@@ -136,6 +150,10 @@ v1::HurtDrive Summary(const Replay& replay, const Fault& fault, const HurtRules&
     return drive;
   }
   AddChanges(replay, fault, drive);
+  if (const std::string why = NotCalm(drive, fault); !why.empty()) {
+    drive.set_error(why);
+    return drive;
+  }
   AddUnsafe(replay, BreaksALimit(replay, fault, rules), drive);
   AddUnsafe(replay, LeavesTheEnvelope(replay, fault, rules), drive);
   AddUnsafe(replay, DisobeysARule(replay, fault, rules), drive);

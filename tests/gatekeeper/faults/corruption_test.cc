@@ -84,6 +84,21 @@ TEST(CorruptionTest, LeavesAPictureAloneWhoseDataDoesNotFitItsSize) {
   EXPECT_EQ(image.data(), "abc");
 }
 
+TEST(CorruptionTest, AScanWithAnglesThatAreNoNumbersHarmsNothing) {
+  for (const double increment : {0.0, std::nan(""), 1e-300, HUGE_VAL}) {
+    for (const Corruption& corruption : Corruptions()) {
+      if (std::string(corruption.channel) != "scan") continue;
+      Message message{kOnset_ns, kOnset_ns, {}};
+      message.observation.mutable_scan()->set_angle_increment_rad(increment);
+      for (int i = 0; i < 5; ++i) message.observation.mutable_scan()->add_ranges_m(1);
+      std::vector<Message> out;
+      corruption.make(SpecOf(corruption.id, "scan", 5))->Take(message, out);
+      ASSERT_EQ(out.size(), 2u) << "the packet and its scan";
+      EXPECT_EQ(out[1].observation.scan().ranges_m_size(), 5);
+    }
+  }
+}
+
 TEST(CorruptionTest, CompressionKeepsAFlatPictureAndLosesAFineOne) {
   v1::Image image;
   image.set_width(16);

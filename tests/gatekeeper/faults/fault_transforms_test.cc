@@ -201,6 +201,23 @@ TEST(ClocksTest, StampWhatTheySayTheyStamp) {
   }
 }
 
+TEST(ClocksTest, StampsAtTheEndsOfTheirRangeAreShiftedToo) {
+  for (const Entry& entry : Catalogue()) {
+    if (entry.make == nullptr) continue;
+    for (const int64_t stamp : {INT64_MIN, int64_t{-1}, int64_t{0}, INT64_MAX}) {
+      const auto transform =
+          entry.make(SpecOf(entry.id, entry.hurts == Hurts::kRobot ? "" : "odom"));
+      std::vector<Message> out;
+      for (int number : {39, 40, 41, 80}) {
+        Message message{kStart_ns + number * kPeriod_ns, 0, PacketOf(number)};
+        SetStamp("odom", stamp, message.observation);
+        transform->Take(message, out);
+      }
+      EXPECT_GE(out.size(), 2u) << entry.id;
+    }
+  }
+}
+
 TEST(ValuesTest, HoldWhatTheySayTheyHold) {
   const std::vector<Heard> nan = During("nan", "scan");
   for (const float range : nan.front().observation.scan().ranges_m())
