@@ -53,7 +53,8 @@ absl::StatusOr<uint64_t> CopySource(const ClipRequest& request, const std::strin
   ASSIGN_OR_RETURN(const std::vector<Metadata> of_source, source.ReadMetadata());
   for (const Metadata& metadata : of_source) RETURN_IF_ERROR(out.Write(metadata));
   return CopyWindow(source,
-                    {.from_ns = static_cast<uint64_t>(std::max<int64_t>(request.from_ns, 0)),
+                    {.topics = request.topics,
+                     .from_ns = static_cast<uint64_t>(std::max<int64_t>(request.from_ns, 0)),
                      .to_ns = static_cast<uint64_t>(request.to_ns)},
                     out);
 }

@@ -9,6 +9,8 @@ void AddScenarioVerbs(CLI::App& app, Session& session) {
   AddScenarioInfo(*scenario, session);
   AddScenarioCat(*scenario, session);
   AddScenarioImport(*scenario, session);
+  AddScenarioLabel(*scenario, session);
+  AddScenarioMinimise(*scenario, session);
 }
 
 }  // namespace gatekeeper::cli

@@ -20,10 +20,12 @@ void AddGateCacheVerb(CLI::App& gate, Session& session);
 void AddGateKeepVerb(CLI::App& gate, Session& session);
 void AddGateFingerprintVerb(CLI::App& gate, Session& session);
 void AddGatePolicyVerb(CLI::App& gate, Session& session);
-void AddScenarioVerbs(CLI::App& app, Session& session);  // scenario info|cat|import
+void AddScenarioVerbs(CLI::App& app, Session& session);  // scenario info|cat|import|label|minimise
 void AddScenarioInfo(CLI::App& scenario, Session& session);
 void AddScenarioCat(CLI::App& scenario, Session& session);
 void AddScenarioImport(CLI::App& scenario, Session& session);
+void AddScenarioLabel(CLI::App& scenario, Session& session);
+void AddScenarioMinimise(CLI::App& scenario, Session& session);
 void AddFleetVerbs(CLI::App& app,
                    Session& session);  // fleet create|show, robot create|acknowledge|rearm, status
 // rearm challenge|sign; acknowledge and rearm below `robot`
