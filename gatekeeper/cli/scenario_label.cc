@@ -6,8 +6,6 @@
 #include "absl/strings/str_join.h"
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
-#include "agent/recording/mcap_reader.h"
-#include "agent/trust/hash.h"
 #include "gatekeeper/cli/exit_code.h"
 #include "gatekeeper/cli/scenario_segments.h"
 #include "gatekeeper/cli/table.h"
@@ -33,22 +31,6 @@ absl::Status CheckTags(const std::vector<std::string>& tags) {
         tag));
   }
   return absl::OkStatus();
-}
-
-// Until the millisecond behind the last message, as `scenario import` writes it.
-absl::StatusOr<double> LengthOf(const gates::Scenario& scenario) {
-  ASSIGN_OR_RETURN(const agent::base::Digest found, agent::trust::Sha256File(scenario.recording));
-  ASSIGN_OR_RETURN(const agent::base::Digest wanted,
-                   agent::base::Digest::Parse(scenario.document.sha256()));
-  if (found != wanted) {
-    return absl::DataLossError(
-        absl::StrFormat("%s has SHA-256 %s, and %s names %s: seconds of another recording would be "
-                        "labelled; find the right file, or import anew",
-                        scenario.recording, found.hex(), scenario.file, wanted.hex()));
-  }
-  ASSIGN_OR_RETURN(const auto mcap, agent::recording::McapReader::Open(scenario.recording));
-  const auto span_ns = static_cast<double>(mcap.end_ns() - mcap.start_ns());
-  return (std::floor(span_ns * 1e-6) + 1) * 1e-3;
 }
 
 absl::Status CheckRange(const Label& label, double length_s, const std::string& recording) {
@@ -91,7 +73,7 @@ absl::Status LabelScenario(const Request& request, bool json) {
   ASSIGN_OR_RETURN(const std::string text, files.Read(request.file, gates::kMaxScenarioBytes));
   ASSIGN_OR_RETURN(const gates::Scenario scenario,
                    gates::ReadScenario(request.file, request.recordings));
-  ASSIGN_OR_RETURN(const double length_s, LengthOf(scenario));
+  ASSIGN_OR_RETURN(const double length_s, gates::LengthOf(scenario));
   RETURN_IF_ERROR(CheckRange(request.label, length_s, scenario.recording));
   ASSIGN_OR_RETURN(const std::vector<v1::Segment> segments,
                    request.remove ? WithoutLabel(scenario.document, request.label)

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "agent/base/status_macros.h"
 #include "agent/base/yaml_document.h"
+#include "agent/recording/mcap_reader.h"
 #include "agent/trust/hash.h"
 
 namespace gatekeeper::gates {
@@ -89,6 +90,21 @@ absl::StatusOr<Scenario> ParseScenario(const std::string& text, const std::strin
   }
   scenario.sha256 = agent::trust::Sha256(text);
   return scenario;
+}
+
+absl::StatusOr<double> LengthOf(const Scenario& scenario) {
+  ASSIGN_OR_RETURN(const agent::base::Digest found, agent::trust::Sha256File(scenario.recording));
+  ASSIGN_OR_RETURN(const agent::base::Digest wanted,
+                   agent::base::Digest::Parse(scenario.document.sha256()));
+  if (found != wanted) {
+    return absl::DataLossError(
+        absl::StrFormat("%s has SHA-256 %s, and %s names %s: seconds of another recording would be "
+                        "labelled; find the right file, or import anew",
+                        scenario.recording, found.hex(), scenario.file, wanted.hex()));
+  }
+  ASSIGN_OR_RETURN(const auto mcap, agent::recording::McapReader::Open(scenario.recording));
+  const auto span_ns = static_cast<double>(mcap.end_ns() - mcap.start_ns());
+  return (std::floor(span_ns * 1e-6) + 1) * 1e-3;
 }
 
 std::string SecondsText(double seconds) {

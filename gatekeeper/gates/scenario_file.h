@@ -22,6 +22,10 @@ absl::StatusOr<Scenario> ParseScenario(const std::string& text, const std::strin
 // `recordings`, or, when that is empty, below the file's folder.
 absl::StatusOr<Scenario> ReadScenario(const std::string& file, const std::string& recordings = "");
 
+// Seconds from the recording's first message to the millisecond behind its last, as `scenario
+// import` writes them. kDataLoss: the recording is not the one that the scenario names.
+absl::StatusOr<double> LengthOf(const Scenario& scenario);
+
 // Shortest decimal that reads back as the same number, without an exponent.
 std::string SecondsText(double seconds);
 

@@ -53,6 +53,28 @@ class RecordingClipTest : public testing::Test {
   tests::TempFolder folder_;
 };
 
+TEST_F(RecordingClipTest, CopiesOnlyTheTopicsThatAreNamed) {
+  const std::string source = Recording("a.mcap", 0, 9);
+  const std::string clip = folder_ / "clip.mcap";
+  ASSERT_OK_AND_ASSIGN(const uint64_t copied, WriteClip({.sources = {source},
+                                                         .from_ns = 0,
+                                                         .to_ns = 9,
+                                                         .destination = clip,
+                                                         .topics = {"/packet", "/odom"}}));
+  EXPECT_EQ(copied, 20u);
+  ASSERT_OK_AND_ASSIGN(const McapReader reader, McapReader::Open(clip));
+  std::vector<std::string> topics;
+  for (const auto& [id, channel] : reader.channels()) topics.push_back(channel.topic);
+  EXPECT_THAT(topics, testing::UnorderedElementsAre("/packet", "/odom"));
+  EXPECT_EQ(Seqs(clip).size(), 10u);
+  EXPECT_THAT(WriteClip({.sources = {source},
+                         .from_ns = 0,
+                         .to_ns = 9,
+                         .destination = clip,
+                         .topics = {"/nowhere"}}),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("no message")));
+}
+
 TEST_F(RecordingClipTest, CopiesTheWindowAndSaysWhereItCameFrom) {
   const std::string source = Recording("a.mcap", 0, 99);
   const std::string clip = folder_ / "clip.mcap";
