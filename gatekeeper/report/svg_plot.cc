@@ -226,7 +226,8 @@ class Plot {
       const v1::Mark& mark = figure_.marks(i);
       if (!std::isfinite(mark.x())) continue;
       const bool dot = !lying_ && figure_.equal_axes() && std::isfinite(mark.y());
-      const double y = dot ? Y(mark.y()) : kTop + 10;
+      const double y =
+          dot ? Y(mark.y()) : kTop + 10 + 14 * (i % 4);  // neighbours beside one another
       if (dot) {
         out_ += absl::StrFormat("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"6\" class=\"mark\"/>\n",
                                 X(mark.x()), y);
