@@ -55,7 +55,8 @@ const Flat& WhenLarger() {
                                "max_transitions",
                                "defer.max_s",
                                "ttl_s",
-                               "follow_gap.vx_mps"}) {
+                               "follow_gap.vx_mps",
+                               "detect_ms"}) {
       made[looser] = "looser";
     }
     for (const char* tighter : {"vx_min_mps",          "for_ms",        "transition_for_ms",
@@ -65,7 +66,7 @@ const Flat& WhenLarger() {
                                 "t_react_s",           "c_m",           "z_sensor_m",
                                 "z_robot_m",           "quiet_ms",      "standstill_ms",
                                 "probation.for_s",     "flap.window_s", "free_m",
-                                "half_width_m"}) {
+                                "half_width_m",        "window.n"}) {
       made[tighter] = "tighter";
     }
     return made;
@@ -345,6 +346,9 @@ Effect EffectOf(const Flat& before, const Flat& after, const std::string& path) 
     if (const auto effect = JudgeClearing(before, after, Parent(path))) return *effect;
   }
   if (const auto effect = JudgeWord(name, was, is)) return *effect;
+  // What answers in its place stands in another document: nobody can say here that it is no weaker.
+  const bool both = !was.empty() && !is.empty();
+  if (both && (name == "trigger" || name == "contact_trigger")) return Effect::kLooser;
   if (was.empty()) return JudgeAddition(path);
   if (is.empty()) return Opposite(JudgeAddition(path));
   double old_number = 0;

@@ -8,6 +8,7 @@ void AddGateVerbs(CLI::App& app, Session& session) {
   gate->fallthrough();
   AddGateRunVerb(*gate, session);
   AddGateMergeVerb(*gate, session);
+  AddGateAuditVerb(*gate, session);
   AddGateCacheVerb(*gate, session);
   AddGateKeepVerb(*gate, session);
   AddGateFingerprintVerb(*gate, session);

@@ -13,9 +13,11 @@ void AddUnitVerbs(CLI::App& app,
 void AddComparisonVerbs(CLI::App& unit, Session& session);  // unit diff|check
 void AddGoldenVerb(CLI::App& unit, Session& session);       // unit golden
 void AddPolicyVerbs(CLI::App& app, Session& session);       // policy check|explain
-void AddGateVerbs(CLI::App& app, Session& session);  // gate run|merge|cache|keep|fingerprint|policy
+void AddGateVerbs(CLI::App& app,
+                  Session& session);  // gate run|merge|audit|cache|keep|fingerprint|policy
 void AddGateRunVerb(CLI::App& gate, Session& session);
 void AddGateMergeVerb(CLI::App& gate, Session& session);
+void AddGateAuditVerb(CLI::App& gate, Session& session);
 void AddGateCacheVerb(CLI::App& gate, Session& session);
 void AddGateKeepVerb(CLI::App& gate, Session& session);
 void AddGateFingerprintVerb(CLI::App& gate, Session& session);

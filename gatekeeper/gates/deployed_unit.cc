@@ -8,6 +8,7 @@
 #include "agent/base/status_macros.h"
 #include "gatekeeper/bundle/ungated_unit.h"
 #include "gatekeeper/gates/integrity.h"
+#include "gatekeeper/gates/second_person.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -29,7 +30,7 @@ absl::StatusOr<DeployedCrew> Open(const std::string& folder, const bundle::Ungat
   deployed.unit.policy = std::move(documents.policy);
   ASSIGN_OR_RETURN(const bundle::UnitDiff diff, bundle::DiffUnits(unit, candidate));
   for (const bundle::RuleChange& change : diff.rules) {
-    if (change.effect == bundle::Effect::kLooser) deployed.unit.looser.push_back(change);
+    if (WantsSecondPerson(change)) deployed.unit.looser.push_back(change);
   }
   return deployed;
 }

@@ -1,11 +1,18 @@
 #include "absl/strings/str_format.h"
 #include "gatekeeper/gates/gate.h"
+#include "gatekeeper/gates/second_person.h"
 
 // S16: a unit may tighten by itself what robots obey today; what it allows beyond that wants a
 // second pair of eyes. Their word is a waiver of this gate in the policy repository: it names the
 // unit, two people and a last day.
 
 namespace gatekeeper::gates {
+
+bool WantsSecondPerson(const bundle::RuleChange& change) {
+  if (change.effect != bundle::Effect::kDifferent) return change.effect == bundle::Effect::kLooser;
+  if (change.document == "model card") return false;
+  return change.path != "id" && change.path != "version" && change.path != "schema";
+}
 
 v1::GateResult JudgeLoosening(const Evidence& evidence) {
   v1::GateResult result;
