@@ -22,8 +22,8 @@ struct TickScore {
 
 // Scores each tick that has a recorded command within one control period. Left out: the start of
 // the recording, until the model's first answer but at most one second, because its inputs are
-// still coming in. Ticks beyond the replay's horizon are not scored: see horizon.h. (Open loop: each
-// tick is judged alone, on the recorded inputs.)
+// still coming in. Ticks beyond the replay's horizon are not scored: see horizon.h. (Open loop:
+// each tick is judged alone, on the recorded inputs.)
 std::vector<TickScore> ScoreTicks(const Replay& replay, const v1::ControlPolicy& policy,
                                   const v1::Agreement& agreement);
 
