@@ -45,6 +45,8 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
       {"gatekeeper/gates",
        {"agent/base", "agent/trust", "agent/recording", "agent/inference", "agent/runtime",
         "gatekeeper/source", "gatekeeper/bundle", "gatekeeper/faults", "gatekeeper/resim"}},
+      {"gatekeeper/defects",
+       {"agent/base", "agent/trust", "agent/recording", "gatekeeper/bundle", "gatekeeper/gates"}},
       {"gatekeeper/report", {"agent/base", "agent/trust"}},
       {"gatekeeper/seal", {"agent/base", "agent/trust", "gatekeeper/bundle", "gatekeeper/gates"}},
       {"gatekeeper/store", {"agent/base", "agent/trust"}},
@@ -58,8 +60,8 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
        {"agent/base", "agent/trust", "agent/recording", "agent/runtime", "agent/client"}},
       {"gatekeeper/cli",
        {"agent/base", "agent/trust", "agent/runtime", "gatekeeper/source", "gatekeeper/bundle",
-        "gatekeeper/gates", "gatekeeper/report", "gatekeeper/seal", "gatekeeper/rollout",
-        "gatekeeper/incident", "gatekeeper/ingest", "gatekeeper/server"}},
+        "gatekeeper/gates", "gatekeeper/defects", "gatekeeper/report", "gatekeeper/seal",
+        "gatekeeper/rollout", "gatekeeper/incident", "gatekeeper/ingest", "gatekeeper/server"}},
   };
   return table;
 }

@@ -210,7 +210,8 @@ TEST(CdrTest, BoundsOfTheDefinitionHold) {
   std::vector<FieldValue> values;
   const std::string header("\0\1\0\0", 4);
   const std::string two("\2\0\0\0xy\0\0", 8);
-  EXPECT_OK((*plan)->Read(header + two + std::string("\4\0\0\0abc\0", 8), values));
+  const std::string three = header + two + std::string("\4\0\0\0abc\0", 8);
+  EXPECT_OK((*plan)->Read(three, values));
   EXPECT_EQ(values[1].text, "abc");
   EXPECT_FALSE((*plan)->Read(header + two + std::string("\5\0\0\0abcd\0", 9), values).ok());
   EXPECT_FALSE((*plan)->Read(header + std::string("\3\0\0\0xyz\0\4\0\0\0abc\0", 16), values).ok());

@@ -269,7 +269,8 @@ TEST(ProtobufPlanTest, UnknownFieldsAndGroupsArePassedOver) {
   ASSERT_OK(plan.status());
   std::vector<FieldValue> values;
   const std::string group = "\xa3\x06\x08\x01\xab\x06\xac\x06\xa4\x06";  // one in another
-  ASSERT_OK((*plan)->Read(group + std::string("\x12\x01z"), values));
+  const std::string message = group + "\x12\x01z";
+  ASSERT_OK((*plan)->Read(message, values));
   EXPECT_EQ(values[0].text, "z");
   EXPECT_FALSE(values[1].present);
   EXPECT_FALSE((*plan)->Read("\xa3\x06\x08\x01", values).ok());  // not closed

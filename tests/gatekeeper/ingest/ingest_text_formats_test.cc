@@ -42,7 +42,8 @@ TEST(UlogPlanTest, ReadsPackedFieldsAndHidesPadding) {
   std::vector<FieldValue> values;
   // The padding at the end is not written; writing it is no fault.
   for (const std::string& padding : {std::string(), std::string("zz")}) {
-    ASSERT_OK((*plan)->Read(PowerMessage() + padding, values));
+    const std::string message = PowerMessage() + padding;
+    ASSERT_OK((*plan)->Read(message, values));
     EXPECT_EQ(values[0].integer, 5);
     EXPECT_EQ(values[1].number, 12.0);
     EXPECT_EQ(values[2].integer, 1);
@@ -50,7 +51,7 @@ TEST(UlogPlanTest, ReadsPackedFieldsAndHidesPadding) {
     EXPECT_EQ(values[4].text, "ab");
     const auto printer = MessagePrinter::For(Ulog(kFormats));
     ASSERT_OK(printer.status());
-    const auto json = printer->ToJson(PowerMessage() + padding);
+    const auto json = printer->ToJson(message);
     ASSERT_OK(json.status());
     EXPECT_EQ(*json, R"({"timestamp":5,"volts":12,"on":true,"cells":[{"mv":10000},{"mv":-10000}],)"
                      R"("name":"ab"})");

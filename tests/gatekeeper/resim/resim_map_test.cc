@@ -134,7 +134,7 @@ TEST(GridMapTest, CastsAsAnOracleThatLooksAtEveryCell) {
       ASSERT_FALSE(std::isfinite(found));
     }
   }
-  EXPECT_GT(met, 50);
+  EXPECT_GT(met, tests::Cases(1500) / 5);
 }
 
 TEST(GridMapTest, CastsToTheTrueWallWithinAFewCentimetres) {
