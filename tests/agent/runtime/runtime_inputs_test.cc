@@ -65,6 +65,20 @@ TEST_F(InputsTest, AreOldAfterTheirMaxAgeAndNotBefore) {
               ElementsAre("input:odom:old", "input:scan:old"));
 }
 
+TEST_F(InputsTest, AModelIsAskedWhileEveryRequiredInputIsFreshWhateverTheOthersAre) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  (*document.mutable_inputs())["goal_range_m"].set_required(false);
+  const auto policy = Policy::Compile(document);
+  ASSERT_OK(policy.status());
+  v1::Observation packet = Packet(kStartOfTime);
+  packet.mutable_signals()->erase("goal_range_m");
+  board_.Accept(packet, kStartOfTime);
+  EXPECT_EQ(InputsOf(*policy, board_, kStartOfTime), Inputs::kFresh);
+  EXPECT_EQ(InputsOf(policy_, board_, kStartOfTime), Inputs::kStale) << "there it is required";
+  EXPECT_EQ(InputsOf(*policy, board_, kStartOfTime + milliseconds(250)), Inputs::kFresh);
+  EXPECT_EQ(InputsOf(*policy, board_, kStartOfTime + milliseconds(251)), Inputs::kStale);
+}
+
 TEST_F(InputsTest, AnOvertakenMessageIsDroppedAndNamedOnce) {
   Feed(kStartOfTime + milliseconds(100));
   v1::Observation late = Packet(kStartOfTime + milliseconds(40));
