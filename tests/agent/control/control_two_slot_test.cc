@@ -165,15 +165,29 @@ TEST(TwoSlotFileTest, NeedsNoNewDiskSpaceOnceItExists) {
   EXPECT_EQ(PayloadIn(files), "two");
 }
 
+// Makes the CRC right for what the slot holds.
+void Recount(std::string& slot) {
+  const uLong crc = crc32(0, reinterpret_cast<const Bytef*>(slot.data()), kSlotBytes - 4);
+  for (size_t i = 0; i < 4; ++i) {
+    slot[kSlotBytes - 4 + i] = static_cast<char>(crc >> (8 * i) & 0xff);
+  }
+}
+
+TEST(TwoSlotFileTest, NeverBelievesARecordOfAnotherKind) {
+  std::string slot = EncodeSlot({.generation = 7, .payload = "committed: a"});
+  Recount(slot);
+  EXPECT_TRUE(DecodeSlot(slot).has_value());
+  slot[3] = '2';
+  Recount(slot);
+  EXPECT_FALSE(DecodeSlot(slot).has_value());
+}
+
 TEST(TwoSlotFileTest, NeverBelievesARecordThatSaysItIsLongerThanItsSlot) {
   for (const size_t length : {kMaxSlotPayload, kMaxSlotPayload + 1}) {
     std::string slot = EncodeSlot({.generation = 7, .payload = "committed: a"});
     slot[12] = static_cast<char>(length & 0xff);
     slot[13] = static_cast<char>(length >> 8);
-    const uLong crc = crc32(0, reinterpret_cast<const Bytef*>(slot.data()), kSlotBytes - 4);
-    for (size_t i = 0; i < 4; ++i) {
-      slot[kSlotBytes - 4 + i] = static_cast<char>(crc >> (8 * i) & 0xff);
-    }
+    Recount(slot);
     EXPECT_EQ(DecodeSlot(slot).has_value(), length == kMaxSlotPayload) << length;
   }
 }
