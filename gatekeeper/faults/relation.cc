@@ -88,8 +88,6 @@ constexpr Relation kRelations[] = {
 
 }  // namespace
 
-std::span<const Relation> Relations() { return kRelations; }
-
 const Relation* FindRelation(const std::string& id) {
   const auto* const found =
       std::find_if(std::begin(kRelations), std::end(kRelations),

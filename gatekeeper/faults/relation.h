@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 
 #include "gatekeeper/faults/spec.h"
@@ -16,9 +15,8 @@ struct Relation {
   std::unique_ptr<Transform> (*make)(const Spec& spec);
 };
 
-// mirror, brighter, darker, nearer, moved_site. There is no other list.
-std::span<const Relation> Relations();
-const Relation* FindRelation(const std::string& id);  // null: no such
+// mirror, brighter, darker, nearer, moved_site; null: no such.
+const Relation* FindRelation(const std::string& id);
 
 // How far moved_site moves the poses, and so the envelope must move.
 inline constexpr double kSiteMovedX_m = 128;

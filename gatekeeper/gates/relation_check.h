@@ -16,7 +16,7 @@ namespace gatekeeper::gates {
 // One metamorphic relation: how two drives must differ when the recordings differ in a known way.
 struct RelationRule {
   const char* id;      // mirror, brighter, darker, nearer, nearer_model, moved_site
-  const char* change;  // of faults::Relations()
+  const char* change;  // what faults::FindRelation finds
   bool exact;          // no tick may violate it; else a share of the ticks may, and of the clips
   bool (*fits)(const agent::runtime::UnitRules& rules);
 };
