@@ -125,28 +125,42 @@ absl::StatusOr<std::string> Compress(Compression compression, std::string_view b
   return out;
 }
 
-absl::StatusOr<Buffer> Decompress(Compression compression, std::string_view bytes, uint64_t size,
-                                  uint64_t cap) {
+void Buffer::Resize(size_t wanted) {
+  if (bytes == nullptr || wanted > room) {
+    bytes.reset();  // before there is more, so that both are never there at once
+    bytes.reset(new char[wanted]);
+    room = wanted;
+  }
+  size = wanted;
+}
+
+absl::Status DecompressInto(Compression compression, std::string_view bytes, uint64_t size,
+                            uint64_t cap, Buffer& out) {
   if (size > cap)
     return absl::ResourceExhaustedError(
         absl::StrFormat("it would unpack to %d bytes, more than the %d allowed", size, cap));
   if (size > MostUnpacked(compression, bytes.size()))
     return absl::ResourceExhaustedError(absl::StrFormat(
         "it claims to unpack from %d bytes to %d, which the format cannot do", bytes.size(), size));
-  Buffer out{std::unique_ptr<char[]>(new char[size]), size};
-  absl::Status status;
+  if (compression == Compression::kNone && bytes.size() != size)
+    return Damaged("uncompressed", "its two sizes differ");
+  out.Resize(size);
   switch (compression) {
     case Compression::kNone:
-      if (bytes.size() != size) return Damaged("uncompressed", "its two sizes differ");
       bytes.copy(out.bytes.get(), size);
       break;
     case Compression::kLz4:
-      status = UnpackLz4(bytes, out);
-      break;
+      return UnpackLz4(bytes, out);
     case Compression::kZstd:
-      status = UnpackZstd(bytes, out);
-      break;
+      return UnpackZstd(bytes, out);
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Buffer> Decompress(Compression compression, std::string_view bytes, uint64_t size,
+                                  uint64_t cap) {
+  Buffer out;
+  const absl::Status status = DecompressInto(compression, bytes, size, cap, out);
   if (!status.ok()) return status;
   return out;
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
 #include "agent/recording/jpeg.h"
+#include "agent/recording/scan_wire.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/descriptor.pb.h"
 
@@ -29,14 +30,8 @@ void SetStamp(int64_t stamp_ns, google::protobuf::Timestamp& out) {
   out.set_nanos(static_cast<int32_t>(stamp_ns - seconds * kSecond));
 }
 
-// Saturates: a foreign stamp beyond the years 1677 to 2262 is wrong anyhow, and must not become a
-// right one.
 int64_t Stamp(const google::protobuf::Timestamp& stamp) {
-  int64_t ns = 0;
-  if (__builtin_mul_overflow(stamp.seconds(), kSecond, &ns) ||
-      __builtin_add_overflow(ns, int64_t{stamp.nanos()}, &ns))
-    return stamp.seconds() < 0 ? INT64_MIN : INT64_MAX;
-  return ns;
+  return Nanoseconds(stamp.seconds(), stamp.nanos());
 }
 
 // Bytes a pixel; 0 for an encoding that we do not read.
@@ -69,16 +64,14 @@ void AddFile(const google::protobuf::FileDescriptor& file, std::set<std::string>
   return out;
 }
 
-v1::LaserScan FromFoxglove(const ::foxglove::LaserScan& scan) {
-  v1::LaserScan out;
+void FromFoxglove(const ::foxglove::LaserScan& scan, v1::LaserScan& out) {
   out.set_stamp_ns(Stamp(scan.timestamp()));
   out.set_angle_min_rad(scan.start_angle());
-  const int steps = scan.ranges_size() - 1;
-  if (steps > 0) out.set_angle_increment_rad((scan.end_angle() - scan.start_angle()) / steps);
+  out.set_angle_increment_rad(
+      StepBetween(scan.start_angle(), scan.end_angle(), scan.ranges_size()));
   out.mutable_ranges_m()->Resize(scan.ranges_size(), 0);
-  std::transform(scan.ranges().begin(), scan.ranges().end(), out.mutable_ranges_m()->begin(),
-                 [](double range) { return static_cast<float>(range); });
-  return out;
+  Narrow(reinterpret_cast<const char*>(scan.ranges().data()),
+         static_cast<size_t>(scan.ranges_size()), out.mutable_ranges_m()->mutable_data());
 }
 
 ::foxglove::PoseInFrame ToFoxglove(const v1::Odometry& odom) {

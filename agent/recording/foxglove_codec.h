@@ -24,8 +24,9 @@ enum class DrawnIn { kSite, kBody };
 ::foxglove::Log LogEntry(int64_t stamp_ns, ::foxglove::Log::Level level, std::string_view message);
 ::foxglove::CompressedImage JpegImage(int64_t stamp_ns, std::string_view jpeg);
 
-// The increment comes back from the end angle, up to rounding.
-::gatekeeper::v1::LaserScan FromFoxglove(const ::foxglove::LaserScan& scan);
+// The increment comes back from the end angle, up to rounding. Every field of `out` is set; its
+// memory is used again.
+void FromFoxglove(const ::foxglove::LaserScan& scan, ::gatekeeper::v1::LaserScan& out);
 // kDataLoss when sizes contradict each other, kInvalidArgument for an encoding or format that we do
 // not read.
 absl::StatusOr<::gatekeeper::v1::Image> FromFoxglove(const ::foxglove::RawImage& image);

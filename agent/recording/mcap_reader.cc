@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <deque>
 #include <queue>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
@@ -22,14 +23,14 @@ absl::Status At(const std::string& path, uint64_t offset, const absl::Status& st
                                                      std::string(status.message())));
 }
 
-absl::StatusOr<Buffer> OpenChunk(std::string_view body, uint64_t cap) {
+absl::Status OpenChunk(std::string_view body, uint64_t cap, Buffer& records) {
   ASSIGN_OR_RETURN(const Chunk chunk, DecodeChunk(body));
   ASSIGN_OR_RETURN(const Compression compression, ParseCompression(chunk.compression));
-  ASSIGN_OR_RETURN(Buffer buffer,
-                   Decompress(compression, chunk.records, chunk.uncompressed_size, cap));
-  if (chunk.uncompressed_crc != 0 && chunk.uncompressed_crc != Crc32(0, buffer.view()))
+  RETURN_IF_ERROR(
+      DecompressInto(compression, chunk.records, chunk.uncompressed_size, cap, records));
+  if (chunk.uncompressed_crc != 0 && chunk.uncompressed_crc != Crc32(0, records.view()))
     return absl::DataLossError("a chunk does not match its CRC; the file is damaged");
-  return buffer;
+  return absl::OkStatus();
 }
 
 struct Entry {
@@ -129,14 +130,13 @@ absl::StatusOr<McapReader> McapReader::Open(const std::string& path, McapReaderO
 }
 
 // A chunk's records unpacked, or a run of messages as it stands.
-absl::StatusOr<Buffer> McapReader::LoadPart(const Part& part) const {
-  Buffer raw{std::unique_ptr<char[]>(new char[part.length]), part.length};
-  const absl::Status read = ReadAt(fd_.get(), part.offset, part.length, raw.bytes.get());
-  if (!read.ok()) return At(path_, part.offset, read);
-  if (!part.chunk) return raw;
-  absl::StatusOr<Buffer> records = OpenChunk(raw.view(), options_.max_chunk_bytes);
-  if (!records.ok()) return At(path_, part.offset, records.status());
-  return records;
+absl::Status McapReader::LoadPart(const Part& part, Buffer& packed, Buffer& records) const {
+  Buffer& raw = part.chunk ? packed : records;
+  raw.Resize(part.length);
+  absl::Status status = ReadAt(fd_.get(), part.offset, part.length, raw.bytes.get());
+  if (status.ok() && part.chunk)
+    status = OpenChunk(packed.view(), options_.max_chunk_bytes, records);
+  return status.ok() ? status : At(path_, part.offset, status);
 }
 
 // The parts of a file merged by log time: those that overlap are open together.
@@ -159,11 +159,16 @@ class McapReader::Merge {
   absl::Status OpenNext() {
     const Part part = waiting_.front();
     waiting_.pop_front();
-    Cursor cursor;
+    Cursor cursor = std::exchange(spare_, Cursor{});
     cursor.part_offset = part.offset;
-    ASSIGN_OR_RETURN(cursor.buffer, reader_.LoadPart(part));
+    cursor.entries.clear();
+    cursor.next = 0;
+    RETURN_IF_ERROR(reader_.LoadPart(part, packed_, cursor.buffer));
     absl::Status status = Select(wanted_, {part.start_ns, part.end_ns}, cursor);
-    if (status.ok() && cursor.empty()) return status;
+    if (status.ok() && cursor.empty()) {
+      spare_ = std::move(cursor);
+      return status;
+    }
     open_bytes_ += cursor.buffer.size;
     if (status.ok() && open_bytes_ > reader_.options_.max_open_bytes)
       status = absl::ResourceExhaustedError(
@@ -188,7 +193,9 @@ class McapReader::Merge {
       return absl::OkStatus();
     }
     open_bytes_ -= cursor->buffer.size;
-    open_.erase(cursor->part_offset);
+    const auto done = open_.find(cursor->part_offset);
+    spare_ = std::move(done->second);
+    open_.erase(done);
     return absl::OkStatus();
   }
 
@@ -207,6 +214,10 @@ class McapReader::Merge {
   std::priority_queue<Cursor*, std::vector<Cursor*>, Later> heap_;
   uint64_t open_bytes_ = 0;
   uint64_t delivered_ = 0;
+  // Memory of parts that were read to their end, for the next: giving back and taking megabytes a
+  // chunk costs more than reading them.
+  Cursor spare_;
+  Buffer packed_;
 };
 
 absl::Status McapReader::ForEachMessage(const MessageFilter& filter,

@@ -92,7 +92,8 @@ class McapReader {
   };
   class Merge;
   McapReader() = default;
-  absl::StatusOr<Buffer> LoadPart(const Part& part) const;
+  // Into `records`; `packed` is room for what stands in the file. Both keep their memory.
+  absl::Status LoadPart(const Part& part, Buffer& packed, Buffer& records) const;
   absl::Status CheckCount(const MessageFilter& filter, uint64_t delivered) const;
 
   std::string path_;

@@ -278,11 +278,11 @@ absl::Status McapScan::CollectFromChunks() {
 
 // Takes the chunk's schemas and channels; whether it holds messages as well.
 absl::StatusOr<bool> McapScan::CollectFromChunk(const McapReader::Part& part) {
-  ASSIGN_OR_RETURN(const Buffer buffer, reader_.LoadPart(part));
+  RETURN_IF_ERROR(reader_.LoadPart(part, packed_, records_));
   bool has_messages = false;
-  std::string_view rest = buffer.view();
+  std::string_view rest = records_.view();
   while (!rest.empty()) {
-    const absl::StatusOr<Record> record = TakeRecord(rest, buffer.size);
+    const absl::StatusOr<Record> record = TakeRecord(rest, records_.size);
     absl::Status status = record.status();
     const auto opcode = status.ok() ? static_cast<Opcode>(record->opcode) : Opcode::kHeader;
     if (opcode == Opcode::kMessage) has_messages = true;

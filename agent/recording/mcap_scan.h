@@ -46,6 +46,8 @@ class McapScan {
   bool ended_ = false;  // DataEnd was met
   bool loose_ = false;  // messages outside chunks
   std::optional<McapReader::Part> run_;
+  Buffer packed_;  // of the chunk at hand, and unpacked
+  Buffer records_;
 };
 
 }  // namespace agent::recording

@@ -1,6 +1,7 @@
 #include "agent/recording/observation_reader.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -115,18 +116,14 @@ absl::Status ObservationReader::ForEach(int64_t from_ns, int64_t to_ns,
 absl::Status ObservationReader::Read(MessageFilter filter, const Callback& callback) const {
   for (const auto& [id, name] : names_) filter.topics.insert(mcap_.channels().at(id).topic);
   if (filter.topics.empty()) return absl::OkStatus();
-  struct Bound {
-    const std::string* channel = nullptr;
-    const std::string* schema = nullptr;
-  };
-  std::vector<Bound> bound(size_t{names_.rbegin()->first} + 1);  // by channel id
-  for (const auto& [id, name] : names_) bound[id] = {&name, &SchemaName(mcap_.channels().at(id))};
+  std::vector<std::optional<Carried>> carried(size_t{names_.rbegin()->first} + 1);  // by channel id
+  for (const auto& [id, name] : names_)
+    carried[id].emplace(name, SchemaName(mcap_.channels().at(id)));
   absl::Status from_callback;
   PacketMerge merge([&](const RecordedItem& item) { return from_callback = callback(item); });
   RETURN_IF_ERROR(mcap_.ForEachMessage(
       filter, [&](const Channel& channel, const Message& message) -> absl::Status {
-        const Bound& from = bound.at(channel.id);
-        absl::Status status = merge.Add(*from.channel, *from.schema, message);
+        absl::Status status = merge.Add(*carried[channel.id], message);
         if (status.ok() || !from_callback.ok()) return status;
         return absl::Status(
             status.code(),

@@ -2,11 +2,13 @@
 
 #include "agent/base/status_macros.h"
 #include "agent/recording/foxglove_codec.h"
+#include "agent/recording/scan_wire.h"
 
 namespace agent::recording {
 namespace {
 
 namespace v1 = ::gatekeeper::v1;
+using Kind = Carried::Kind;
 
 template <class T>
 absl::Status Fill(std::string_view bytes, T& message) {
@@ -17,19 +19,10 @@ absl::Status Fill(std::string_view bytes, T& message) {
 }
 
 template <class T>
-absl::StatusOr<T> Parse(std::string_view bytes) {
+absl::StatusOr<v1::Image> ParseImage(std::string_view bytes) {
   T message;
   RETURN_IF_ERROR(Fill(bytes, message));
-  return message;
-}
-
-absl::StatusOr<v1::Image> ParseImage(const std::string& schema, std::string_view bytes) {
-  if (schema == ::foxglove::RawImage::descriptor()->full_name()) {
-    ASSIGN_OR_RETURN(const auto raw, Parse<::foxglove::RawImage>(bytes));
-    return FromFoxglove(raw);
-  }
-  ASSIGN_OR_RETURN(const auto packed, Parse<::foxglove::CompressedImage>(bytes));
-  return FromFoxglove(packed);
+  return FromFoxglove(message);
 }
 
 template <class T>
@@ -38,63 +31,75 @@ absl::StatusOr<int64_t> ParseInto(std::string_view bytes, T& out) {
   return out.stamp_ns();
 }
 
-// Reads one sensor message into `out`; returns its stamp.
-absl::StatusOr<int64_t> ParseSensor(const std::string& channel, const std::string& schema,
-                                    std::string_view bytes, ::foxglove::LaserScan& scan,
-                                    v1::Observation& out) {
-  if (channel == "odom") return ParseInto(bytes, *out.mutable_odom());
-  if (channel == "imu") return ParseInto(bytes, *out.mutable_imu());
-  if (channel == "joints") return ParseInto(bytes, *out.mutable_joints());
-  if (channel == "scan") {
-    RETURN_IF_ERROR(Fill(bytes, scan));
-    *out.mutable_scan() = FromFoxglove(scan);
-    return out.scan().stamp_ns();
-  }
-  if (channel == "image") {
-    ASSIGN_OR_RETURN(*out.mutable_image(), ParseImage(schema, bytes));
-    return out.image().stamp_ns();
-  }
-  return ParseInto(bytes, (*out.mutable_signals())[channel]);
+Kind KindOf(const std::string& channel, const std::string& schema) {
+  if (channel == "packet") return Kind::kPacket;
+  if (channel == "command") return Kind::kCommand;
+  if (channel == "verdict") return Kind::kVerdict;
+  if (channel == "scan") return Kind::kScan;
+  if (channel == "odom") return Kind::kOdom;
+  if (channel == "imu") return Kind::kImu;
+  if (channel == "joints") return Kind::kJoints;
+  if (channel != "image") return Kind::kSignal;
+  const bool raw = schema == ::foxglove::RawImage::descriptor()->full_name();
+  return raw ? Kind::kRawImage : Kind::kJpegImage;
 }
 
-bool Has(const v1::Observation& packet, const std::string& channel) {
-  if (channel == "scan") return packet.has_scan();
-  if (channel == "odom") return packet.has_odom();
-  if (channel == "image") return packet.has_image();
-  if (channel == "imu") return packet.has_imu();
-  if (channel == "joints") return packet.has_joints();
-  return packet.signals().contains(channel);
+bool Has(const v1::Observation& packet, const Carried& carried) {
+  switch (carried.kind) {
+    case Kind::kScan:
+      return packet.has_scan();
+    case Kind::kOdom:
+      return packet.has_odom();
+    case Kind::kRawImage:
+    case Kind::kJpegImage:
+      return packet.has_image();
+    case Kind::kImu:
+      return packet.has_imu();
+    case Kind::kJoints:
+      return packet.has_joints();
+    default:
+      return packet.signals().contains(carried.channel);
+  }
 }
 
 }  // namespace
 
-absl::Status PacketMerge::Add(const std::string& channel, const std::string& schema,
-                              const Message& message) {
+Carried::Carried(const std::string& channel, const std::string& schema)
+    : kind(KindOf(channel, schema)), channel(channel) {}
+
+absl::Status PacketMerge::Add(const Carried& carried, const Message& message) {
   if (message.log_time_ns > INT64_MAX)
     return absl::DataLossError("its log time is beyond the year 2262");
-  if (channel == "packet") return AddPacket(message);
-  if (channel == "command") return AddWhole<v1::Command>(message);
-  if (channel == "verdict") return AddWhole<v1::TickRecord>(message);
-  return AddSensor(channel, schema, message);
+  switch (carried.kind) {
+    case Kind::kPacket:
+      return AddPacket(message);
+    case Kind::kCommand:
+      return AddWhole<v1::Command>(message, command_);
+    case Kind::kVerdict:
+      return AddWhole<v1::TickRecord>(message, verdict_);
+    default:
+      return AddSensor(carried, message);
+  }
 }
 
 absl::Status PacketMerge::Finish() {
   scan_increment_rad_.reset();
-  if (!open_) return absl::OkStatus();
-  const absl::Status status = callback_(*open_);
-  open_.reset();
-  return status;
+  return std::exchange(open_, false) ? callback_(item_) : absl::OkStatus();
+}
+
+v1::Observation& PacketMerge::EmptyPacket() {
+  // Clear would give it back.
+  if (packet().has_scan()) spare_scan_.reset(packet().release_scan());
+  packet().Clear();
+  return packet();
 }
 
 absl::Status PacketMerge::AddPacket(const Message& message) {
   RETURN_IF_ERROR(Finish());
-  open_.emplace().log_time_ns = static_cast<int64_t>(message.log_time_ns);
-  auto& packet = std::get<v1::Observation>(open_->content);
-  const absl::Status parsed = Fill(message.data, packet);
-  if (!parsed.ok()) {
-    open_.reset();
-    return parsed;
-  }
+  v1::Observation& packet = EmptyPacket();
+  RETURN_IF_ERROR(Fill(message.data, packet));
+  open_ = true;
+  item_.log_time_ns = static_cast<int64_t>(message.log_time_ns);
   if (packet.has_scan()) scan_increment_rad_ = packet.scan().angle_increment_rad();
   packet.clear_scan();
   estop_pressed_ = packet.estop_pressed();
@@ -103,34 +108,62 @@ absl::Status PacketMerge::AddPacket(const Message& message) {
 }
 
 template <class T>
-absl::Status PacketMerge::AddWhole(const Message& message) {
+absl::Status PacketMerge::AddWhole(const Message& message, RecordedItem& whole) {
   RETURN_IF_ERROR(Finish());
-  ASSIGN_OR_RETURN(auto whole, Parse<T>(message.data));
-  return callback_(RecordedItem{static_cast<int64_t>(message.log_time_ns), std::move(whole)});
+  whole.log_time_ns = static_cast<int64_t>(message.log_time_ns);
+  RETURN_IF_ERROR(Fill(message.data, std::get<T>(whole.content)));
+  return callback_(whole);
 }
 
-absl::Status PacketMerge::AddSensor(const std::string& channel, const std::string& schema,
-                                    const Message& message) {
-  if (BelongsToOpen(channel, message)) {
-    auto& packet = std::get<v1::Observation>(open_->content);
-    RETURN_IF_ERROR(ParseSensor(channel, schema, message.data, scan_, packet).status());
-    if (channel == "scan" && scan_increment_rad_)
-      packet.mutable_scan()->set_angle_increment_rad(*scan_increment_rad_);
+absl::Status PacketMerge::AddSensor(const Carried& carried, const Message& message) {
+  if (BelongsToOpen(carried, message)) {
+    RETURN_IF_ERROR(Parse(carried, message.data, packet()).status());
+    if (carried.kind == Kind::kScan && scan_increment_rad_)
+      packet().mutable_scan()->set_angle_increment_rad(*scan_increment_rad_);
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(Finish());
-  v1::Observation alone;
-  ASSIGN_OR_RETURN(const int64_t stamp, ParseSensor(channel, schema, message.data, scan_, alone));
+  v1::Observation& alone = EmptyPacket();
+  ASSIGN_OR_RETURN(const int64_t stamp, Parse(carried, message.data, alone));
   alone.set_stamp_ns(stamp);
   // It says nothing about these; the last packet did.
   alone.set_estop_pressed(estop_pressed_);
   alone.set_network_up(network_up_);
-  return callback_(RecordedItem{static_cast<int64_t>(message.log_time_ns), std::move(alone)});
+  item_.log_time_ns = static_cast<int64_t>(message.log_time_ns);
+  return callback_(item_);
 }
 
-bool PacketMerge::BelongsToOpen(const std::string& channel, const Message& message) const {
-  return open_ && open_->log_time_ns == static_cast<int64_t>(message.log_time_ns) &&
-         !Has(std::get<v1::Observation>(open_->content), channel);
+absl::StatusOr<int64_t> PacketMerge::Parse(const Carried& carried, std::string_view bytes,
+                                           v1::Observation& out) {
+  switch (carried.kind) {
+    case Kind::kOdom:
+      return ParseInto(bytes, *out.mutable_odom());
+    case Kind::kImu:
+      return ParseInto(bytes, *out.mutable_imu());
+    case Kind::kJoints:
+      return ParseInto(bytes, *out.mutable_joints());
+    case Kind::kScan:
+      if (spare_scan_ != nullptr) out.set_allocated_scan(spare_scan_.release());
+      if (ReadScan(bytes, *out.mutable_scan())) return out.scan().stamp_ns();
+      RETURN_IF_ERROR(Fill(bytes, scan_));
+      FromFoxglove(scan_, *out.mutable_scan());
+      return out.scan().stamp_ns();
+    case Kind::kRawImage: {
+      ASSIGN_OR_RETURN(*out.mutable_image(), ParseImage<::foxglove::RawImage>(bytes));
+      return out.image().stamp_ns();
+    }
+    case Kind::kJpegImage: {
+      ASSIGN_OR_RETURN(*out.mutable_image(), ParseImage<::foxglove::CompressedImage>(bytes));
+      return out.image().stamp_ns();
+    }
+    default:
+      return ParseInto(bytes, (*out.mutable_signals())[carried.channel]);
+  }
+}
+
+bool PacketMerge::BelongsToOpen(const Carried& carried, const Message& message) const {
+  return open_ && item_.log_time_ns == static_cast<int64_t>(message.log_time_ns) &&
+         !Has(std::get<v1::Observation>(item_.content), carried);
 }
 
 }  // namespace agent::recording

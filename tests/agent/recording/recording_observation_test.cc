@@ -111,6 +111,37 @@ TEST_F(RecordingObservationTest, KeepsPacketsOfTheSameReceiveTimeApart) {
   }
 }
 
+// Items are read into the memory of those before them.
+TEST_F(RecordingObservationTest, LeavesNothingOfAnItemInTheNext) {
+  v1::Observation shorter = FullPacket();
+  shorter.mutable_scan()->mutable_ranges_m()->Truncate(1);
+  shorter.mutable_scan()->clear_angle_increment_rad();
+  v1::Observation bare;
+  bare.set_seq(9);
+  const std::vector<v1::Observation> packets = {FullPacket(), bare, shorter, FullPacket()};
+  v1::Command full;
+  full.set_stop(true);
+  full.add_values(0.25);
+  full.add_reasons("envelope:hall");
+  ObservationWriter writer = Writer();
+  for (size_t i = 0; i < packets.size(); ++i) {
+    ASSERT_OK(writer.Write(packets[i], Nanos(10 * (i + 1))));
+    ASSERT_OK(writer.Write(i % 2 == 0 ? full : v1::Command(), Nanos(10 * (i + 1))));
+  }
+  ASSERT_OK(writer.Close());
+
+  ASSERT_OK_AND_ASSIGN(const std::vector<RecordedItem> items, ReadAll());
+  ASSERT_THAT(items, SizeIs(8));
+  for (size_t i = 0; i < packets.size(); ++i) {
+    EXPECT_TRUE(
+        MessageDifferencer::Equals(std::get<v1::Observation>(items[2 * i].content), packets[i]))
+        << i;
+    EXPECT_TRUE(MessageDifferencer::Equals(std::get<v1::Command>(items[2 * i + 1].content),
+                                           i % 2 == 0 ? full : v1::Command()))
+        << i;
+  }
+}
+
 TEST_F(RecordingObservationTest, GivesBackCommandsAndVerdictsInTheirPlaces) {
   v1::Observation packet;
   packet.mutable_odom()->set_vx_mps(1);
