@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -5,6 +6,7 @@
 #include <random>
 
 #include "tests/agent/control/rearm_fixture.h"
+#include "tests/support/cases.h"
 
 // Re-arming under power cuts at every write, and under anything that can happen in any order: the
 // robot never moves before two people permitted it and somebody pressed start.
@@ -132,7 +134,7 @@ TEST_P(RearmCrashTest, ALostWriteOfThePermissionLeavesTheLatchAndNoSecondUse) {
 
 class AnyOrderTest : public RearmControlTest {
  protected:
-  static constexpr int kSequences = 1000;
+  static inline const int kSequences = std::max(50, tests::Cases(1000));
   static constexpr int kEvents = 25;
 
   // What an onlooker may conclude, from buttons and signatures alone.

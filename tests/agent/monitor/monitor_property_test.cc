@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/monitor/monitor.h"
 #include "gtest/gtest.h"
+#include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
 // The monitor against the definition of its logic, written down here a second time and as plainly
@@ -281,15 +282,15 @@ void Check(const Tree& tree, const std::vector<Moment>& life, Count& count) {
 TEST(MonitorPropertyTest, StreamingEqualsTheDefinitionOnAHundredThousandRandomPairs) {
   Random random(20260107);
   Count count;
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < tests::Cases(100'000); ++i) {
     const auto tree = RandomTree(random, 1 + Upto(random, 3));
     Check(*tree, RandomLife(random), count);
     ASSERT_FALSE(HasFatalFailure()) << "pair " << i;
   }
   // Every kind of verdict was compared often.
-  EXPECT_GT(count.holds, 100'000);
-  EXPECT_GT(count.violated, 100'000);
-  EXPECT_GT(count.unknown, 100'000);
+  EXPECT_GT(count.holds, tests::Cases(100'000));
+  EXPECT_GT(count.violated, tests::Cases(100'000));
+  EXPECT_GT(count.unknown, tests::Cases(100'000));
 }
 
 }  // namespace

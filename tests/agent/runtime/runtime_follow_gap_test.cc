@@ -3,6 +3,7 @@
 
 #include "agent/runtime/follow_gap.h"
 #include "gtest/gtest.h"
+#include "tests/support/cases.h"
 
 namespace agent::runtime {
 namespace {
@@ -79,7 +80,7 @@ TEST(FollowGapTest, TurnsTowardsTheMiddleOfTheWidestGap) {
 
 TEST(FollowGapTest, IsTheMirrorImageInAMirroredWorld) {
   std::mt19937 random(3);
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < tests::Cases(200); ++round) {
     gatekeeper::v1::LaserScan scan = Empty();
     for (int wall = 0; wall < 3; ++wall) {
       const double from = -2 + 0.01 * static_cast<double>(random() % 400);
@@ -215,7 +216,7 @@ TEST(FollowGapTest, AScanThatTurnsClockwiseIsReadTheOtherWayRound) {
 TEST(FollowGapTest, NeverExceedsItsLimitsAndDependsOnTheScanAlone) {
   std::mt19937 random(1);
   FollowGap used;  // sees scans of many shapes
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < tests::Cases(20'000); ++round) {
     gatekeeper::v1::LaserScan scan;
     const int beams = static_cast<int>(random() % 60);
     scan.set_angle_min_rad(-3.2 + 0.01 * static_cast<double>(random() % 640));
@@ -239,7 +240,7 @@ TEST(FollowGapTest, NeverExceedsItsLimitsAndDependsOnTheScanAlone) {
 TEST(FollowGapTest, SteersOnlyToBearingsThatAreFreeByTheDefinition) {
   std::mt19937 random(2);
   int steered = 0;
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < tests::Cases(2000); ++round) {
     gatekeeper::v1::LaserScan scan = Empty();
     for (int i = 0; i <= 400; ++i) {
       if (random() % 40 == 0)
@@ -260,7 +261,7 @@ TEST(FollowGapTest, SteersOnlyToBearingsThatAreFreeByTheDefinition) {
       ASSERT_FALSE(in_the_way) << "round " << round << " beam " << i;
     }
   }
-  EXPECT_GT(steered, 100);
+  EXPECT_GE(steered, tests::Cases(100));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "agent/runtime/geometry.h"
 #include "gtest/gtest.h"
+#include "tests/support/cases.h"
 
 namespace agent::runtime {
 namespace {
@@ -17,7 +18,7 @@ double In(std::mt19937_64& random, double low, double high) {
 
 TEST(ExactSinCosTest, IsWithinALastBitOfTheCLibrary) {
   std::mt19937_64 random(1);
-  for (int i = 0; i < 200'000; ++i) {
+  for (int i = 0; i < tests::Cases(200'000); ++i) {
     const double angle = In(random, -100, 100);
     const SinCos got = ExactSinCos(angle);
     ASSERT_NEAR(got.sin, std::sin(angle), 1e-15) << angle;
@@ -68,7 +69,7 @@ double NearestOfManyBorderPoints(Vec2 p) {
 TEST(RegionTest, DepthOfAPolygonEqualsBruteForce) {
   const Region region = Region::Polygon(kCorner);
   std::mt19937_64 random(2);
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < tests::Cases(2000); ++i) {
     const Vec2 p{In(random, -2, 6), In(random, -2, 7)};
     const double depth = region.Depth(p);
     ASSERT_NEAR(std::abs(depth), NearestOfManyBorderPoints(p), 2e-3);
@@ -81,7 +82,7 @@ TEST(RegionTest, InsideOfAPolygonEqualsAnOracleOnManyPoints) {
   const Region region = Region::Polygon(kCorner);
   const Region other_way = Region::Polygon(clockwise);
   std::mt19937_64 random(3);
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < tests::Cases(100'000); ++i) {
     const Vec2 p{In(random, -1, 5), In(random, -1, 6)};
     ASSERT_EQ(region.Contains(p), InsideL(p)) << p.x << " " << p.y;
     ASSERT_EQ(other_way.Contains(p), InsideL(p)) << p.x << " " << p.y;
@@ -92,7 +93,7 @@ TEST(RegionTest, DepthChangesByAtMostTheDistanceGone) {
   const Region polygon = Region::Polygon(kCorner);
   const Region circle = Region::Circle({1, 1}, 2);
   std::mt19937_64 random(4);
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < tests::Cases(100'000); ++i) {
     const Vec2 a{In(random, -2, 6), In(random, -2, 7)};
     const Vec2 b{a.x + In(random, -0.3, 0.3), a.y + In(random, -0.3, 0.3)};
     const double gone = std::hypot(a.x - b.x, a.y - b.y);
@@ -134,7 +135,7 @@ BoostRing RingOf(const std::vector<Vec2>& corners) {
 
 TEST(RegionTest, DepthOfAnyPolygonEqualsBoosts) {
   std::mt19937_64 random(6);
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < tests::Cases(100'000); ++i) {
     const std::vector<Vec2> corners = RandomCorners(random);
     const BoostRing ring = RingOf(corners);
     // Corners that go round by more than half a turn at once may fold; those are no polygons.
@@ -152,7 +153,7 @@ TEST(RegionTest, DepthOfAnyPolygonEqualsBoosts) {
 TEST(IsSimplePolygonTest, AgreesWithBoostOnAnyCorners) {
   std::mt19937_64 random(7);
   int simple = 0;
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < tests::Cases(100'000); ++i) {
     std::vector<Vec2> corners = RandomCorners(random);
     if (random() % 2) std::swap(corners[random() % corners.size()], corners[0]);
     BoostRing ring = RingOf(corners);
@@ -161,15 +162,15 @@ TEST(IsSimplePolygonTest, AgreesWithBoostOnAnyCorners) {
     simple += truth ? 1 : 0;
     ASSERT_EQ(IsSimplePolygon(corners), truth) << i;
   }
-  EXPECT_GT(simple, 30'000);
-  EXPECT_LT(simple, 90'000);
+  EXPECT_GT(simple, tests::Cases(30'000));
+  EXPECT_LT(simple, tests::Cases(90'000));
 }
 
 // On a grid of few points corners fall onto edges, and edges onto each other.
 TEST(IsSimplePolygonTest, AgreesWithBoostWhereCornersTouchEdges) {
   std::mt19937_64 random(8);
   int simple = 0;
-  for (int i = 0; i < 50'000; ++i) {
+  for (int i = 0; i < tests::Cases(50'000); ++i) {
     std::vector<Vec2> corners;
     boost::geometry::model::linestring<BoostPoint> border;
     const size_t count = 3 + random() % 4;
@@ -182,8 +183,8 @@ TEST(IsSimplePolygonTest, AgreesWithBoostWhereCornersTouchEdges) {
     simple += truth ? 1 : 0;
     ASSERT_EQ(IsSimplePolygon(corners), truth) << i << " " << boost::geometry::wkt(border);
   }
-  EXPECT_GT(simple, 10'000);
-  EXPECT_LT(simple, 40'000);
+  EXPECT_GT(simple, tests::Cases(10'000));
+  EXPECT_LT(simple, tests::Cases(40'000));
 }
 
 TEST(EdgeTest, WithoutALengthIsAPoint) {

@@ -5,6 +5,7 @@
 #include "agent/runtime/input_board.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
 namespace agent::runtime {
@@ -114,7 +115,7 @@ TEST_F(InputsTest, AStampBeyondMaxFutureIsAheadAndOneAtItIsNot) {
 }
 
 TEST_F(InputsTest, ASendersClockThatDriftsIsFollowed) {
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < tests::Cases(20'000); ++i) {
     const Nanos now = kStartOfTime + i * milliseconds(50);
     const int64_t drift = now.count() / 2000 * (i % 2 ? 1 : 1);  // 500 ppm slow
     v1::Observation packet = Packet(now - Nanos{drift});

@@ -5,6 +5,7 @@
 
 #include "agent/runtime/kinematics.h"
 #include "gtest/gtest.h"
+#include "tests/support/cases.h"
 
 namespace agent::runtime {
 namespace {
@@ -66,7 +67,7 @@ TEST(ToolPointTest, EqualsTheTextbooksMatricesForAnyChain) {
   const auto in = [&](double low, double high) {
     return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
   };
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < tests::Cases(100'000); ++i) {
     const size_t joints = 1 + random() % 7;
     std::vector<DhLink> chain;
     std::vector<double> q;

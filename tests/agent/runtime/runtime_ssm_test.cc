@@ -6,6 +6,7 @@
 #include "agent/runtime/ssm.h"
 #include "gtest/gtest.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/support/cases.h"
 
 namespace agent::runtime {
 namespace {
@@ -57,7 +58,7 @@ TEST(SsmTest, SpeedAndDistanceAreEachOthersInverseForAnyLimits) {
   const auto in = [&](double low, double high) {
     return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
   };
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < tests::Cases(100'000); ++i) {
     const SsmLimits limits{.v_human_mps = in(0.1, 3),
                            .t_react_s = in(0.01, 1),
                            .dec_mps2 = in(0.1, 10),

@@ -13,6 +13,7 @@
 #include "agent/runtime/input_board.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/support/cases.h"
 #include "tests/support/importers/archive.h"
 #include "tests/support/importers/shared_recordings.h"
 #include "tests/support/status_matchers.h"
@@ -217,7 +218,7 @@ TEST_F(StampsTest, ARepeatedStampIsJudgedByItsOwnPatience) {
 TEST_F(StampsTest, NoStampsWhateverMakeAStaleValueYoung) {
   // However the sender's clock behaves, a value is never taken for younger than it was received.
   std::mt19937_64 random(7);
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < tests::Cases(100'000); ++i) {
     now_ += Nanos(static_cast<int64_t>(random() % 200'000'000));
     const int64_t stamp = random() % 8 == 0 ? static_cast<int64_t>(random())
                                             : static_cast<int64_t>(random() % 5'000'000'000);

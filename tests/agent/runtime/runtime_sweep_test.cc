@@ -306,7 +306,7 @@ TEST_F(SweepTest, TheVerdictOnAnySweepEqualsAnOracles) {
 TEST_F(SweepTest, NoStopThatItLetsThroughLeavesTheEnvelope) {
   const Oracle oracle;
   std::mt19937_64 random(22);
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < tests::Cases(20'000); ++i) {
     const Pose2 start{In(random, 0.4, 14), In(random, 0.4, 8), In(random, -kPi, kPi)};
     if (ClearanceM(policy_, start) < kMargin) continue;
     const double vx = random() % 4 == 0 ? 0 : In(random, -1, 1);

@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/driven_robot.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
 // The limit sets of a mobile base, and what the two newest limits hold back.
@@ -65,7 +66,7 @@ TEST(TightestTest, IsTheLesserOfBothEverywhere) {
     }
     return curve;
   };
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < tests::Cases(20'000); ++i) {
     const Curve a = any();
     const Curve b = any();
     const Curve least = Tightest(a, b);

@@ -7,6 +7,7 @@
 #include "agent/runtime/rule_id.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
 // Footprint, heights and separation: what is refused at compile, and what a command meets.
@@ -218,7 +219,7 @@ TEST_F(GroundEnforceTest, NoSpeedEverExceedsThatOfTheNearestReturn) {
   const auto in = [&](double low, double high) {
     return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
   };
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < tests::Cases(100'000); ++i) {
     See(static_cast<float>(in(0.4, 4)));
     last_ = {in(0, 1), in(-1, 1)};
     situation_.motion->vx_mps = last_[0];
