@@ -12,12 +12,13 @@ AnswerKind RunOnce(const Pilot& pilot, const InputBoard& board, Inputs inputs, N
                    Answer& answer) {
   if (pilot.model == nullptr) return AnswerKind::kFailed;
   if (inputs != Inputs::kFresh) return AnswerKind::kNotAsked;
-  if (!pilot.binding.Fits(*pilot.model)) return AnswerKind::kBroken;
+  if (!pilot.binding.InputsFit(*pilot.model)) return AnswerKind::kBroken;
   if (!pilot.binding.Fill(board, *pilot.model)) return AnswerKind::kFailed;
   const base::RunOutcome outcome = pilot.model->Run(budget);
   answer.took = pilot.model->took();
   if (outcome == base::RunOutcome::kDeadlineMissed) return AnswerKind::kMissed;
   if (outcome != base::RunOutcome::kDone) return AnswerKind::kFailed;
+  if (!pilot.binding.OutputsFit(*pilot.model)) return AnswerKind::kBroken;
   const bool finite = pilot.binding.Read(*pilot.model, answer.raw, answer.report);
   return finite ? AnswerKind::kUsable : AnswerKind::kNonfinite;
 }

@@ -312,10 +312,14 @@ absl::StatusOr<Binding> Binding::Compile(const v1::ModelCard& card, const Policy
   return compiler.BindTo(signature);
 }
 
-bool Binding::Fits(base::Model& model) const {
+bool Binding::InputsFit(base::Model& model) const {
   for (size_t i = 0; i < input_sizes_.size(); ++i) {
     if (model.input(i).size() != input_sizes_[i]) return false;
   }
+  return true;
+}
+
+bool Binding::OutputsFit(const base::Model& model) const {
   for (size_t i = 0; i < output_sizes_.size(); ++i) {
     if (model.output(i).size() != output_sizes_[i]) return false;
   }

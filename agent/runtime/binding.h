@@ -36,8 +36,10 @@ class Binding {
                                          const Policy& policy,
                                          const base::ModelSignature& signature);
 
-  // The model's buffers have the sizes of the signature that this was compiled for.
-  bool Fits(base::Model& model) const;
+  // The model's buffers have the sizes of the signature that this was compiled for: asked before
+  // Fill writes, and before Read reads.
+  bool InputsFit(base::Model& model) const;
+  bool OutputsFit(const base::Model& model) const;
 
   // False when a channel has no value yet, or a value does not fit (number of joints). One thread.
   bool Fill(const InputBoard& board, base::Model& model) const;

@@ -131,6 +131,7 @@ class FakeModel final : public agent::base::Model {
     return outcome;
   }
   Nanos took() const override { return std::chrono::microseconds(70); }
+  void Shorten(size_t input) { inputs_[input].pop_back(); }
 
   std::vector<float> says;
   agent::base::RunOutcome outcome = agent::base::RunOutcome::kDone;

@@ -163,17 +163,25 @@ TEST(ControllerTest, AModelThatStaysBrokenIsNotBelievedAfterTheQuietTime) {
   EXPECT_EQ(robot.Tick().state, "NOMINAL");
 }
 
-TEST(ControllerTest, AModelWhoseBuffersChangeSelectsTheStrongestFallback) {
+TEST(ControllerTest, AModelWhoseOutputChangesItsSizeSelectsTheStrongestFallbackAtOnce) {
   DrivenRobot robot;
   robot.DriveAtEight();
-  robot.unit.model->says = {0.8F};  // Run hands out an output that is too short
-  robot.Tick();
+  robot.unit.model->says = {0.8F};
   const Tick& tick = robot.Tick();
   EXPECT_EQ(tick.state, "ESTOP_LATCHED");
   EXPECT_THAT(tick.enforced, ElementsAre(0, 0));
   EXPECT_TRUE(tick.stop);
   EXPECT_THAT(tick.triggers, Contains("invariant_broken"));
   EXPECT_TRUE(robot.controller.latch().latched);
+}
+
+TEST(ControllerTest, AModelWhoseInputChangesItsSizeSelectsTheStrongestFallbackUnasked) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  const int runs = robot.unit.model->runs;
+  robot.unit.model->Shorten(0);
+  EXPECT_EQ(robot.Tick().state, "ESTOP_LATCHED");
+  EXPECT_EQ(robot.unit.model->runs, runs);
 }
 
 TEST(ControllerTest, APilotWithoutAModelIsAFailedModel) {
