@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/arm_world.h"
+#include "tests/support/cases.h"
 
 // What an arm's joints may be commanded, and that every limit holds on any drive.
 
@@ -151,7 +152,18 @@ TEST_F(ArmTest, WhatIsNotFiniteBrakes) {
 
 TEST_F(ArmTest, NoTimeMovesNothing) {
   situation_.acc_s = 0;
-  EXPECT_THAT(Run({0.04, 0.5}).values, ElementsAre(0, 0.5));
+  const Enforcement result = Run({0.04, 0.5});
+  EXPECT_THAT(result.values, ElementsAre(0, 0.5));
+  EXPECT_THAT(result.reasons, IsEmpty());
+}
+
+TEST_F(ArmTest, BackwardsSpeedsAreScaledAsMuch) {
+  situation_.degraded = true;
+  EXPECT_THAT(Run({-0.9, 0.5}).values, ElementsAre(DoubleNear(-0.025, 1e-12), 0.5));
+}
+
+TEST_F(ArmTest, AReasonIsGivenOnceForAllJoints) {
+  EXPECT_THAT(Run({0.9, -0.9}).reasons, ElementsAre("joint_velocity"));
 }
 
 TEST_F(ArmTest, AStopShedsEveryJointsSpeedAsFastAsItMay) {
@@ -188,7 +200,7 @@ class ArmPropertyTest : public ArmTest {
 TEST_F(ArmPropertyTest, EveryLimitHoldsOnEveryTickOfAnyDrive) {
   std::mt19937_64 random(5);
   int ticks = 0;
-  while (ticks < 100'000) {
+  while (ticks < tests::Cases(100'000)) {
     last_ = {In(random, -1, 2), In(random, -1, 2)};
     if (!Inside(last_)) continue;
     motion_.Start(2, {});
@@ -242,6 +254,15 @@ TEST_F(ArmTest, ATargetOfAnotherNumberOfJointsIsUnsound) {
   EXPECT_TRUE(IsSound(*policy_, std::vector<double>{0, 1}, std::vector<double>{1, 2}));
   EXPECT_TRUE(IsSound(*policy_, std::vector<double>{0, 1}, std::vector<double>{}));
   EXPECT_FALSE(IsSound(*policy_, std::vector<double>{0, 1}, std::vector<double>{1}));
+}
+
+TEST(ArmMotionTest, StartsWithTheSpeedsOfEveryJointOrAtRest) {
+  ArmMotion motion;
+  motion.Start(2, std::vector<double>{0.5, -0.5});
+  EXPECT_THAT(motion.speeds_radps(), ElementsAre(0.5, -0.5));
+  EXPECT_THAT(motion.accelerations_radps2(), ElementsAre(0, 0));
+  motion.Start(2, std::vector<double>{0.5});
+  EXPECT_TRUE(motion.stands()) << "nobody knows whose speed that is";
 }
 
 TEST(ArmMotionTest, IsKeptWhereTargetsTellNothingOfIt) {

@@ -40,6 +40,16 @@ TEST_F(ContactTest, IsATorqueBeyondTheLimit) {
   EXPECT_NE(Feel({0, kNan}), 0U);
 }
 
+TEST_F(ContactTest, IsOneOfTheFirstJointToo) {
+  Compile([](P& p) {
+    (*p.mutable_joints())["j1"].set_tau_abs_max_nm(20);
+    p.mutable_arm()->set_contact_trigger("contact");
+  });
+  EXPECT_EQ(Feel({20, 900}), 0U) << "j2 has no limit";
+  EXPECT_EQ(Feel({20.01, 0}), MaskOf(*policy_->arm().contact_trigger));
+  EXPECT_THAT(reasons_, ElementsAre("contact:j1"));
+}
+
 TEST_F(ContactTest, AMeasurementWithoutTorquesIsAFaultOfTheInput) {
   EXPECT_EQ(Feel({}), MaskOf(policy_->FindInput("joints")->trigger));
   EXPECT_THAT(reasons_, ElementsAre("input:joints:no_torque"));

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
+#include "agent/runtime/limits.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/arm_world.h"
 
@@ -9,6 +11,7 @@
 namespace agent::runtime {
 namespace {
 
+using ::testing::Contains;
 using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -31,6 +34,53 @@ TEST_F(ArmTest, TheToolIsNeverFasterThanItMay) {
   EXPECT_THAT(Run({0.025, 0.525}).reasons, ElementsAre("degraded"));
 }
 
+TEST_F(ArmTest, AToolThatIsTooFastIsTheModelsFaultWhereItsOwnStepWas) {
+  Compile([](P& p) { p.mutable_arm()->set_tcp_v_max_mps(0.25); });
+  EXPECT_FALSE(Run({0.05, 0.55}).clamped) << "nobody knows what it said before";
+  last_raw_ = {0.0, 0.5};
+  EXPECT_TRUE(Run({0.05, 0.55}).clamped);
+  situation_.degraded = true;
+  EXPECT_FALSE(Run({0.025, 0.525}).clamped) << "it need not know that it is degraded";
+}
+
+TEST_F(ArmTest, AnOwnToolStepThatIsTooFarByNoMoreThanNoiseIsNoFaultOfTheModel) {
+  for (const auto& [largest_mps, blamed] : {std::pair{kNoise, false}, {0.75 * kNoise, true}}) {
+    // Half a turn of so small an arm moves its tool by 2 kNoise to the last bit.
+    Compile([v = largest_mps](P& p) {
+      SetJoints(p, [](v1::JointLimit& j) {
+        j.set_q_max_rad(4);
+        j.set_qd_abs_max_radps(4);
+      });
+      p.mutable_arm()->set_tcp_v_max_mps(v);
+      p.mutable_arm()->mutable_chain(0)->set_a_m(kNoise);
+      p.mutable_arm()->mutable_chain(1)->set_a_m(0);
+    });
+    situation_.acc_s = 1;
+    last_ = {0, 0};
+    last_raw_ = {0, 0};
+    const Enforcement result = Run({std::numbers::pi, 0});
+    EXPECT_THAT(result.reasons, ElementsAre("tool_speed"));
+    EXPECT_EQ(result.clamped, blamed);
+  }
+}
+
+TEST_F(ArmTest, TheToolGoesAsFarAsItMayToAMillionthOfTheStep) {
+  Compile([](P& p) { p.mutable_arm()->set_tcp_v_max_mps(0.25); });
+  const ToolPath path(*policy_, last_, {.seconds = kPeriod, .scale = 1});
+  constexpr double kShares = 1 << 20;
+  for (const double step : {0.028, 0.031, 0.034, 0.037, 0.041, 0.044, 0.047, 0.05}) {
+    const double shares = Run({step, 0.5 + step}).values[0] / step * kShares;
+    const double whole = std::round(shares);
+    EXPECT_NEAR(shares, whole, 1e-6) << step;
+    const auto blocked = [&, step = step](double n) {
+      const std::vector<double> steps = {n / kShares * step, n / kShares * step};
+      return !path.Blocker(steps).empty();
+    };
+    EXPECT_FALSE(blocked(whole)) << step;
+    EXPECT_TRUE(blocked(whole + 1)) << step;
+  }
+}
+
 TEST_F(ArmTest, TheToolStopsBeforeAnEdge) {
   // Reaches 0.6 m; the cell ends at x = 0.5 m.
   Compile([](P& p) {
@@ -50,6 +100,9 @@ TEST_F(ArmTest, TheToolStopsBeforeAnEdge) {
   EXPECT_TRUE(blocked);
   EXPECT_GT(ToolPoint(policy_->arm().chain, last_).x, 0.46);
   EXPECT_TRUE(Run({0, last_[1] - 0.04}).clamped);
+  situation_.degraded = true;
+  EXPECT_THAT(Run({0, last_[1] - 0.04}).reasons, Contains("envelope:inclusion1"));
+  situation_.degraded = false;
   EXPECT_THAT(Drive({0, last_[1] + 0.005}).reasons, IsEmpty()) << "and back";
 }
 
