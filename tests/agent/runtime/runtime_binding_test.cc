@@ -60,7 +60,7 @@ std::vector<float> Filled(const v1::ModelCard& card, const Policy& policy,
   FakeModel model(*signature);
   InputBoard board;
   board.Accept(packet, kStartOfTime);
-  EXPECT_TRUE(binding->Fits(model));
+  EXPECT_TRUE(binding->InputsFit(model));
   EXPECT_TRUE(binding->Fill(board, model));
   return {model.input(0).begin(), model.input(0).end()};
 }
