@@ -198,7 +198,8 @@ std::shared_ptr<const Crew> ControlCore::UsableLastGood() const {
   const std::string& digest = pointer_.last_good_digest();
   const bool lent =
       candidate_.digest == digest && (candidate_.state == v1::CANDIDATE_SHADOWING || shadow_out_);
-  return lent || IsQuarantined(quarantine_, digest) ? nullptr : shelf_.crew(digest);
+  const bool refused = IsQuarantined(quarantine_, digest) || IsRecalled(quarantine_, digest);
+  return lent || refused ? nullptr : shelf_.crew(digest);
 }
 
 // The one place where the Controller learns who drives.

@@ -94,6 +94,7 @@ class ControlCore {
 
   // --- orders (control_orders.cc) ---
   void TakeRelease(const ::gatekeeper::v1::ControlOrder& order);
+  void TakeRecall(const ::gatekeeper::v1::ControlOrder& order);
   void TakeAcknowledgement(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
   void TakeStage(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
   void Advance(base::Nanos now);

@@ -22,6 +22,7 @@ void ControlCore::Apply(const v1::ControlOrder& order, Nanos now) {
   events_.Acknowledge(order.events_acked());
   controller_.SetLink(order.link_up(), now);
   TakeRelease(order);
+  TakeRecall(order);
   TakeAcknowledgement(order, now);
   TakeRearm(order, now);
   TakeStage(order, now);
@@ -40,6 +41,21 @@ void ControlCore::TakeRelease(const v1::ControlOrder& order) {
     pointer_due_ = true;
   }
   Tell("quarantine_released", digest, order.reason());
+}
+
+// What the gatekeeper holds is remembered without it: a robot that falls back alone must know.
+void ControlCore::TakeRecall(const v1::ControlOrder& order) {
+  if (!order.has_recall()) return;
+  v1::QuarantineRecord next = WithRecalled(quarantine_, order.recall());
+  if (next.SerializeAsString() == quarantine_.SerializeAsString()) return;
+  std::swap(quarantine_, next);
+  quarantine_due_ = true;
+  for (const v1::Quarantined& unit : quarantine_.recalled()) {
+    if (!IsRecalled(next, unit.digest())) Tell("recalled", unit.digest(), unit.reason());
+  }
+  for (const v1::Quarantined& unit : next.recalled()) {
+    if (!IsRecalled(quarantine_, unit.digest())) Tell("recall_lifted", unit.digest(), "");
+  }
 }
 
 void ControlCore::TakeAcknowledgement(const v1::ControlOrder& order, Nanos now) {

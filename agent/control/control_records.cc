@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/digest.h"
 #include "agent/base/status_macros.h"
 
 namespace agent::control {
@@ -14,7 +15,7 @@ namespace {
 namespace v1 = ::gatekeeper::v1;
 
 constexpr int kMaxQuarantined = 64;
-constexpr size_t kMaxReason = 300;  // bytes: the list stays under 32 KiB
+constexpr size_t kMaxReason = 300;  // bytes: each of the two lists stays under 24 KiB
 constexpr size_t kCrcTextBytes = 8;
 constexpr size_t kQuarantineCap = 64 * 1024;
 constexpr char kUnreadableLatch[] = "latch_unreadable";
@@ -22,6 +23,11 @@ constexpr char kUnreadableLatch[] = "latch_unreadable";
 std::string CrcText(std::string_view bytes) {
   return absl::StrFormat("%08x", crc32(0, reinterpret_cast<const Bytef*>(bytes.data()),
                                        static_cast<uInt>(bytes.size())));
+}
+
+template <class Units>
+bool Names(const Units& units, const std::string& digest) {
+  return std::ranges::any_of(units, [&](const auto& unit) { return unit.digest() == digest; });
 }
 
 bool MakesSense(const v1::Pointer& pointer) {
@@ -113,8 +119,7 @@ absl::Status ControlRecords::SaveQuarantine(const v1::QuarantineRecord& quaranti
 }
 
 bool IsQuarantined(const v1::QuarantineRecord& quarantine, const std::string& digest) {
-  return std::ranges::any_of(quarantine.units(),
-                             [&](const auto& unit) { return unit.digest() == digest; });
+  return Names(quarantine.units(), digest);
 }
 
 std::string QuarantineReason(const v1::QuarantineRecord& quarantine, const std::string& digest) {
@@ -138,10 +143,27 @@ v1::QuarantineRecord WithoutQuarantined(const v1::QuarantineRecord& quarantine,
                                         const std::string& digest) {
   v1::QuarantineRecord rest;
   rest.set_release_seq(quarantine.release_seq());
+  *rest.mutable_recalled() = quarantine.recalled();
   for (const v1::Quarantined& unit : quarantine.units()) {
     if (unit.digest() != digest) *rest.add_units() = unit;
   }
   return rest;
+}
+
+bool IsRecalled(const v1::QuarantineRecord& quarantine, const std::string& digest) {
+  return Names(quarantine.recalled(), digest);
+}
+
+v1::QuarantineRecord WithRecalled(v1::QuarantineRecord quarantine, const v1::Recall& recall) {
+  quarantine.clear_recalled();
+  for (const v1::Quarantined& unit : recall.units()) {
+    if (quarantine.recalled_size() >= kMaxQuarantined) break;
+    if (!base::Digest::Parse(unit.digest()).ok()) continue;
+    v1::Quarantined& recalled = *quarantine.add_recalled();
+    recalled.set_digest(unit.digest());
+    recalled.set_reason(unit.reason().substr(0, kMaxReason));
+  }
+  return quarantine;
 }
 
 }  // namespace agent::control

@@ -11,8 +11,8 @@
 namespace agent::control {
 
 // What control must know after a power cut: which unit runs (STATE/control/pointer), whether an
-// emergency stop waits for re-arm (latch) and which digests are refused (quarantine). Pointer and
-// latch are two-slot files: changing them needs no disk space once they exist.
+// emergency stop waits for re-arm (latch) and which digests are refused or recalled (quarantine).
+// Pointer and latch are two-slot files: changing them needs no disk space once they exist.
 //
 // Members change only when the disk has the new value; a Save that fails leaves the old one
 // standing.
@@ -62,5 +62,12 @@ std::string QuarantineReason(const ::gatekeeper::v1::QuarantineRecord& quarantin
                                                    const std::string& reason);
 ::gatekeeper::v1::QuarantineRecord WithoutQuarantined(
     const ::gatekeeper::v1::QuarantineRecord& quarantine, const std::string& digest);
+
+// Whether the gatekeeper holds the unit: it may drive where it is committed, but nothing falls back
+// to it.
+bool IsRecalled(const ::gatekeeper::v1::QuarantineRecord& quarantine, const std::string& digest);
+// `quarantine` with what is recalled now in place of what was; at most 64 digests are remembered.
+::gatekeeper::v1::QuarantineRecord WithRecalled(::gatekeeper::v1::QuarantineRecord quarantine,
+                                                const ::gatekeeper::v1::Recall& recall);
 
 }  // namespace agent::control

@@ -16,6 +16,8 @@ namespace v1 = ::gatekeeper::v1;
 
 constexpr Nanos kFirstWait = std::chrono::milliseconds(500);  // before a task is tried again
 constexpr Nanos kLongestWait = std::chrono::seconds(10);
+// Committed, last-good and one on trial, each with a reason; an order must fit its packet.
+constexpr size_t kMaxRecallBytes = 8192;
 
 std::string UnitText(const v1::DesiredState& desired) {
   if (desired.unit_digest().empty()) return "no unit";
@@ -89,6 +91,9 @@ void Agent::OnServer(const v1::ServerMessage& message, Nanos now) {
     case v1::ServerMessage::kRearm:
       TakeApprovals(message.rearm());
       break;
+    case v1::ServerMessage::kRecall:
+      TakeRecall(message.recall());
+      break;
     default:
       break;  // a heartbeat, or what a newer gatekeeper says: contact is all it is to us
   }
@@ -103,6 +108,14 @@ void Agent::TakeApprovals(const v1::Rearm& rearm) {
   const bool passed_on = readable && control_open_;
   if (passed_on) approvals_.assign(rearm.approvals().begin(), rearm.approvals().end());
   NoteNow({passed_on ? "rearm_passed_on" : "rearm_dropped", rearm.reason()}, "");
+}
+
+void Agent::TakeRecall(const v1::Recall& recall) {
+  if (recall.ByteSizeLong() <= kMaxRecallBytes) {
+    recall_ = recall;
+  } else {
+    NoteNow({"recall_dropped", "longer than any this robot could have units for"}, "");
+  }
 }
 
 void Agent::OnDirective(const v1::DesiredState& desired, Nanos now) {

@@ -78,6 +78,7 @@ class Agent {
   Event Admission();
   absl::Status CheckServed(const std::string& digest);
   void TakeApprovals(const gatekeeper::v1::Rearm& rearm);
+  void TakeRecall(const gatekeeper::v1::Recall& recall);
   void KeepQuarantine(const gatekeeper::v1::ControlReport& report);
   void NoteNow(const Note& note, const std::string& unit_digest);
 
@@ -117,6 +118,7 @@ class Agent {
   // What people said and control shall hear once, with the next order.
   bool acknowledge_ = false;
   std::vector<std::string> approvals_;
+  std::optional<gatekeeper::v1::Recall> recall_;  // the gatekeeper's newest; control keeps it
   std::optional<Nanos> rules_only_since_;
 
   uint64_t ticket_ = 1;  // of the present state's task

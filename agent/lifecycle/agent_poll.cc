@@ -85,7 +85,8 @@ void Agent::SayOrder(Nanos now) {
   for (std::string& approval : std::exchange(approvals_, {})) {
     order->add_rearm_approvals(std::move(approval));
   }
-  orders_.Say(*std::move(order), {.link_up = link_open_, .events_acked = events_acked_},
+  orders_.Say(*std::move(order),
+              {.link_up = link_open_, .events_acked = events_acked_, .recall = recall_},
               std::min(kOrderEvery, Beat()), now);
 }
 

@@ -1,6 +1,7 @@
 #include "agent/lifecycle/order_book.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace agent::lifecycle {
 namespace {
@@ -22,8 +23,11 @@ void OrderBook::Say(ControlOrder order, Flags flags, Nanos every, Nanos now) {
   order.set_seq(uint64_t{life_} << 32 | count_);
   order.set_link_up(flags.link_up);
   order.set_events_acked(flags.events_acked);
+  if (flags.recall) *order.mutable_recall() = *std::move(flags.recall);
   const bool news = !repeat || order.link_up() != newest_.link_up() ||
-                    order.events_acked() != newest_.events_acked();
+                    order.events_acked() != newest_.events_acked() ||
+                    order.recall().SerializeAsString() != newest_.recall().SerializeAsString() ||
+                    order.has_recall() != newest_.has_recall();
   if (!news && said_at_ && now < *said_at_ + every) return;
   newest_ = order;
   // Not there or its queue is full: the order stands, and is said again when it is due.

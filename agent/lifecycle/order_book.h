@@ -24,6 +24,7 @@ class OrderBook {
   struct Flags {
     bool link_up = false;
     uint64_t events_acked = 0;
+    std::optional<gatekeeper::v1::Recall> recall = {};
   };
   // Says `order` when it is new, when the flags changed, or when `every` went by.
   void Say(gatekeeper::v1::ControlOrder order, Flags flags, Nanos every, Nanos now);

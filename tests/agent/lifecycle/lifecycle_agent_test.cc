@@ -433,6 +433,40 @@ TEST_F(AgentTest, DropsApprovalsThatControlWouldNeverRead) {
   EXPECT_THAT(robot_.gatekeeper.EventKinds(), testing::Contains("rearm_dropped"));
 }
 
+TEST_F(AgentTest, PassesOnWhatIsRecalledWithEveryOrderAsSoonAsItKnows) {
+  robot_.Turns(2);
+  for (const v1::ControlOrder& order : robot_.control.orders) EXPECT_FALSE(order.has_recall());
+  v1::ServerMessage message;
+  message.mutable_recall()->add_units()->set_digest(std::string(64, 'a'));
+  robot_.agent->OnServer(message, robot_.clock.Now());
+  const size_t before = robot_.control.orders.size();
+  robot_.Turns(30);
+
+  ASSERT_GT(robot_.control.orders.size(), before);
+  const uint64_t seq = robot_.control.orders.back().seq();
+  for (size_t i = before; i < robot_.control.orders.size(); ++i) {
+    EXPECT_EQ(robot_.control.orders[i].recall().units_size(), 1) << i;
+  }
+  message.mutable_recall()->clear_units();
+  robot_.agent->OnServer(message, robot_.clock.Now());
+  robot_.Turns(1);
+  EXPECT_TRUE(robot_.control.orders.back().has_recall());
+  EXPECT_EQ(robot_.control.orders.back().recall().units_size(), 0);
+  EXPECT_EQ(robot_.control.orders.back().seq(), seq);  // it is no other order for that
+}
+
+TEST_F(AgentTest, DropsARecallThatNoRobotCouldHaveTheUnitsOf) {
+  robot_.Turns(2);
+  v1::ServerMessage message;
+  for (int i = 0; i < 200; ++i)
+    message.mutable_recall()->add_units()->set_digest("x" + std::string(60, 'x'));
+  robot_.agent->OnServer(message, robot_.clock.Now());
+  robot_.Turns(30);
+
+  for (const v1::ControlOrder& order : robot_.control.orders) EXPECT_FALSE(order.has_recall());
+  EXPECT_THAT(robot_.gatekeeper.EventKinds(), testing::Contains("recall_dropped"));
+}
+
 TEST_F(AgentTest, PassesAnAcknowledgementOnOnceAndNeverKeepsIt) {
   robot_.Turns(2);
   v1::ServerMessage message;
