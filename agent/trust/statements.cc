@@ -23,6 +23,7 @@ constexpr char kModelSignature[] = "https://model_signing/signature/v1.0";
 constexpr char kVerificationSummary[] = "https://slsa.dev/verification_summary/v1";
 constexpr char kPassed[] = "PASSED";
 constexpr char kFailed[] = "FAILED";
+constexpr char kScheme[] = "gatekeeper:";
 
 absl::Status Refuse(const char* bundle, const char* field, const Json& found,
                     const std::string& wanted) {
@@ -52,6 +53,32 @@ absl::Status CheckTypes(const Json& statement, const char* bundle, const char* p
 }
 
 }  // namespace
+
+std::string WaiverName(const std::string& gate, const std::string& last_day,
+                       const std::string& people) {
+  return absl::StrFormat("waiver/%s/until-%s/%s", gate, last_day, people);
+}
+
+std::optional<LooserStep> LooserStepOf(const Json& verdict_statement) {
+  constexpr size_t kDay = 10;  // YYYY-MM-DD
+  static const std::string waiver = std::string(kScheme) + "waiver/loosening/until-";
+  LooserStep step;
+  const Json& inputs = At(verdict_statement, "/predicate/inputAttestations");
+  if (!inputs.is_array()) return std::nullopt;
+  for (const Json& input : inputs) {
+    const Json& uri = At(input, "/uri");
+    const Json& digest = At(input, "/digest/sha256");
+    if (!uri.is_string() || !digest.is_string()) continue;
+    const std::string name = uri.get<std::string>();
+    if (name == std::string(kScheme) + kComparedWith) step.from = digest.get<std::string>();
+    // "...until-" day "/" people
+    if (name.size() <= waiver.size() + kDay + 1 || !name.starts_with(waiver)) continue;
+    step.last_day = name.substr(waiver.size(), kDay);
+    step.people = name.substr(waiver.size() + kDay + 1);
+  }
+  if (!Digest::Parse(step.from).ok() || step.people.empty()) return std::nullopt;
+  return step;
+}
 
 std::string ResourceUri(const v1::Manifest& manifest) {
   return absl::StrFormat("gatekeeper:unit/%s@%s", manifest.name(), manifest.version());
@@ -84,7 +111,7 @@ std::string VerdictStatement(const v1::Manifest& manifest, const Digest& manifes
         {{"uri", "gatekeeper:scenario/" + id}, {"digest", {{"sha256", digest.hex()}}}});
   }
   for (const auto& [name, digest] : verdict.others) {
-    inputs.push_back({{"uri", "gatekeeper:" + name}, {"digest", {{"sha256", digest.hex()}}}});
+    inputs.push_back({{"uri", kScheme + name}, {"digest", {{"sha256", digest.hex()}}}});
   }
   const std::string suite_uri =
       verdict.suite_uri.empty() ? "gatekeeper:suite/" + verdict.suite_id : verdict.suite_uri;

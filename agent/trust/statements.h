@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -37,6 +38,22 @@ struct GateVerdict {
 };
 std::string VerdictStatement(const gatekeeper::v1::Manifest& manifest,
                              const Digest& manifest_digest, const GateVerdict& verdict);
+
+// The names in GateVerdict::others by which a gatekeeper knows a step to a looser unit again: the
+// unit that this one was compared with, and the waiver of one gate.
+inline constexpr char kComparedWith[] = "deployed";
+std::string WaiverName(const std::string& gate, const std::string& last_day,
+                       const std::string& people);
+
+// A step from one unit to another that allows more, and the two people who had looked at it.
+struct LooserStep {
+  std::string from;      // digest of the unit that the judged one was compared with
+  std::string people;    // "ann+bob"
+  std::string last_day;  // YYYY-MM-DD, UTC
+};
+// What a verdict statement, verified before, says of one. Empty: it was compared with nothing, or
+// nobody had to waive the gate "loosening".
+std::optional<LooserStep> LooserStepOf(const nlohmann::json& verdict_statement);
 
 // "gatekeeper:unit/nav@1.4.0"
 std::string ResourceUri(const gatekeeper::v1::Manifest& manifest);

@@ -15,6 +15,8 @@
 namespace gatekeeper::bundle {
 namespace {
 
+constexpr char kModelCard[] = "model card";
+
 std::string Parent(const std::string& path) {
   const size_t dot = path.rfind('.');
   return dot == std::string::npos ? "" : path.substr(0, dot);
@@ -44,22 +46,29 @@ void DiffDocument(const std::string& document, const Flat& before, const Flat& a
   }
 }
 
-template <class Document>
-absl::StatusOr<Flat> Read(const UngatedUnit& unit, const char* path, const char* schema) {
-  ASSIGN_OR_RETURN(const std::string text, unit.Read(path));
-  Document document;
-  RETURN_IF_ERROR(
-      agent::base::ReadYaml(text, unit.folder() + "/" + path, schema, document).status());
-  return Flatten(document);
+template <class Message>
+absl::StatusOr<Flat> Read(const Document& document, const char* schema) {
+  Message message;
+  RETURN_IF_ERROR(agent::base::ReadYaml(document.text, document.file, schema, message).status());
+  return Flatten(message);
 }
 
-template <class Document>
-absl::Status DiffFile(const UngatedUnit& before, const UngatedUnit& after, const char* path,
-                      const char* schema, const char* title, UnitDiff& diff) {
-  ASSIGN_OR_RETURN(const Flat old_flat, Read<Document>(before, path, schema));
-  ASSIGN_OR_RETURN(const Flat new_flat, Read<Document>(after, path, schema));
-  DiffDocument(title, old_flat, new_flat, diff.rules);
+template <class Message>
+absl::Status DiffTexts(const Document& before, const Document& after, const char* schema,
+                       const char* title, std::vector<RuleChange>& changes) {
+  ASSIGN_OR_RETURN(const Flat old_flat, Read<Message>(before, schema));
+  ASSIGN_OR_RETURN(const Flat new_flat, Read<Message>(after, schema));
+  DiffDocument(title, old_flat, new_flat, changes);
   return absl::OkStatus();
+}
+
+// A unit's documents by the paths that a person can open.
+absl::StatusOr<RuleSet> Located(const UngatedUnit& unit) {
+  ASSIGN_OR_RETURN(RuleSet rules, RulesOf(unit));
+  for (auto* document : {&rules.card, &rules.policy, &rules.fallback}) {
+    (*document)->file = unit.folder() + "/" + (*document)->file;
+  }
+  return rules;
 }
 
 void DiffArtifacts(const UngatedUnit& before, const UngatedUnit& after, UnitDiff& diff) {
@@ -78,18 +87,32 @@ void DiffArtifacts(const UngatedUnit& before, const UngatedUnit& after, UnitDiff
 
 }  // namespace
 
+absl::StatusOr<std::vector<RuleChange>> DiffRules(const RuleSet& before, const RuleSet& after) {
+  std::vector<RuleChange> changes;
+  RETURN_IF_ERROR(
+      DiffTexts<v1::ModelCard>(*before.card, *after.card, "model_card/1", kModelCard, changes));
+  RETURN_IF_ERROR(DiffTexts<v1::ControlPolicy>(*before.policy, *after.policy, "control_policy/1",
+                                               "control policy", changes));
+  RETURN_IF_ERROR(DiffTexts<v1::FallbackRules>(*before.fallback, *after.fallback,
+                                               "fallback_rules/1", "fallback rules", changes));
+  std::stable_sort(changes.begin(), changes.end(),
+                   [](const RuleChange& a, const RuleChange& b) { return a.effect < b.effect; });
+  return changes;
+}
+
 absl::StatusOr<UnitDiff> DiffUnits(const UngatedUnit& before, const UngatedUnit& after) {
   UnitDiff diff;
-  RETURN_IF_ERROR(DiffFile<v1::ModelCard>(before, after, agent::trust::kCardFile, "model_card/1",
-                                          "model card", diff));
-  RETURN_IF_ERROR(DiffFile<v1::ControlPolicy>(before, after, agent::trust::kPolicyFile,
-                                              "control_policy/1", "control policy", diff));
-  RETURN_IF_ERROR(DiffFile<v1::FallbackRules>(before, after, agent::trust::kFallbackFile,
-                                              "fallback_rules/1", "fallback rules", diff));
-  std::stable_sort(diff.rules.begin(), diff.rules.end(),
-                   [](const RuleChange& a, const RuleChange& b) { return a.effect < b.effect; });
+  ASSIGN_OR_RETURN(const RuleSet old_rules, Located(before));
+  ASSIGN_OR_RETURN(const RuleSet new_rules, Located(after));
+  ASSIGN_OR_RETURN(diff.rules, DiffRules(old_rules, new_rules));
   DiffArtifacts(before, after, diff);
   return diff;
+}
+
+bool WantsSecondPerson(const RuleChange& change) {
+  if (change.effect != Effect::kDifferent) return change.effect == Effect::kLooser;
+  if (change.document == kModelCard) return false;
+  return change.path != "id" && change.path != "version" && change.path != "schema";
 }
 
 }  // namespace gatekeeper::bundle

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "gatekeeper/bundle/change_effect.h"
+#include "gatekeeper/bundle/static_checks.h"
 #include "gatekeeper/bundle/ungated_unit.h"
 
 namespace gatekeeper::bundle {
@@ -26,5 +27,14 @@ struct UnitDiff {
 // What changes for a robot that goes from `before` to `after`, told by meaning: lists of named
 // things (zones, triggers) are compared by name, so that order and comments do not count.
 absl::StatusOr<UnitDiff> DiffUnits(const UngatedUnit& before, const UngatedUnit& after);
+
+// The same of the documents alone, looser first; both sides must have all three. kInvalidArgument
+// names file and line of one that cannot be read.
+absl::StatusOr<std::vector<RuleChange>> DiffRules(const RuleSet& before, const RuleSet& after);
+
+// Whether a change beyond the unit that drives today takes another person's word: it is looser, or
+// it is one of the rules and nobody can say that it is not looser. A document's name and version
+// are no rules, and neither is the model card: the gates judge the model.
+bool WantsSecondPerson(const RuleChange& change);
 
 }  // namespace gatekeeper::bundle

@@ -162,6 +162,15 @@ class RuleChecks {
   std::vector<Diagnostic> found_;
 };
 
+}  // namespace
+
+std::string ToString(const Diagnostic& diagnostic) {
+  return absl::StrFormat("%s:%d:%d: %s: %s", diagnostic.file, diagnostic.line, diagnostic.column,
+                         diagnostic.rule, diagnostic.message);
+}
+
+std::vector<Diagnostic> CheckRules(const RuleSet& rules) { return RuleChecks(rules).Run(); }
+
 absl::StatusOr<RuleSet> RulesOf(const UngatedUnit& unit) {
   RuleSet rules;
   for (const auto& [path, document] : {std::pair{agent::trust::kCardFile, &rules.card},
@@ -174,28 +183,16 @@ absl::StatusOr<RuleSet> RulesOf(const UngatedUnit& unit) {
   return rules;
 }
 
-absl::StatusOr<PreviousUnit> PreviousOf(const UngatedUnit& unit) {
-  ASSIGN_OR_RETURN(const RuleSet rules, RulesOf(unit));
-  PreviousUnit previous{
-      .label = unit.label(), .hardware = rules.hardware, .card = {}, .policy = {}};
-  RETURN_IF_ERROR(agent::base::ReadYaml(rules.card->text, unit.folder() + "/" + rules.card->file,
+absl::StatusOr<PreviousUnit> PreviousOf(const std::string& label, const RuleSet& rules) {
+  PreviousUnit previous{.label = label, .hardware = rules.hardware, .card = {}, .policy = {}};
+  RETURN_IF_ERROR(agent::base::ReadYaml(rules.card->text, label + ":" + rules.card->file,
                                         "model_card/1", previous.card)
                       .status());
-  RETURN_IF_ERROR(agent::base::ReadYaml(rules.policy->text,
-                                        unit.folder() + "/" + rules.policy->file,
+  RETURN_IF_ERROR(agent::base::ReadYaml(rules.policy->text, label + ":" + rules.policy->file,
                                         "control_policy/1", previous.policy)
                       .status());
   return previous;
 }
-
-}  // namespace
-
-std::string ToString(const Diagnostic& diagnostic) {
-  return absl::StrFormat("%s:%d:%d: %s: %s", diagnostic.file, diagnostic.line, diagnostic.column,
-                         diagnostic.rule, diagnostic.message);
-}
-
-std::vector<Diagnostic> CheckRules(const RuleSet& rules) { return RuleChecks(rules).Run(); }
 
 absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit,
                                                    std::optional<Document> site) {
@@ -205,9 +202,12 @@ absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit,
 }
 
 absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit,
-                                                   const UngatedUnit& deployed) {
+                                                   const UngatedUnit& deployed,
+                                                   std::optional<Document> site) {
   ASSIGN_OR_RETURN(RuleSet rules, RulesOf(unit));
-  ASSIGN_OR_RETURN(rules.previous, PreviousOf(deployed));
+  rules.site = std::move(site);
+  ASSIGN_OR_RETURN(const RuleSet theirs, RulesOf(deployed));
+  ASSIGN_OR_RETURN(rules.previous, PreviousOf(deployed.label(), theirs));
   return CheckRules(rules);
 }
 

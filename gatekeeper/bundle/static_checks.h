@@ -54,6 +54,14 @@ absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit,
 // The same with S12: `deployed` is what its robots would fall back to. kInvalidArgument too when
 // `deployed` has no readable documents.
 absl::StatusOr<std::vector<Diagnostic>> CheckRules(const UngatedUnit& unit,
-                                                   const UngatedUnit& deployed);
+                                                   const UngatedUnit& deployed,
+                                                   std::optional<Document> site = std::nullopt);
+
+// The unit's own documents, named as in the unit.
+absl::StatusOr<RuleSet> RulesOf(const UngatedUnit& unit);
+
+// The unit that `rules` are of, called `label`, as a later one would fall back to it. It must have
+// a card and a policy; kInvalidArgument names file and line of one that cannot be read.
+absl::StatusOr<PreviousUnit> PreviousOf(const std::string& label, const RuleSet& rules);
 
 }  // namespace gatekeeper::bundle

@@ -9,7 +9,6 @@
 #include "gatekeeper/gates/crew.h"
 #include "gatekeeper/gates/integrity.h"
 #include "gatekeeper/gates/scenario_library.h"
-#include "gatekeeper/gates/second_person.h"
 
 namespace gatekeeper::defects {
 namespace {
@@ -26,7 +25,7 @@ absl::StatusOr<gates::DeployedUnit> Compare(const bundle::UngatedUnit& deployed,
   compared.label = deployed.label();
   compared.digest = deployed.digest();
   for (bundle::RuleChange& change : diff.rules) {
-    if (gates::WantsSecondPerson(change)) compared.looser.push_back(std::move(change));
+    if (bundle::WantsSecondPerson(change)) compared.looser.push_back(std::move(change));
   }
   return compared;
 }

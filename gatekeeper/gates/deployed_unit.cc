@@ -8,7 +8,6 @@
 #include "agent/base/status_macros.h"
 #include "gatekeeper/bundle/ungated_unit.h"
 #include "gatekeeper/gates/integrity.h"
-#include "gatekeeper/gates/second_person.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -30,7 +29,7 @@ absl::StatusOr<DeployedCrew> Open(const std::string& folder, const bundle::Ungat
   deployed.unit.policy = std::move(documents.policy);
   ASSIGN_OR_RETURN(const bundle::UnitDiff diff, bundle::DiffUnits(unit, candidate));
   for (const bundle::RuleChange& change : diff.rules) {
-    if (WantsSecondPerson(change)) deployed.unit.looser.push_back(change);
+    if (bundle::WantsSecondPerson(change)) deployed.unit.looser.push_back(change);
   }
   return deployed;
 }

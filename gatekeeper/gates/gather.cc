@@ -139,20 +139,30 @@ absl::StatusOr<Crew> OpenOther(const bundle::UngatedUnit& unit, const SuiteInput
   return std::move(opened.crew);
 }
 
+// What is wrong with its rules, beside the unit that drives today where that one was named (S12).
+absl::StatusOr<std::vector<bundle::Diagnostic>> CheckRulesOf(const bundle::UngatedUnit& unit,
+                                                             const SuiteInput& input) {
+  if (input.against.empty()) return bundle::CheckRules(unit, input.policy.site);
+  const auto deployed = bundle::UngatedUnit::Open(input.against);
+  // One that cannot be opened is refused where its model is loaded.
+  if (!deployed.ok()) return bundle::CheckRules(unit, input.policy.site);
+  return bundle::CheckRules(unit, *deployed, input.policy.site);
+}
+
 // The unit's documents, where they are what they should be; what is wrong with them otherwise.
 absl::StatusOr<std::optional<Documents>> CheckDocuments(const bundle::UngatedUnit& unit,
                                                         const SuiteInput& input,
                                                         Evidence& evidence) {
   auto documents = ReadDocuments(unit);
   if (documents.ok()) {
-    ASSIGN_OR_RETURN(evidence.diagnostics, bundle::CheckRules(unit, input.policy.site));
+    ASSIGN_OR_RETURN(evidence.diagnostics, CheckRulesOf(unit, input));
     evidence.policy = documents->policy;
     evidence.fallback = documents->fallback;
     RETURN_IF_ERROR(CheckTolerances(evidence.policy, evidence.suite, input.suite_file));
     return *std::move(documents);
   }
   RETURN_IF_ERROR(Blame(documents.status(), agent::trust::kPolicyFile, evidence));
-  auto diagnostics = bundle::CheckRules(unit, input.policy.site);
+  auto diagnostics = CheckRulesOf(unit, input);
   if (diagnostics.ok()) evidence.diagnostics = *std::move(diagnostics);
   if (evidence.diagnostics.empty()) {
     evidence.diagnostics.push_back(

@@ -1,6 +1,5 @@
 #include "absl/strings/str_format.h"
 #include "gatekeeper/gates/gate.h"
-#include "gatekeeper/gates/second_person.h"
 
 // S16: a unit may tighten by itself what robots obey today; what it allows beyond that wants a
 // second pair of eyes. Their word is a waiver of this gate in the policy repository: it names the
@@ -8,19 +7,16 @@
 
 namespace gatekeeper::gates {
 
-bool WantsSecondPerson(const bundle::RuleChange& change) {
-  if (change.effect != bundle::Effect::kDifferent) return change.effect == bundle::Effect::kLooser;
-  if (change.document == "model card") return false;
-  return change.path != "id" && change.path != "version" && change.path != "schema";
-}
-
 v1::GateResult JudgeLoosening(const Evidence& evidence) {
   v1::GateResult result;
   if (!evidence.deployed.has_value()) {
     result.set_outcome(v1::INSUFFICIENT);
     result.set_summary(
-        "nobody named the unit that drives today: give it with --against FOLDER, so that what this "
-        "one allows beyond it can be told");
+        evidence.against.empty()
+            ? "nobody named the unit that drives today: give it with --against FOLDER, so that "
+              "what this one allows beyond it can be told"
+            : absl::StrFormat("what this unit allows beyond the one in %s was not compared: %s",
+                              evidence.against, evidence.not_replayed));
     return result;
   }
   for (const bundle::RuleChange& change : evidence.deployed->looser) {

@@ -38,9 +38,13 @@ absl::StatusOr<trust::GateVerdict> VerdictOf(const v1::GateReport& report,
   ASSIGN_OR_RETURN(verdict.others[absl::StrFormat("plan/attempt-%d-failed-%d", plan.attempt(),
                                                   plan.attempts_failed())],
                    trust::Digest::Parse(plan.sha256()));
+  if (!report.deployed_digest().empty()) {
+    ASSIGN_OR_RETURN(verdict.others[trust::kComparedWith],
+                     trust::Digest::Parse(report.deployed_digest()));
+  }
   for (const v1::Waiver& waiver : report.waivers()) {
-    verdict.others[absl::StrFormat("waiver/%s/until-%s/%s+%s", waiver.gate(), waiver.expires(),
-                                   waiver.requested_by(), waiver.approved_by())] =
+    verdict.others[trust::WaiverName(waiver.gate(), waiver.expires(),
+                                     waiver.requested_by() + "+" + waiver.approved_by())] =
         trust::Sha256(waiver.SerializeAsString());
   }
   return verdict;

@@ -16,10 +16,18 @@ constexpr int64_t kObservedEveryMs = 1000;
 // More waits on the robot: its outbox holds what is not acknowledged.
 constexpr size_t kMostUnsavedEvents = 20'000;
 
+// What a robot holds and may come to drive.
+std::set<std::string> UnitsOf(const v1::ObservedState& observed) {
+  const v1::Pointer& pointer = observed.control().pointer();
+  return {pointer.committed_digest(), pointer.last_good_digest(), pointer.trial_digest()};
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<FleetCore>> FleetCore::Open(store::Store& store, Moment now) {
-  std::unique_ptr<FleetCore> core(new FleetCore(store));
+absl::StatusOr<std::unique_ptr<FleetCore>> FleetCore::Open(store::Store& store,
+                                                           const store::BlobFolder& blobs,
+                                                           Moment now) {
+  std::unique_ptr<FleetCore> core(new FleetCore(store, blobs));
   RETURN_IF_ERROR(core->Load(now));
   return core;
 }
@@ -64,6 +72,8 @@ absl::StatusOr<uint64_t> FleetCore::OnConnected(const std::string& robot, Moment
   connections_[robot] = ++last_connection_;
   contact_ms_[robot] = now.ms;
   facts_[robot].connected = true;
+  recalls_.erase(robot);
+  TellRecall(robot);
   const v1::DesiredState desired = DesiredFor(robot);
   if (desired.generation() > 0) {
     *outgoing_.emplace_back(Outgoing{robot, {}}).message.mutable_desired() = desired;
@@ -93,7 +103,9 @@ void FleetCore::OnObserved(const std::string& robot, const v1::ObservedState& ob
   if (observed.control().candidate_state() == v1::CANDIDATE_FAILED) {
     facts.failed_digest = observed.control().candidate_digest();
   }
+  const bool other_units = UnitsOf(observed) != UnitsOf(facts.observed);
   facts.observed = observed;
+  if (other_units) TellRecall(robot);
   unsaved_observed_.insert(robot);
   outgoing_.emplace_back(Outgoing{robot, {}}).message.mutable_heartbeat();
   NoteService(robot);
@@ -121,6 +133,34 @@ void FleetCore::OnEvent(const std::string& robot, const v1::RobotEvent& event, M
 v1::DesiredState FleetCore::DesiredFor(const std::string& robot) const {
   const auto found = facts_.find(robot);
   return found == facts_.end() ? v1::DesiredState() : found->second.desired;
+}
+
+v1::Recall FleetCore::RecallFor(const std::string& robot) const {
+  constexpr size_t kMostReason = 300;  // bytes; what a robot keeps of it
+  v1::Recall recall;
+  const auto facts = facts_.find(robot);
+  if (facts == facts_.end()) return recall;
+  std::set<std::string> digests = UnitsOf(facts->second.observed);
+  digests.insert(facts->second.desired.unit_digest());
+  for (const std::string& digest : digests) {
+    const store::Unit* unit = KnownUnit(digest);
+    if (unit == nullptr || unit->held_reason.empty()) continue;
+    v1::Quarantined& held = *recall.add_units();
+    held.set_digest(digest);
+    held.set_reason(unit->held_reason.substr(0, kMostReason));
+  }
+  return recall;
+}
+
+// What a connection was told already is not said again; the first time an empty list is news too.
+void FleetCore::TellRecall(const std::string& robot) {
+  if (!facts_[robot].connected) return;
+  const v1::Recall recall = RecallFor(robot);
+  const std::string bytes = recall.SerializeAsString();
+  const auto told = recalls_.find(robot);
+  if (told != recalls_.end() && told->second == bytes) return;
+  recalls_[robot] = bytes;
+  *outgoing_.emplace_back(Outgoing{robot, {}}).message.mutable_recall() = recall;
 }
 
 std::vector<Outgoing> FleetCore::TakeOutgoing() { return std::exchange(outgoing_, {}); }
@@ -211,8 +251,12 @@ absl::Status FleetCore::Commit(const Changes& changes) {
   if (changes.incident && changes.incident->ended_ms == 0) {
     open_incidents_[changes.incident->id] = *changes.incident;
   }
+  for (const auto& [robot, desired] : changes.desired) facts_[robot].desired = desired;
+  // Before the orders: what a robot is told to leave must not become what it falls back to.
+  if (!changes.hold_digest.empty()) {
+    for (const auto& [robot, facts] : facts_) TellRecall(robot);
+  }
   for (const auto& [robot, desired] : changes.desired) {
-    facts_[robot].desired = desired;
     if (!facts_[robot].connected) continue;
     *outgoing_.emplace_back(Outgoing{robot, {}}).message.mutable_desired() = desired;
   }
@@ -284,6 +328,7 @@ absl::Status FleetCore::ReleaseUnit(const v1::ReleaseUnitRequest& request, const
                   absl::StrFormat("%s; was held: %s", request.reason(), unit.held_reason), now);
   }));
   units_.erase(unit.digest);
+  for (const auto& [robot, facts] : facts_) TellRecall(robot);
   return absl::OkStatus();
 }
 

@@ -13,6 +13,7 @@
 #include "agent/trust/rearm_approval.h"
 #include "gatekeeper/incident/draft.h"
 #include "gatekeeper/rollout/step.h"
+#include "gatekeeper/store/blob_folder.h"
 #include "gatekeeper/store/store.h"
 #include "proto/fleet.pb.h"
 
@@ -37,8 +38,10 @@ struct Outgoing {
 // audited under it.
 class FleetCore {
  public:
-  // The store must outlive the core.
-  static absl::StatusOr<std::unique_ptr<FleetCore>> Open(store::Store& store, Moment now);
+  // Both must outlive the core; `blobs` holds the files of the units in `store`.
+  static absl::StatusOr<std::unique_ptr<FleetCore>> Open(store::Store& store,
+                                                         const store::BlobFolder& blobs,
+                                                         Moment now);
 
   // --- robots. A connection gets a number; a newer connection of the same robot takes its place.
   // kPermissionDenied: the certificate names a robot nobody created.
@@ -47,6 +50,8 @@ class FleetCore {
   void OnEvent(const std::string& robot, const v1::RobotEvent& event, Moment now);
   void OnDisconnected(const std::string& robot, uint64_t connection, Moment now);
   v1::DesiredState DesiredFor(const std::string& robot) const;
+  // Those of its units that are held: it may not fall back to them (S12).
+  v1::Recall RecallFor(const std::string& robot) const;
   std::vector<Outgoing> TakeOutgoing();
   // Moves rollouts on, makes events durable (then they are acknowledged) and saves last reports.
   // Call it some ten times a second. An error means the store could not write; nothing was lost,
@@ -66,7 +71,10 @@ class FleetCore {
   absl::StatusOr<v1::AuditList> ReadAudit(uint64_t after_seq);
 
   // --- rollouts. kNotFound: fleet, unit or rollout; kInvalidArgument: the plan;
-  // kFailedPrecondition: held unit, wrong hardware, another rollout under way, an empty fleet.
+  // kFailedPrecondition: held unit, wrong hardware, another rollout under way, an empty fleet; a
+  // unit that is looser than the one a robot has committed, unless two people allowed that very
+  // step (S16), that cannot fall back to it (S12), or that nobody can compare with it. A robot that
+  // first reports during the rollout is compared then, before it is told anything.
   absl::StatusOr<v1::RolloutState> StartRollout(const v1::StartRolloutRequest& request,
                                                 const std::string& actor, Moment now);
   absl::StatusOr<v1::RolloutState> AbortRollout(const v1::AbortRolloutRequest& request,
@@ -133,7 +141,7 @@ class FleetCore {
     std::vector<std::string> bundles;  // of the approver at the same place
   };
 
-  explicit FleetCore(store::Store& store) : store_(store) {}
+  FleetCore(store::Store& store, const store::BlobFolder& blobs) : store_(store), blobs_(blobs) {}
   absl::Status Load(Moment now);
   absl::Status Commit(const Changes& changes);
   absl::Status Record(const std::string& actor, const std::string& action,
@@ -148,6 +156,11 @@ class FleetCore {
   std::string TitleOf(const std::string& digest) const;
   v1::DesiredState NextDesired(const rollout::SetDesired& order, const std::string& rollout) const;
   absl::Status CheckTarget(const store::Unit& unit, const std::string& fleet) const;
+  absl::Status CheckSteps(const store::Unit& target, const std::vector<std::string>& robots,
+                          int64_t wall_ms);
+  absl::Status CheckStep(const store::Unit& target, const std::string& from,
+                         const std::vector<std::string>& robots, int64_t wall_ms);
+  absl::Status CheckArrivals(const v1::RolloutState& state);
 
   absl::Status MoveRollout(const std::string& fleet, Moment now);
   absl::Status Apply(const rollout::Next& next, const std::string& actor, Moment now);
@@ -172,6 +185,7 @@ class FleetCore {
   std::string OpenRollbackOf(const std::string& fleet) const;
   void NoteReturns(const std::string& robot, Moment now);
   void NoteService(const std::string& robot);
+  void TellRecall(const std::string& robot);
   absl::Status FlushEvents(Moment now);
   absl::Status FlushObserved(Moment now);
   absl::Status FlushIncidents();
@@ -179,14 +193,17 @@ class FleetCore {
   absl::StatusOr<std::vector<incident::TimelineLine>> Timeline(const incident::Facts& facts);
 
   store::Store& store_;
+  const store::BlobFolder& blobs_;
   std::set<std::string> fleets_;
   std::map<std::string, store::Robot> robots_;
   rollout::FleetSnapshot facts_;
   // robot -> digests it reported committed and running, or as its last-good
   std::map<std::string, std::set<std::string>> served_;
-  std::map<std::string, uint64_t> connections_;     // robot -> number of its live connection
-  std::map<std::string, int64_t> contact_ms_;       // robot -> last message of any kind
-  std::map<std::string, v1::RolloutState> active_;  // fleet -> rollout under way
+  std::map<std::string, uint64_t> connections_;  // robot -> number of its live connection
+  std::map<std::string, int64_t> contact_ms_;    // robot -> last message of any kind
+  std::map<std::string, std::string> recalls_;   // robot -> what its connection was told, as bytes
+  std::map<std::string, v1::RolloutState> active_;             // fleet -> rollout under way
+  std::set<std::pair<std::string, std::string>> sound_steps_;  // from, to: compared before
   std::map<std::string, incident::Facts> open_incidents_;
   mutable std::map<std::string, store::Unit> units_;  // looked up before; dropped when they change
   std::set<std::string> unsaved_observed_;

@@ -45,6 +45,8 @@ absl::StatusOr<v1::RolloutState> FleetCore::StartRollout(const v1::StartRolloutR
         v1::RolloutPhase_Name(active->second.phase())));
   }
   RETURN_IF_ERROR(CheckTarget(unit, fleet));
+  sound_steps_.clear();  // what two people allowed may have run out since
+  RETURN_IF_ERROR(CheckSteps(unit, RobotsOf(fleet), now.wall_ms));
   rollout::NewRollout wanted{.id = "",
                              .fleet = fleet,
                              .unit_digest = unit.digest,
@@ -87,6 +89,12 @@ absl::Status FleetCore::MoveRollout(const std::string& fleet, Moment now) {
   for (int i = 0; i < kMostSteps; ++i) {
     const auto active = active_.find(fleet);
     if (active == active_.end()) return absl::OkStatus();
+    if (const absl::Status steps = CheckArrivals(active->second); !steps.ok()) {
+      if (!absl::IsFailedPrecondition(steps)) return steps;
+      const std::string reason(steps.message());
+      RETURN_IF_ERROR(Apply(rollout::Abort(active->second, reason, now.ms), kSelf, now));
+      continue;
+    }
     rollout::Next next = rollout::Step(active->second, facts_, now.ms);
     if (next.actions.empty()) {
       active->second = std::move(next.state);

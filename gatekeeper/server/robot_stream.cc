@@ -21,6 +21,7 @@ RobotStream::RobotStream(Hub& hub, std::string robot) : hub_(hub), robot_(std::m
 }
 
 void RobotStream::Send(const v1::ServerMessage& message) {
+  if (message.has_recall()) recall_ = message.recall();
   if (message.has_desired()) desired_ = message.desired();
   if (message.has_acknowledge()) acknowledge_ = message.acknowledge();
   if (message.has_rearm()) rearm_ = message.rearm();
@@ -31,7 +32,10 @@ void RobotStream::Send(const v1::ServerMessage& message) {
 
 bool RobotStream::NextMessage() {
   writing_message_.Clear();
-  if (desired_) {  // first: a way back must not wait behind acknowledgements
+  if (recall_) {  // first: the unit that a robot leaves must not become what it falls back to
+    *writing_message_.mutable_recall() = *std::move(recall_);
+    recall_.reset();
+  } else if (desired_) {  // a way back must not wait behind acknowledgements
     *writing_message_.mutable_desired() = *std::move(desired_);
     desired_.reset();
   } else if (acknowledge_) {

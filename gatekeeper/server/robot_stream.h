@@ -38,6 +38,7 @@ class RobotStream final : public grpc::ServerBidiReactor<v1::AgentMessage, v1::S
   bool writing_ = false;
   v1::AgentMessage incoming_;
   v1::ServerMessage writing_message_;
+  std::optional<v1::Recall> recall_;
   std::optional<v1::DesiredState> desired_;
   std::optional<v1::Acknowledge> acknowledge_;
   std::optional<v1::Rearm> rearm_;

@@ -125,7 +125,7 @@ absl::Status RunServer(const ServeOptions& options,
   ASSIGN_OR_RETURN(store::BlobFolder blobs, store::BlobFolder::Open(options.home + "/blobs"));
   const Moment now{std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now()).count(),
                    clock.WallMs()};
-  ASSIGN_OR_RETURN(const auto core, FleetCore::Open(*store, now));
+  ASSIGN_OR_RETURN(const auto core, FleetCore::Open(*store, blobs, now));
   Enroller enroller(*store, home.authority, home.trust_json);
   Hub hub(*core, enroller, *store, blobs, home.trust, clock);
   AgentLinkService agent_link(hub);

@@ -37,6 +37,11 @@ absl::Status UnitUpload::AcceptPapers(const v1::UnitPapers& papers) {
   }
   const agent::trust::Digest digest = agent::trust::Sha256(papers.manifest());
   ASSIGN_OR_RETURN(manifest_, agent::trust::VerifyPapers(papers.manifest(), seal, digest, trust_));
+  ASSIGN_OR_RETURN(const nlohmann::json verdict,
+                   agent::trust::OpenStatement(seal[agent::trust::kVerdictBundle],
+                                               trust_.Keys(agent::trust::KeyClass::kGate),
+                                               agent::trust::kVerdictBundle));
+  looser_ = agent::trust::LooserStepOf(verdict);
   papers_ = papers;
   digest_ = digest.hex();
   return absl::OkStatus();
@@ -65,6 +70,20 @@ absl::Status UnitUpload::EndBlob() {
   return ended->Commit();
 }
 
+absl::Status UnitUpload::KeepStep(store::Store& store, const std::string& actor, Moment now) const {
+  if (!looser_) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool is_new, store.AllowStep({.digest = digest_,
+                                                       .from = looser_->from,
+                                                       .people = looser_->people,
+                                                       .last_day = looser_->last_day}));
+  if (!is_new) return absl::OkStatus();
+  return store.Audit(
+      AuditEntryOf(actor, "unit.allow_looser", manifest_.name() + "@" + manifest_.version(),
+                   absl::StrFormat("beside unit %s by %s until %s", looser_->from.substr(0, 12),
+                                   looser_->people, looser_->last_day),
+                   now));
+}
+
 absl::StatusOr<v1::PushUnitReply> UnitUpload::Finish(store::Store& store, const std::string& actor,
                                                      Moment now) {
   if (digest_.empty()) return absl::InvalidArgumentError("no papers came");
@@ -80,8 +99,9 @@ absl::StatusOr<v1::PushUnitReply> UnitUpload::Finish(store::Store& store, const 
   reply.set_name(manifest_.name());
   reply.set_version(manifest_.version());
   reply.set_already_there(store.FindUnit(digest_).ok());
-  if (reply.already_there()) return reply;
   RETURN_IF_ERROR(store.Atomically([&]() -> absl::Status {
+    RETURN_IF_ERROR(KeepStep(store, actor, now));
+    if (reply.already_there()) return absl::OkStatus();
     RETURN_IF_ERROR(store.AddUnit({.digest = digest_,
                                    .name = manifest_.name(),
                                    .version = manifest_.version(),

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/trust/statements.h"
 #include "agent/trust/trust_policy.h"
 #include "gatekeeper/server/fleet_core.h"
 #include "gatekeeper/store/blob_folder.h"
@@ -26,8 +28,9 @@ class UnitUpload {
   // kInvalidArgument: order of parts, a file the manifest does not name. kPermissionDenied: papers.
   // kDataLoss: bytes. Needs no lock: it touches only this upload's own files.
   absl::Status Accept(const v1::PushUnitRequest& part);
-  // Makes the unit known. kFailedPrecondition: files are missing. kAlreadyExists: the version is
-  // taken by another unit. Hold the core's lock.
+  // Makes the unit known; of one that is known already it keeps what its papers say of a step to a
+  // looser unit (a unit may be judged beside several). kFailedPrecondition: files are missing.
+  // kAlreadyExists: the version is taken by another unit. Hold the core's lock.
   absl::StatusOr<v1::PushUnitReply> Finish(store::Store& store, const std::string& actor,
                                            Moment now);
 
@@ -35,12 +38,14 @@ class UnitUpload {
   absl::Status AcceptPapers(const v1::UnitPapers& papers);
   absl::Status AcceptBlob(const v1::BlobPart& part);
   absl::Status EndBlob();
+  absl::Status KeepStep(store::Store& store, const std::string& actor, Moment now) const;
 
   store::BlobFolder& blobs_;
   const agent::trust::TrustPolicy& trust_;
   v1::UnitPapers papers_;
   v1::Manifest manifest_;
   std::string digest_;  // empty: no papers yet
+  std::optional<agent::trust::LooserStep> looser_;
   std::string current_sha256_;
   std::unique_ptr<store::BlobWriter>
       current_;  // null while a file we have already is being skipped

@@ -12,10 +12,14 @@ namespace {
 
 constexpr int kSchema = 1;
 
-// Came later. A gatekeeper that does not know it can use the file all the same: no other schema.
-constexpr char kServedTable[] =
+// Came later. A gatekeeper that does not know them can use the file all the same: no other schema.
+constexpr const char* kLaterTables[] = {
     "CREATE TABLE IF NOT EXISTS served (robot TEXT NOT NULL, digest TEXT NOT NULL, "
-    "PRIMARY KEY (robot, digest))";
+    "PRIMARY KEY (robot, digest))",
+    "CREATE TABLE IF NOT EXISTS allowed_steps (digest TEXT NOT NULL, came_from TEXT NOT NULL, "
+    "people TEXT NOT NULL, last_day TEXT NOT NULL, "
+    "PRIMARY KEY (digest, came_from, people, last_day))",
+};
 
 // Text and BIGINT only. What is looked up stands in columns; the rest stays in one message a row.
 constexpr const char* kTables[] = {
@@ -57,7 +61,7 @@ absl::Status FromException(const char* what, const soci::soci_error& error) {
 
 absl::Status MakeSchema(soci::session& sql) {
   for (const char* statement : kTables) sql << statement;
-  sql << kServedTable;
+  for (const char* statement : kLaterTables) sql << statement;
   const std::string version = std::to_string(kSchema);
   sql << "INSERT INTO meta (name, value) VALUES ('schema', :version)", soci::use(version);
   return absl::OkStatus();
@@ -73,7 +77,7 @@ absl::Status CheckSchema(soci::session& sql, const std::string& path) {
     sql << "SELECT value FROM meta WHERE name = 'schema'", soci::into(version);
   }
   if (version == std::to_string(kSchema)) {
-    sql << kServedTable;
+    for (const char* statement : kLaterTables) sql << statement;
     return absl::OkStatus();
   }
   if (version.empty()) {

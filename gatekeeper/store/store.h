@@ -33,6 +33,14 @@ struct Unit {
   std::string title() const { return name + "@" + version; }
 };
 
+// A step from one unit to a looser one, and the two people who had looked at it.
+struct AllowedStep {
+  std::string digest;    // of the looser unit
+  std::string from;      // of the unit it was compared with
+  std::string people;    // "ann+bob"
+  std::string last_day;  // YYYY-MM-DD, UTC
+};
+
 struct StoredEvent {
   std::string robot;
   v1::RobotEvent event;
@@ -88,6 +96,10 @@ class Store {
   absl::StatusOr<std::vector<Unit>> Units();  // without papers, newest first
   absl::Status HoldUnit(const std::string& digest, const std::string& reason);
   absl::Status ReleaseUnit(const std::string& digest);
+  absl::StatusOr<bool> AllowStep(const AllowedStep& step);  // false: a repeat, known already
+  // From `from` to `digest`, the one that holds longest last.
+  absl::StatusOr<std::vector<AllowedStep>> AllowedSteps(const std::string& from,
+                                                        const std::string& digest);
 
   // --- desired and last observed state of each robot
   absl::Status PutDesired(const std::string& robot, const v1::DesiredState& desired);

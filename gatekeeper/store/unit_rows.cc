@@ -137,4 +137,41 @@ absl::Status Store::ReleaseUnit(const std::string& digest) {
       });
 }
 
+absl::StatusOr<bool> Store::AllowStep(const AllowedStep& step) {
+  bool is_new = false;
+  RETURN_IF_ERROR(Atomically([&] {
+    soci::session& sql = connection_->sql;
+    int known = 0;
+    sql << "SELECT count(*) FROM allowed_steps WHERE digest = :digest AND came_from = :came_from "
+           "AND people = :people AND last_day = :last_day",
+        use(step.digest), use(step.from), use(step.people), use(step.last_day), into(known);
+    if (known > 0) return absl::OkStatus();
+    is_new = true;
+    sql << "INSERT INTO allowed_steps (digest, came_from, people, last_day) "
+           "VALUES (:digest, :came_from, :people, :last_day)",
+        use(step.digest), use(step.from), use(step.people), use(step.last_day);
+    return absl::OkStatus();
+  }));
+  return is_new;
+}
+
+absl::StatusOr<std::vector<AllowedStep>> Store::AllowedSteps(const std::string& from,
+                                                             const std::string& digest) {
+  std::vector<AllowedStep> steps;
+  RETURN_IF_ERROR(Guarded("read allowed steps", [&] {
+    const soci::rowset<soci::row> rows =
+        (connection_->sql.prepare << "SELECT people, last_day FROM allowed_steps WHERE digest = "
+                                     ":digest AND came_from = :came_from ORDER BY last_day",
+         use(digest), use(from));
+    for (const soci::row& row : rows) {
+      steps.push_back({.digest = digest,
+                       .from = from,
+                       .people = row.get<std::string>(0),
+                       .last_day = row.get<std::string>(1)});
+    }
+    return absl::OkStatus();
+  }));
+  return steps;
+}
+
 }  // namespace gatekeeper::store

@@ -30,7 +30,7 @@ void Headquarters::Open() {
   began_ = clock_.Now();
   store_ = Must(store::Store::Open(folder_ + "/gatekeeper.db"));
   blobs_.emplace(Must(store::BlobFolder::Open(folder_ + "/blobs")));
-  core_ = Must(server::FleetCore::Open(*store_, Now()));
+  core_ = Must(server::FleetCore::Open(*store_, *blobs_, Now()));
 }
 
 void Headquarters::Restart() {

@@ -54,7 +54,7 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
       {"gatekeeper/incident",
        {"agent/base", "agent/recording", "gatekeeper/store", "gatekeeper/rollout"}},
       {"gatekeeper/server",
-       {"agent/base", "agent/trust", "gatekeeper/store", "gatekeeper/rollout",
+       {"agent/base", "agent/trust", "gatekeeper/bundle", "gatekeeper/store", "gatekeeper/rollout",
         "gatekeeper/incident"}},
       {"gatekeeper/sim",
        {"agent/base", "agent/trust", "agent/recording", "agent/runtime", "agent/client"}},

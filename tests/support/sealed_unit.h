@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/trust/hash.h"
 #include "agent/trust/trust_policy.h"
 #include "proto/fleet.pb.h"
 #include "proto/unit.pb.h"
@@ -27,8 +28,10 @@ struct UnitRecipe {
   std::vector<std::string> hardware = {"amr"};
   std::string model = "good";  // bytes of model/model.onnx: a marker for whoever fakes models
   Sealing sealing = Sealing::kSound;
-  std::string golden = "";      // bytes of model/golden.json; empty: none
-  std::string policy_end = "";  // more of the control policy, whole keys
+  std::string golden = "";                        // bytes of model/golden.json; empty: none
+  std::string policy_end = "";                    // more of the control policy, whole keys
+  std::map<std::string, std::string> edits = {};  // of the documents: SmallRobotWith
+  std::map<std::string, agent::trust::Digest> evidence = {};  // GateVerdict::others
 };
 
 struct SealedUnit {
@@ -40,8 +43,7 @@ struct SealedUnit {
   std::string title() const { return manifest.name() + "@" + manifest.version(); }
 };
 
-// Documents of a small robot that drives by odometry at 20 Hz, no faster than 1 m/s, 1 rad/s; equal
-// recipes have equal digests.
+// Of the documents of a SmallRobot; equal recipes have equal digests.
 SealedUnit MakeUnit(const UnitRecipe& recipe);
 
 // What the robots and the gatekeeper of these tests trust; the keys are made once a process.

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "absl/strings/escaping.h"
+#include "agent/trust/statements.h"
 #include "gatekeeper/bundle/ungated_unit.h"
 #include "gatekeeper/gates/run_suite.h"
 #include "gatekeeper/seal/seal.h"
@@ -45,6 +46,10 @@ absl::StatusOr<GateRun> RunSuite(const bundle::UngatedUnit& unit, const SuiteInp
     waiver.set_expires("2026-03-31");
     waiver.set_requested_by("ann");
     waiver.set_approved_by("bob");
+  }
+  if (!input.against.empty()) {
+    report.set_deployed_digest(agent::trust::Sha256(input.against).hex());
+    report.mutable_waivers(0)->set_gate("loosening");
   }
   return Judgement::Passed(report, unit);
 }
@@ -138,6 +143,26 @@ TEST_F(SealTest, TheVerdictNamesThePolicyCommitAndWhoWaivedWhat) {
   ASSERT_EQ(predicate["inputAttestations"].size(), 3u);
   EXPECT_EQ(predicate["inputAttestations"][2]["uri"],
             "gatekeeper:waiver/latency/until-2026-03-31/ann+bob");
+}
+
+TEST_F(SealTest, TheVerdictCarriesTheStepThatTwoPeopleAllowed) {
+  gates::SuiteInput input;
+  input.suite_yaml = "schema: gate_suite/1\n";
+  input.policy.commit = std::string(40, 'a');
+  const bundle::UngatedUnit unit = Must(bundle::UngatedUnit::Open(unit_));
+  const auto seal = [&] {
+    ASSERT_OK(Seal(*Must(gates::RunSuite(unit, input)).pass, Must(LoadSealKeys(keys_)), kNowMs));
+  };
+  seal();  // latency was waived, and nothing compared
+  EXPECT_FALSE(trust::LooserStepOf(Statement("vsa.sigstore.json")).has_value());
+  input.against = "deployed";
+  seal();
+
+  const auto step = trust::LooserStepOf(Statement("vsa.sigstore.json"));
+  ASSERT_TRUE(step.has_value());
+  EXPECT_EQ(step->from, trust::Sha256("deployed").hex());
+  EXPECT_EQ(step->people, "ann+bob");
+  EXPECT_EQ(step->last_day, "2026-03-31");
 }
 
 // `(cd unit; sha256sum of every file in byte order, joined as bytes) | sha256sum` is the model

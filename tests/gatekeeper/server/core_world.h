@@ -8,8 +8,10 @@
 
 #include "gatekeeper/server/fleet_core.h"
 #include "gatekeeper/server/receipt_cursor.h"
+#include "gatekeeper/server/unit_upload.h"
 #include "tests/agent/trust/unit_fixture.h"
 #include "tests/gatekeeper/rollout/rollout_world.h"
+#include "tests/support/sealed_unit.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
 
@@ -29,6 +31,9 @@ class CoreWorld {
     int heartbeats = 0;
     int acknowledgements = 0;
     std::vector<v1::Rearm> rearms;
+    int recalls = 0;             // messages
+    std::string recalled;        // digests of the newest, with a space after each
+    std::string known_recalled;  // the same when `desired` came
     std::vector<uint64_t> acks;
     std::function<void(v1::ObservedState&)> spoil;  // what goes wrong in each of its reports
   };
@@ -54,16 +59,21 @@ class CoreWorld {
     robots[name].connection = 0;
   }
 
-  // nav@VERSION as if it had been pushed; gives its digest.
-  std::string AddUnit(const std::string& version) {
-    v1::Manifest manifest = ManifestOf(UnitBytes());
-    manifest.set_version(version);
-    store::Unit unit;
-    unit.papers.set_manifest(agent::trust::CanonicalManifest(manifest));
-    unit.digest = agent::trust::Sha256(unit.papers.manifest()).hex();
-    unit.name = "nav";
-    unit.version = version;
-    EXPECT_OK(store->AddUnit(unit));
+  // nav@VERSION, pushed; gives its digest.
+  std::string AddUnit(const std::string& version) { return Push({.version = version}); }
+  std::string Push(UnitRecipe recipe) {
+    recipe.hardware = {"amr-v2"};
+    const SealedUnit unit = MakeUnit(recipe);
+    server::UnitUpload upload(*blobs, TestTrust());
+    v1::PushUnitRequest part;
+    *part.mutable_papers() = unit.papers;
+    EXPECT_OK(upload.Accept(part));
+    for (const auto& [path, bytes] : unit.files) {
+      part.mutable_blob()->set_sha256(agent::trust::Sha256(bytes).hex());
+      part.mutable_blob()->set_data(bytes);
+      EXPECT_OK(upload.Accept(part));
+    }
+    EXPECT_OK(upload.Finish(*store, "operator/ci", now));
     return unit.digest;
   }
 
@@ -152,6 +162,12 @@ class CoreWorld {
       const v1::ServerMessage& message = outgoing.message;
       if (message.has_desired() && message.desired().generation() > robot.desired.generation()) {
         robot.desired = message.desired();
+        robot.known_recalled = robot.recalled;
+      }
+      if (message.has_recall()) {
+        ++robot.recalls;
+        robot.recalled.clear();
+        for (const auto& unit : message.recall().units()) robot.recalled += unit.digest() + " ";
       }
       robot.heartbeats += message.has_heartbeat();
       robot.acknowledgements += message.has_acknowledge();
@@ -164,13 +180,15 @@ class CoreWorld {
   TempFolder folder;
   server::Moment now{3'600'000, 1'767'225'600'000};
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<store::BlobFolder> blobs;
   std::unique_ptr<server::FleetCore> core;
   std::map<std::string, Robot> robots;
 
  private:
   void Open() {
     store = Must(store::Store::Open(folder / "gatekeeper.db"));
-    core = Must(server::FleetCore::Open(*store, now));
+    blobs = std::make_unique<store::BlobFolder>(Must(store::BlobFolder::Open(folder / "blobs")));
+    core = Must(server::FleetCore::Open(*store, *blobs, now));
   }
 };
 

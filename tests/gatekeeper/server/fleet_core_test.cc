@@ -235,6 +235,7 @@ TEST_F(FleetCoreTest, EventsAreAcknowledgedOnceTheyAreDurable) {
   event.set_id(9);
   event.set_wall_ms(5);
   event.set_kind("swapped");
+  world_.HandOut();  // what connecting says
   world_.core->OnEvent("north-1", event, world_.now);
   EXPECT_TRUE(world_.core->TakeOutgoing().empty());
 

@@ -60,6 +60,50 @@ TEST_F(FleetRollbackTest, BringsAWholeFleetBackToWhereTheLastRolloutFoundIt) {
   EXPECT_THAT(shown->report_markdown(), HasSubstr("restored: all 4 robots"));
 }
 
+TEST_F(FleetRollbackTest, WhatIsTakenBackIsRecalledBeforeAnyRobotReturns) {
+  world_.Promote("1.1.0");
+  EXPECT_EQ(world_.robots["north-0"].recalls, 1);  // an empty one, at the beginning
+  EXPECT_EQ(world_.robots["north-0"].recalled, "");
+  ASSERT_OK(world_.Rollback());
+
+  for (const auto& [name, robot] : world_.robots) {
+    EXPECT_EQ(robot.known_recalled, v110_ + " ") << name;
+  }
+  world_.TickUntil([&] { return world_.Running("north-3") == v100_; });
+  world_.TickUntil([] { return false; }, 5);
+  EXPECT_EQ(world_.robots["north-0"].recalls, 2);
+}
+
+TEST_F(FleetRollbackTest, ARecallIsSaidAgainToWhoeverComesBackAndLiftedByARelease) {
+  world_.Promote("1.1.0");
+  world_.Disconnect("north-0");
+  ASSERT_OK(world_.Rollback());
+  EXPECT_EQ(world_.robots["north-0"].recalled, "");
+  world_.Restart();
+  world_.Connect("north-0");
+  world_.HandOut();
+  EXPECT_EQ(world_.robots["north-0"].recalled, v110_ + " ");
+  EXPECT_EQ(world_.robots["north-1"].recalled, v110_ + " ");
+
+  v1::ReleaseUnitRequest release;
+  release.set_unit("nav@1.1.0");
+  release.set_reason("it was the floor");
+  ASSERT_OK(world_.core->ReleaseUnit(release, CoreWorld::kMara, world_.now));
+  world_.HandOut();
+
+  EXPECT_EQ(world_.robots["north-0"].recalled, "");
+}
+
+TEST_F(FleetRollbackTest, ARobotWithoutTheUnitHearsOfNoRecall) {
+  world_.Promote("1.1.0");
+  world_.AddFleet("west", 1);
+  ASSERT_OK(world_.Rollback());
+  world_.Tick();
+
+  EXPECT_EQ(world_.robots["west-0"].recalls, 1);
+  EXPECT_EQ(world_.robots["west-0"].recalled, "");
+}
+
 TEST_F(FleetRollbackTest, TakesOverARolloutInEveryPhase) {
   for (const auto phase : {v1::SHADOW, v1::TRIAL, v1::COMMITTING, v1::SOAK, v1::ABORTING}) {
     const std::string version = "2." + std::to_string(static_cast<int>(phase)) + ".0";

@@ -311,8 +311,9 @@ TEST_F(ServeTest, OrdersGoDownAndReceiptsComeUpOverRealStreams) {
   CreateRobot("r1");
   CreateRobot("r2");
   v1::PushUnitReply pushed;
+  ASSERT_THAT(Push(Papers("0.9.0"), tests::UnitBytes(), &pushed), Granted());
+  const std::string old_unit = pushed.digest();
   ASSERT_THAT(Push(Papers("1.0.0"), tests::UnitBytes(), &pushed), Granted());
-  const std::string old_unit(64, 'a');
   StreamedRobot robot(AgentAs("r1"), old_unit);
   ASSERT_TRUE(robot.Turn());
   EXPECT_EQ(robot.SendEvent(5), 5u);

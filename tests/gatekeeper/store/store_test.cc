@@ -169,6 +169,21 @@ TEST_F(StoreTest, AHeldUnitSaysWhyUntilItIsReleased) {
   EXPECT_THAT(store_->HoldUnit("dead", "x"), StatusIs(StatusCode::kNotFound, testing::_));
 }
 
+TEST_F(StoreTest, AStepIsAllowedOnceFromOneUnitToOneOther) {
+  const gatekeeper::store::AllowedStep step{
+      .digest = "bb", .from = "aa", .people = "ann+bob", .last_day = "2026-12-31"};
+  EXPECT_TRUE(*store_->AllowStep(step));
+  EXPECT_FALSE(*store_->AllowStep(step));
+  EXPECT_TRUE(*store_->AllowStep({"bb", "aa", "ann+eve", "2026-06-30"}));
+  Reopen();
+
+  ASSERT_OK_AND_ASSIGN(const auto steps, store_->AllowedSteps("aa", "bb"));
+  ASSERT_EQ(steps.size(), 2u);
+  EXPECT_EQ(steps.back().people, "ann+bob");
+  EXPECT_EQ(steps.back().last_day, "2026-12-31");
+  EXPECT_THAT(*store_->AllowedSteps("bb", "aa"), testing::IsEmpty());
+}
+
 TEST_F(StoreTest, KeepsRolloutsDesiredAndObservedStates) {
   v1::RolloutState state;
   state.set_fleet("north");
