@@ -9,6 +9,7 @@ namespace agent::runtime {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using ::tests::StatusIs;
 
@@ -122,9 +123,44 @@ TEST(ArmRuleTest, BelongsToArmsOnly) {
               StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[arm] ")));
 }
 
+TEST(ArmRuleTest, TellsBothEndsOfARangeThatIsNone) {
+  P policy = TwoLinks();
+  J1(policy).set_q_min_rad(0.75);
+  J1(policy).set_q_max_rad(0.5);
+  EXPECT_THAT(Policy::Compile(policy).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("must be above q_min_rad (0.75), is 0.5")));
+}
+
+TEST(ArmRuleTest, ALinkMayBeALengthAlongItsAxisAlone) {
+  P policy = TwoLinks();
+  for (int i = 0; i < 2; ++i) {
+    policy.mutable_arm()->mutable_chain(i)->set_a_m(0);
+    policy.mutable_arm()->mutable_chain(i)->set_d_m(0.3);
+  }
+  EXPECT_OK(Policy::Compile(policy).status());
+}
+
+TEST_F(ContactTest, ARaisedInputIsThatOfTheJoints) {
+  for (const char* trigger : {"input_stale", "model_failed"}) {
+    Compile([&](P& p) {
+      (*p.mutable_joints())["j2"].set_tau_abs_max_nm(20);
+      p.mutable_arm()->set_contact_trigger("contact");
+      (*p.mutable_inputs())["joints"].set_trigger(trigger);
+    });
+    const TriggerMask raised = Feel({});
+    EXPECT_EQ(raised, MaskOf(policy_->FindInput("joints")->trigger));
+    EXPECT_EQ(policy_->triggers().at(policy_->arm().joints_trigger), trigger);
+  }
+}
+
 TEST(ArmRuleTest, ALongStopIsLookedAtInStrides) {
   P policy = TwoLinks();
   EXPECT_EQ(TicksALook(*Policy::Compile(policy)), 1);
+  J1(policy).set_qdd_abs_max_radps2(1 / (0.05 * 63.5));
+  EXPECT_EQ(TicksALook(*Policy::Compile(policy)), 1) << "64 looks";
+  J1(policy).set_qdd_abs_max_radps2(1 / (0.05 * 64.5));
+  EXPECT_EQ(TicksALook(*Policy::Compile(policy)), 2);
   J1(policy).set_qdd_abs_max_radps2(0.15);  // 133 ticks from 1 rad/s
   EXPECT_EQ(TicksALook(*Policy::Compile(policy)), 3);
 }

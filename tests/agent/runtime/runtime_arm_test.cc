@@ -110,6 +110,13 @@ TEST_F(ArmControllerTest, CommandsNothingAndBrakesWhenNobodyKnowsWhereItIs) {
   EXPECT_TRUE(tick.stop);
 }
 
+TEST_F(ArmControllerTest, AStopFromTheFirstTickOnKeepsTheArmWhereItIs) {
+  estop_ = true;
+  EXPECT_THAT(Ticks(1).enforced, ElementsAre(Near(0.5), Near(-0.5)));
+  measured_ = {0.6, -0.6};
+  EXPECT_THAT(Ticks(1).enforced, ElementsAre(Near(0.5), Near(-0.5))) << "a target, once set, stays";
+}
+
 TEST_F(ArmControllerTest, AnArmWithTheWrongNumberOfJointsIsAFailedModel) {
   measured_ = {0.5};
   EXPECT_THAT(Ticks(1).triggers, ElementsAre("model_failed"));

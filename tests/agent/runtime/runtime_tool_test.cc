@@ -179,5 +179,123 @@ TEST_F(ArmTest, AToolOverAnEdgeIsABreach) {
   EXPECT_TRUE(std::isnan(ToolClearanceM(*policy_, std::vector<double>{0, 0})));
 }
 
+TEST_F(ArmTest, ASpeedZoneIsNoEdge) {
+  Compile([](P& p) {
+    AddBox(p, "inclusion", {-2, -2}, {2, 2}, {-0.5, 0.5});
+    AddBox(p, "speed", {0.5, -1}, {1, 1}, {-0.5, 0.5}).set_vx_max_mps(0.1);
+  });
+  const std::vector<double> within = {0, 0};
+  EXPECT_NEAR(ToolClearanceM(*policy_, within), 0.5, 1e-12) << "to the ceiling";
+  std::vector<std::string_view> reasons;
+  EXPECT_EQ(ToolBreaches(*policy_, within, reasons), 0U);
+  EXPECT_THAT(reasons, IsEmpty());
+}
+
+TEST_F(ArmTest, AToolRightOnAnEdgeIsNoBreach) {
+  Compile([](P& p) {
+    for (int i = 0; i < 2; ++i) p.mutable_arm()->mutable_chain(i)->set_a_m(0.25);
+    AddBox(p, "inclusion", {-1, -1}, {0.5, 1}, {-0.5, 0.5});
+  });
+  std::vector<std::string_view> reasons;
+  const std::vector<double> straight = {0, 0};
+  ASSERT_EQ(ToolClearanceM(*policy_, straight), 0);
+  EXPECT_EQ(ToolBreaches(*policy_, straight, reasons), 0U);
+}
+
+// --- a step and the stop after it, asked directly
+
+class ToolPathTest : public ArmTest {
+ protected:
+  // Joints that may be as fast as asked and stop at once, or shed `acceleration`.
+  void Limit(
+      double tool_mps, double acceleration = 1e6, const std::function<void(P&)>& edit = [](P&) {}) {
+    Compile([&](P& p) {
+      SetJoints(p, [&](v1::JointLimit& j) { j.set_qdd_abs_max_radps2(acceleration); });
+      p.mutable_arm()->set_tcp_v_max_mps(tool_mps);
+      edit(p);
+    });
+  }
+  std::string Blocker(const std::vector<double>& from, const std::vector<double>& step) const {
+    return std::string(ToolPath(*policy_, from, {.seconds = kPeriod, .scale = 1}).Blocker(step));
+  }
+};
+
+// The elbow opens as the shoulder gives way: the straight arm's tool comes nearer faster and
+// faster, at last 0.0318 m within a quarter of the step.
+TEST_F(ToolPathTest, TheLastPieceOfAStepIsLookedAtToo) {
+  Limit(2.4);
+  EXPECT_EQ(Blocker({0, 0}, {-0.5, 1}), "tool_speed");
+  Limit(2.6);
+  EXPECT_EQ(Blocker({0, 0}, {-0.5, 1}), "");
+}
+
+TEST_F(ToolPathTest, ASpeedIsTooFastByMoreThanRounding) {
+  Limit(1);
+  const auto turned_by = [](double chord_m) { return 4 * 2 * std::asin(chord_m / 2 / 0.6); };
+  EXPECT_EQ(Blocker({0, 0}, {turned_by(kPeriod / 4 + 5e-12), 0}), "");
+  EXPECT_EQ(Blocker({0, 0}, {turned_by(kPeriod / 4 + 2e-11), 0}), "tool_speed");
+}
+
+TEST_F(ToolPathTest, AStopIsLookedAtTickByTick) {
+  Limit(0.3, 4);
+  EXPECT_EQ(Blocker({0, 0}, {0, 0.9 * kPeriod}), "") << "0.27 m/s, and slower ever after";
+}
+
+TEST_F(ToolPathTest, ALongStopIsGivenTheTimeOfItsStride) {
+  Limit(0.3, 0.15);
+  ASSERT_EQ(TicksALook(*policy_), 3);
+  EXPECT_EQ(Blocker({0, 0}, {0, 0.9 * kPeriod}), "");
+}
+
+TEST_F(ToolPathTest, AStopLastsUntilTheLastJointStands) {
+  // From 1 rad/s the shoulder goes on by 0.225 rad; the elbow, the last one, stands.
+  Limit(1, 2, [](P& p) { AddBox(p, "inclusion", {-1, -1}, {1, 0.3}, {-0.5, 0.5}); });
+  EXPECT_EQ(Blocker({0, 0}, {kPeriod, 0}), "");
+  EXPECT_EQ(Blocker({0.3, 0}, {kPeriod, 0}), "envelope:inclusion1");
+}
+
+TEST_F(ToolPathTest, NearerThanItsMarginATimeOfRoundingIsNoNearer) {
+  Limit(1, 1e6, [](P& p) { AddBox(p, "inclusion", {-1, -1}, {0.5, 1}, {-0.5, 0.5}); });
+  // x = 0.49 m, and a turn of the elbow moves it by its sine.
+  const double elbow = std::acos(0.19 / 0.3);
+  const double turn_per_m = 1 / (0.3 * std::sin(elbow));
+  EXPECT_EQ(Blocker({0, elbow}, {0, 0}), "");
+  EXPECT_EQ(Blocker({0, elbow}, {0, -5e-12 * turn_per_m}), "");
+  EXPECT_EQ(Blocker({0, elbow}, {0, -2e-11 * turn_per_m}), "envelope:inclusion1");
+}
+
+TEST_F(ToolPathTest, ASpeedZoneHoldsFromItsMarginOn) {
+  for (const auto& [margin_m, blocker] : {std::pair{0.03125, "speed_zone:speed1"}, {0.03124, ""}}) {
+    Limit(1, 1e6, [m = margin_m](P& p) {
+      for (int i = 0; i < 2; ++i) p.mutable_arm()->mutable_chain(i)->set_a_m(0.25);
+      v1::EnvelopeZone& zone = AddBox(p, "speed", {0.53125, -1}, {1, 1}, {-0.5, 0.5});
+      zone.set_vx_max_mps(0.1);
+      zone.set_margin_m(m);
+    });
+    EXPECT_EQ(Blocker({-0.04, 0}, {0.04, 0}), blocker) << "it ends at x = 0.5 m";
+  }
+}
+
+TEST_F(ToolPathTest, TheSlowestOfAllLimitsHoldsAndTheFirstOfEqualOnesIsNamed) {
+  struct Case {
+    double tool_mps, first_mps, second_mps;
+    const char* blocker;
+  };
+  for (const Case& c :
+       {Case{1, 0.1, 0.2, "speed_zone:speed1"}, Case{1, 0.2, 0.1, "speed_zone:speed2"},
+        Case{1, 0.1, 0.1, "speed_zone:speed1"}, Case{0.1, 0.1, 0.1, "tool_speed"},
+        Case{0.1, 0.9, 0.9, "tool_speed"}, Case{1, 0.9, 0.9, ""}}) {
+    Limit(c.tool_mps, 1e6, [&c](P& p) {
+      for (const double mps : {c.first_mps, c.second_mps}) {
+        AddBox(p, "speed", {0, -1}, {1, 1}, {-0.5, 0.5}).set_vx_max_mps(mps);
+      }
+    });
+    // 0.15 m/s, or 0.6 m/s where nothing may block.
+    const double radps = *c.blocker == '\0' ? 1 : 0.25;
+    EXPECT_EQ(Blocker({0, 0}, {radps * kPeriod, 0}), c.blocker)
+        << c.tool_mps << " " << c.first_mps << " " << c.second_mps;
+  }
+}
+
 }  // namespace
 }  // namespace agent::runtime
