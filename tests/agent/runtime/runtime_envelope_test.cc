@@ -123,7 +123,8 @@ double BruteForceWay(const Pose2& start, double curvature, double wanted, bool f
 TEST_F(EnvelopeTest, FreeWayEqualsBruteForce) {
   std::mt19937_64 random(1);
   int blocked = 0;
-  for (int i = 0; i < tests::Cases(4000); ++i) {
+  const int ways = std::max(400, tests::Cases(4000));
+  for (int i = 0; i < ways; ++i) {
     // Mostly where it matters: near walls and the stairs.
     const Pose2 start{random() % 2 ? In(random, 17, 19.7) : In(random, 0.3, 19.7),
                       random() % 2 ? In(random, 0.3, 3) : In(random, 0.3, 11.7),
@@ -146,7 +147,7 @@ TEST_F(EnvelopeTest, FreeWayEqualsBruteForce) {
       ASSERT_GE(got, truth - 0.0102) << i;
     }
   }
-  EXPECT_GE(blocked, tests::Cases(200));
+  EXPECT_GT(blocked, ways / 20);
 }
 
 TEST_F(EnvelopeTest, LetsPassWhatStopsInside) {
