@@ -1,11 +1,11 @@
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <mutex>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 // What tests/mutation/mutate writes into a source file. Every mutant is compiled in; the
 // environment variable MUTANT names the one that is awake. With MUTANT_REACHED=FILE a program
@@ -24,23 +24,20 @@ inline int Awake() {
 // Written at the end of the program, whichever way it ends short of a crash.
 class ReachedLog {
  public:
+  static constexpr size_t kMost = 1 << 16;
+
   ~ReachedLog() {
     std::FILE* file = std::fopen(std::getenv("MUTANT_REACHED"), "w");
     if (file == nullptr) return;
-    for (size_t id = 0; id < reached_.size(); ++id) {
-      if (reached_[id]) std::fprintf(file, "%zu\n", id);
+    for (size_t id = 0; id < kMost; ++id) {
+      if (reached_[id].load(std::memory_order_relaxed)) std::fprintf(file, "%zu\n", id);
     }
     std::fclose(file);
   }
-  void Note(size_t id) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (id >= reached_.size()) reached_.resize(id + 1);
-    reached_[id] = true;
-  }
+  void Note(size_t id) { reached_.at(id).store(true, std::memory_order_relaxed); }
 
  private:
-  std::mutex mutex_;
-  std::vector<bool> reached_;
+  std::array<std::atomic<bool>, kMost> reached_ = {};
 };
 
 inline bool Recording() {
