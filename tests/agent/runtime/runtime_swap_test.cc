@@ -1,4 +1,5 @@
 #include <limits>
+#include <memory>
 
 #include "agent/runtime/controller.h"
 #include "gmock/gmock.h"
@@ -106,6 +107,245 @@ TEST(SwapTest, TheButtonHoldsARobotWithoutAUnitAsLongAsItWasLastSeenPressed) {
   EXPECT_EQ(robot.controller.latch().cause, "estop_button");
   robot.estop = false;
   EXPECT_THAT(robot.Tick().triggers, IsEmpty());
+}
+
+TEST(SwapTest, TheRulesOfATicksViewsAreKeptUntilTheNextTickAndNoLonger) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  auto other = std::make_unique<tests::Unit>(std::string(64, 'c'));
+  const std::weak_ptr<const UnitRules> ticked = robot.unit.pilot->rules;
+  robot.controller.SwapTo(other->pilot.get(), nullptr, robot.now);
+  robot.unit.pilot.reset();
+  EXPECT_FALSE(ticked.expired());
+  robot.controller.SwapTo(nullptr, nullptr, robot.now);
+  EXPECT_FALSE(ticked.expired()) << "however many units come and go in between";
+  robot.Tick();
+  EXPECT_TRUE(ticked.expired());
+}
+
+TEST(SwapTest, AUnitWithoutADigestDrivesToo) {
+  tests::Unit nameless("");
+  Controller controller{LatchState{}};
+  controller.SwapTo(nameless.pilot.get(), nullptr, kStartOfTime);
+  EXPECT_EQ(controller.Step(kStartOfTime).state, "CONTROLLED_STOP") << "by its rules";
+}
+
+TEST(SwapTest, AModelsFaultGoesWithTheModel) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.unit.model->says = {kNanF, 0.0F};
+  ASSERT_EQ(robot.Tick().state, "SIMPLE_CONTROLLER");
+  tests::Unit other(std::string(64, 'c'));
+  other.model->says = {0.8F, 0.0F};
+  robot.controller.SwapTo(other.pilot.get(), nullptr, robot.now);
+  const Tick& tick = robot.Tick();
+  EXPECT_EQ(tick.state, "NOMINAL");
+  EXPECT_THAT(tick.triggers, IsEmpty());
+}
+
+TEST(SwapTest, WhatTheOldModelSpentIsNotChargedToTheNewOne) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.unit.model->says = {0.8F, 2.0F};
+  ASSERT_EQ(robot.Ticks(41).state, "NOMINAL") << "the next tick would find the budget spent";
+  tests::Unit other(std::string(64, 'c'));
+  other.model->says = {0.7F, 0.0F};
+  robot.controller.SwapTo(other.pilot.get(), nullptr, robot.now);
+  EXPECT_THAT(robot.Tick().triggers, IsEmpty());
+}
+
+TEST(SwapTest, AStepFromTheOldModelsAnswerToTheNewOnesIsNobodysFault) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  tests::Unit other(std::string(64, 'c'));
+  other.model->says = {0.8F, 0.9F};
+  robot.controller.SwapTo(other.pilot.get(), nullptr, robot.now);
+  EXPECT_FALSE(robot.Tick().clamped);
+  other.model->says = {0.8F, -0.9F};
+  EXPECT_TRUE(robot.Tick().clamped) << "its own is";
+}
+
+void WithDoubt(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+  v1::Confidence& confidence = *policy.mutable_output()->mutable_confidence();
+  confidence.set_enter_below(0.3);
+  confidence.set_leave_above(0.5);
+  confidence.set_leave_hold_ms(200);
+  confidence.set_trigger("doubt");
+  v1::Uncertainty& uncertainty = *policy.mutable_output()->mutable_uncertainty();
+  uncertainty.set_enter_above(0.3);
+  uncertainty.set_leave_below(0.2);
+  uncertainty.set_leave_hold_ms(200);
+  uncertainty.set_trigger("doubt");
+  v1::Trigger& trigger = *rules.add_triggers();
+  trigger.set_id("doubt");
+  trigger.set_layer("model");
+  trigger.set_to("DEGRADED");
+  trigger.mutable_clear()->set_quiet_ms(50);
+  uint32_t index = 2;
+  for (const char* field : {"confidence", "uncertainty"}) {
+    v1::OutputBinding& output = *card.add_outputs();
+    output.set_tensor("command");
+    output.set_index(index++);
+    output.set_field(field);
+  }
+}
+
+TEST(SwapTest, DoubtOfOneModelIsNoneOfTheNext) {
+  for (const std::vector<float>& says :
+       {std::vector<float>{0.8F, 0, 0.2F, 0}, {0.8F, 0, 0.9F, 0.4F}}) {
+    DrivenRobot robot(WithDoubt);
+    robot.unit.model->says = {0.8F, 0, 0.9F, 0};
+    robot.Ticks(100);
+    robot.unit.model->says = says;
+    ASSERT_EQ(robot.Tick().state, "DEGRADED");
+    tests::Unit sure(std::string(64, 'c'));
+    sure.model->says = {0.8F, 0.0F};
+    robot.controller.SwapTo(sure.pilot.get(), nullptr, robot.now);
+    const Tick& tick = robot.Tick();
+    EXPECT_EQ(tick.state, "NOMINAL");
+    EXPECT_THAT(tick.triggers, IsEmpty());
+  }
+}
+
+TEST(SwapTest, WhatOnlyAPersonClearedUnderTheOldRulesDoesNotLatchUnderTheNew) {
+  DrivenRobot robot([](v1::ControlPolicy&, v1::FallbackRules& rules, v1::ModelCard&) {
+    for (v1::Trigger& trigger : *rules.mutable_triggers()) {
+      if (trigger.id() == "network_down") trigger.mutable_clear()->set_rearm(true);
+      if (trigger.id() == "network_down") trigger.mutable_clear()->clear_quiet_ms();
+    }
+  });
+  robot.DriveAtEight();
+  tests::Unit other(std::string(64, 'c'));
+  robot.controller.SwapTo(other.pilot.get(), nullptr, robot.now);
+  robot.controller.SetLink(false, robot.now);
+  EXPECT_EQ(robot.Ticks(102).state, "DEGRADED");
+  EXPECT_FALSE(robot.controller.latch().latched);
+}
+
+TEST(SwapTest, TheFirstTriggerOfTheRulesLatchesAsAnyOther) {
+  DrivenRobot robot([](v1::ControlPolicy&, v1::FallbackRules& rules, v1::ModelCard&) {
+    for (v1::Trigger& trigger : *rules.mutable_triggers()) {
+      trigger.mutable_clear()->clear_quiet_ms();
+      trigger.mutable_clear()->clear_max_per_hour();
+      trigger.mutable_clear()->clear_else_();
+      trigger.mutable_clear()->clear_operator_();
+      trigger.mutable_clear()->set_rearm(true);
+    }
+  });
+  ASSERT_EQ(robot.unit.pilot->rules->fallback.triggers()[0].id, "input_stale");
+  robot.Silence();
+  EXPECT_TRUE(robot.controller.latch().latched) << "and not only once it stands";
+}
+
+// --- the previous unit's faults
+
+TEST(SwapTest, APreviousUnitThatFailedIsTriedAgainOnlyWhenItIsAnotherOne) {
+  DrivenRobot robot;
+  robot.GivePrevious();
+  robot.DriveAtEight();
+  const auto lose = [&] {
+    robot.unit.model->says = {kNanF, 0.0F};
+    const std::string state = robot.Ticks(2).state;
+    robot.unit.model->says = {0.8F, 0.0F};
+    return state;
+  };
+  ASSERT_EQ(lose(), "PREVIOUS_MODEL");
+  robot.previous.model->outcome = RunOutcome::kFailed;
+  const Tick& failed = robot.Tick();
+  ASSERT_EQ(failed.state, "SIMPLE_CONTROLLER");
+  EXPECT_THAT(failed.triggers, ElementsAre("nonfinite")) << "the active model's run did not fail";
+  robot.previous.model->outcome = RunOutcome::kDone;
+  robot.GivePrevious();
+  ASSERT_EQ(robot.Ticks(210).state, "NOMINAL");
+  EXPECT_EQ(lose(), "SIMPLE_CONTROLLER") << "handed over again it is the same one";
+  ASSERT_EQ(robot.Ticks(210).state, "NOMINAL");
+  tests::Unit other(std::string(64, 'c'));
+  robot.controller.SwapTo(robot.unit.pilot.get(), other.pilot.get(), robot.now);
+  EXPECT_EQ(lose(), "PREVIOUS_MODEL");
+}
+
+TEST(SwapTest, AnotherPreviousUnitMayMissAsManyDeadlinesAsTheOneBefore) {
+  DrivenRobot robot;
+  robot.GivePrevious();
+  robot.DriveAtEight();
+  robot.unit.model->says = {kNanF, 0.0F};
+  robot.Ticks(2);
+  robot.previous.model->outcome = RunOutcome::kDeadlineMissed;
+  ASSERT_EQ(robot.Ticks(2).state, "PREVIOUS_MODEL");
+  tests::Unit other(std::string(64, 'c'));
+  other.model->outcome = RunOutcome::kDeadlineMissed;
+  robot.controller.SwapTo(robot.unit.pilot.get(), other.pilot.get(), robot.now);
+  EXPECT_EQ(robot.Ticks(2).state, "PREVIOUS_MODEL");
+  const Tick& third = robot.Tick();
+  EXPECT_EQ(third.state, "SIMPLE_CONTROLLER");
+  EXPECT_THAT(third.triggers, ElementsAre("nonfinite")) << "the active model missed none";
+}
+
+TEST(SwapTest, AMissOfAPreviousUnitThatIsGoneIsNotToldAgain) {
+  DrivenRobot robot;
+  robot.GivePrevious();
+  robot.DriveAtEight();
+  robot.unit.model->says = {kNanF, 0.0F};
+  robot.Ticks(2);
+  robot.previous.model->outcome = RunOutcome::kDeadlineMissed;
+  ASSERT_TRUE(robot.Tick().deadline_missed);
+  robot.controller.SwapTo(robot.unit.pilot.get(), nullptr, robot.now);
+  EXPECT_FALSE(robot.Tick().deadline_missed);
+}
+
+TEST(SwapTest, ThePreviousUnitIsAskedOnInputsThatAreFreshByItsOwnRules) {
+  const auto hasty = [](v1::ControlPolicy& policy, v1::FallbackRules&, v1::ModelCard&) {
+    (*policy.mutable_inputs())["scan"].set_max_age_ms(60);
+  };
+  DrivenRobot robot;
+  tests::Unit previous(std::string(64, 'b'), hasty);
+  robot.controller.SwapTo(robot.unit.pilot.get(), previous.pilot.get(), robot.now);
+  robot.DriveAtEight();
+  robot.unit.model->says = {kNanF, 0.0F};
+  robot.Ticks(2);
+  const int runs = previous.model->runs;
+  robot.Silence();
+  EXPECT_EQ(previous.model->runs, runs + 1) << "50 ms old";
+  robot.Silence();
+  EXPECT_EQ(previous.model->runs, runs + 1) << "100 ms old: for the active unit's rules fresh";
+}
+
+// --- an arm instead of wheels
+
+void MakeArmUnit(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+  tests::MakeArm(policy, {"vx_mps", "wz_radps"});
+  rules.mutable_states()->erase("SIMPLE_CONTROLLER");
+  tests::StopAsJointsDo(rules);
+  (*rules.mutable_states())["PREVIOUS_MODEL"].set_else_("CONTROLLED_STOP");
+  for (int i = rules.triggers_size(); i-- > 0;) {
+    const std::string& id = rules.triggers(i).id();
+    const bool unraised = id == "envelope_breach" || id == "requirement_violated";
+    if (unraised) rules.mutable_triggers()->DeleteSubrange(i, 1);
+  }
+  card.set_schema("model_card/1");
+}
+
+TEST(SwapTest, AnArmIsNoPreviousUnitForWheelsHoweverItsJointsAreCalled) {
+  DrivenRobot robot;
+  tests::Unit arm(std::string(64, 'b'), MakeArmUnit);
+  ASSERT_EQ(arm.pilot->rules->policy.command().fields,
+            robot.unit.pilot->rules->policy.command().fields);
+  robot.controller.SwapTo(robot.unit.pilot.get(), arm.pilot.get(), robot.now);
+  robot.DriveAtEight();
+  robot.unit.model->says = {kNanF, 0.0F};
+  EXPECT_EQ(robot.Ticks(2).state, "SIMPLE_CONTROLLER");
+  EXPECT_EQ(arm.model->runs, 0);
+}
+
+TEST(SwapTest, AnArmThatCameAndWentInBetweenLeavesNoSpeedToDrive) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  tests::Unit arm(std::string(64, 'c'), MakeArmUnit);
+  robot.controller.SwapTo(arm.pilot.get(), nullptr, robot.now);
+  robot.controller.SwapTo(nullptr, nullptr, robot.now);
+  const Tick& tick = robot.Tick();
+  EXPECT_THAT(tick.enforced, IsEmpty());
+  EXPECT_TRUE(tick.stop);
 }
 
 // --- requirements, where several samples are decided in one tick
