@@ -9,6 +9,7 @@ void AddScenarioVerbs(CLI::App& app, Session& session) {
   AddScenarioInfo(*scenario, session);
   AddScenarioCat(*scenario, session);
   AddScenarioImport(*scenario, session);
+  AddScenarioMap(*scenario, session);
   AddScenarioLabel(*scenario, session);
   AddScenarioMinimise(*scenario, session);
 }

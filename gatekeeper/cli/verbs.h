@@ -22,10 +22,12 @@ void AddGateCacheVerb(CLI::App& gate, Session& session);
 void AddGateKeepVerb(CLI::App& gate, Session& session);
 void AddGateFingerprintVerb(CLI::App& gate, Session& session);
 void AddGatePolicyVerb(CLI::App& gate, Session& session);
-void AddScenarioVerbs(CLI::App& app, Session& session);  // scenario info|cat|import|label|minimise
+void AddScenarioVerbs(CLI::App& app,
+                      Session& session);  // scenario info|cat|import|map|label|minimise
 void AddScenarioInfo(CLI::App& scenario, Session& session);
 void AddScenarioCat(CLI::App& scenario, Session& session);
 void AddScenarioImport(CLI::App& scenario, Session& session);
+void AddScenarioMap(CLI::App& scenario, Session& session);
 void AddScenarioLabel(CLI::App& scenario, Session& session);
 void AddScenarioMinimise(CLI::App& scenario, Session& session);
 void AddFleetVerbs(CLI::App& app,

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "gatekeeper/gates/agreement.h"
+#include "gatekeeper/gates/closed_drive.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/statistics.h"
 
@@ -14,7 +15,7 @@
 // which the recorded drive came out as recorded. Clips are counted, not drives: drives from several
 // starts of one clip see the same walls, so a clip with one collision has collided, and a clip
 // reaches its goal when every drive in it does. Leaving the envelope is a collision; leaving the
-// floor that was seen is one too, because nobody knows what stands there.
+// floor that is known is one too, because nobody knows what stands there.
 
 namespace gatekeeper::gates {
 namespace {
@@ -30,8 +31,6 @@ bool Reached(const v1::ClosedLoopRun& run) {
   return !std::isnan(run.reached_goal_at_s()) && !Struck(run);
 }
 
-double DrivenSeconds(const v1::ClosedLoopRun& run) { return run.x_m_size() * run.period_s(); }
-
 // "at (3.1, 4.4) in NOMINAL, held by stop_zone:touch"
 std::string WhereItEnds(const v1::ClosedLoopRun& run) {
   std::string text = run.x_m().empty() ? "nowhere"
@@ -45,26 +44,24 @@ std::string WhereItEnds(const v1::ClosedLoopRun& run) {
 
 // What ended the drive, or why it ended nowhere; empty: it reached its goal unharmed.
 std::string Fate(const v1::ClosedLoopRun& run) {
-  if (!std::isnan(run.collided_at_s()))
-    return absl::StrFormat("drives into something %.2f s after its start", run.collided_at_s());
+  if (!std::isnan(run.collided_at_s())) {
+    return absl::StrFormat("drives into something %.2f s after its start%s", run.collided_at_s(),
+                           run.collided_with_mover()
+                               ? ", which moved there in the recording too (and reacts to nobody)"
+                               : "");
+  }
   if (!std::isnan(run.left_map_at_s())) {
-    return absl::StrFormat("leaves the floor that the recording saw %.2f s after its start",
+    return absl::StrFormat("leaves the floor that the map knows %.2f s after its start",
                            run.left_map_at_s());
   }
   if (run.min_clearance_m() < 0)
     return absl::StrFormat("leaves the envelope by %.2f m", -run.min_clearance_m());
   if (!Reached(run)) {
     return absl::StrFormat("does not get to (%.1f, %.1f) within %.0f s, %d stops; ends %s",
-                           run.goal_x_m(), run.goal_y_m(), DrivenSeconds(run), run.stops(),
+                           run.goal_x_m(), run.goal_y_m(), EndSecond(run), run.stops(),
                            WhereItEnds(run));
   }
   return "";
-}
-
-double FateSecond(const v1::ClosedLoopRun& run) {
-  if (!std::isnan(run.collided_at_s())) return run.collided_at_s();
-  if (!std::isnan(run.left_map_at_s())) return run.left_map_at_s();
-  return DrivenSeconds(run);
 }
 
 void AddFinding(const std::string& scenario, const std::string& message, double at_s,
@@ -86,8 +83,15 @@ struct Tally {
   std::map<std::string, ClipDrives> clips;      // by recording
   std::map<std::string, std::string> not_used;  // scenario -> why
   uint64_t drives = 0;
+  std::map<std::string, uint32_t> movers;  // by scenario that was driven
   uint64_t stops = 0;
+  uint64_t walked_into = 0;
   double driven_s = 0;
+  // The worst of the worlds that were driven in.
+  double pose_error_m = 0;
+  double range_error_m = 0;
+  double far_off = 0;
+  double far_off_walls = 0;
 
   uint64_t n() const { return clips.size(); }
   uint64_t struck() const {
@@ -116,7 +120,13 @@ Tally Count(const Evidence& evidence) {
     used.insert(run.scenario());
     ++tally.drives;
     tally.stops += run.stops();
-    tally.driven_s += DrivenSeconds(run);
+    tally.walked_into += run.walked_into();
+    tally.movers[run.scenario()] = run.movers();
+    tally.pose_error_m = std::max(tally.pose_error_m, run.pose_error_m());
+    tally.range_error_m = std::max(tally.range_error_m, run.range_error_m());
+    tally.far_off = std::max(tally.far_off, run.far_off());
+    tally.far_off_walls = std::max(tally.far_off_walls, run.far_off_walls());
+    tally.driven_s += run.x_m_size() * run.period_s();
     const auto recording = recordings.find(run.scenario());
     ClipDrives& clip =
         tally.clips[recording == recordings.end() ? run.scenario() : recording->second];
@@ -131,7 +141,7 @@ Tally Count(const Evidence& evidence) {
 void AddFindings(const Evidence& evidence, const Tally& tally, v1::GateResult& result) {
   for (const v1::ClosedLoopRun& run : evidence.closed_loop) {
     const std::string fate = run.not_used().empty() ? Fate(run) : "";
-    if (!fate.empty()) AddFinding(run.scenario(), fate, run.start_s() + FateSecond(run), result);
+    if (!fate.empty()) AddFinding(run.scenario(), fate, run.start_s() + EndSecond(run), result);
   }
   for (const auto& [id, why] : tally.not_used) AddFinding(id, "not used: " + why, 0, result);
 }
@@ -145,6 +155,32 @@ v1::SegmentBound Row(const char* what, uint64_t n, double value, double limit,
   row.set_limit(limit);
   row.set_outcome(outcome);
   return row;
+}
+
+// How near the worlds that were driven in come to their recordings. What comes no nearer than the
+// limits was not driven in, so these rows hold wherever there is a drive.
+void AddReproduction(const Tally& tally, const v1::ClosedLoopGate& limits, v1::GateResult& result) {
+  if (tally.drives == 0) return;
+  const auto add = [&](const char* what, double value, double limit) {
+    v1::SegmentBound& row = *result.add_segments();
+    row = Row(what, tally.n(), value, limit, v1::PASS);
+    row.set_upper(value);
+  };
+  add("reproduction: pose error (m)", tally.pose_error_m, limits.max_pose_error_m());
+  add("reproduction: range error (m)", tally.range_error_m, limits.max_range_error_m());
+  add("reproduction: ranges far off", tally.far_off, MaxFarOff(limits));
+}
+
+std::string ReproductionText(const Tally& tally, const v1::ClosedLoopGate& limits) {
+  uint64_t movers = 0;
+  for (const auto& [id, count] : tally.movers) movers += count;
+  return absl::StrFormat(
+      "the worlds are at worst %.2f m (%.2f) and ranges %.3f m (%.3f) off their recordings, with "
+      "%.1f %% of ranges far off (%.1f %%; %.1f %% without what moves); moving objects: %d, times "
+      "that one walked into the robot: %d",
+      tally.pose_error_m, limits.max_pose_error_m(), tally.range_error_m,
+      limits.max_range_error_m(), 100 * tally.far_off, 100 * MaxFarOff(limits),
+      100 * tally.far_off_walls, movers, tally.walked_into);
 }
 
 double Share(uint64_t part, uint64_t of) {
@@ -178,6 +214,7 @@ v1::GateResult JudgeClosedLoop(const Evidence& evidence) {
   AddFindings(evidence, tally, result);
   *result.add_segments() = safe;
   *result.add_segments() = there;
+  AddReproduction(tally, limits, result);
   const bool failed = safe.outcome() == v1::FAIL || there.outcome() == v1::FAIL;
   const bool passed = safe.outcome() == v1::PASS && there.outcome() == v1::PASS;
   result.set_outcome(failed ? v1::FAIL : passed ? v1::PASS : v1::INSUFFICIENT);
@@ -195,6 +232,8 @@ v1::GateResult JudgeClosedLoop(const Evidence& evidence) {
       "with the goal reached, lower bound %.3f (%.3f); %.1f stops an hour; %d clips not used",
       tally.drives, limits.runs(), n, struck, collisions, limits.max_collision_rate(), reached,
       goals, limits.min_goal_rate(), tally.StopsAnHour(), tally.not_used.size()));
+  if (tally.drives > 0)
+    result.set_summary(result.summary() + "; " + ReproductionText(tally, limits));
   return result;
 }
 

@@ -13,6 +13,7 @@
 #include "agent/recording/observation_writer.h"
 #include "agent/recording/topics.h"
 #include "gatekeeper/gates/clip_scene.h"
+#include "gatekeeper/gates/closed_drive.h"
 #include "gatekeeper/gates/gate.h"
 
 namespace gatekeeper::gates {
@@ -21,13 +22,14 @@ namespace {
 using agent::base::Nanos;
 
 constexpr int64_t kAround_ns = 5'000'000'000;
+constexpr char kDriveTopic[] = "/drive/pose";
 
 // Merges the recording's items with the replay's ticks, in order of time.
 class ClipCopy {
  public:
   ClipCopy(const Counterexample& example, int64_t from_ns, int64_t to_ns,
            agent::recording::ObservationWriter& writer)
-      : example_(example), to_ns_(to_ns), writer_(writer) {
+      : example_(example), from_ns_(from_ns), to_ns_(to_ns), writer_(writer) {
     const auto& ticks = example.replay->ticks;
     const auto first =
         std::lower_bound(ticks.begin(), ticks.end(), from_ns,
@@ -37,6 +39,7 @@ class ClipCopy {
 
   absl::Status Take(const agent::recording::RecordedItem& item) {
     RETURN_IF_ERROR(WriteTicksBefore(item.log_time_ns));
+    RETURN_IF_ERROR(WriteDriveBefore(item.log_time_ns));
     const Nanos at(item.log_time_ns);
     if (const auto* command = std::get_if<v1::Command>(&item.content))
       return writer_.Write(*command, at);
@@ -54,7 +57,10 @@ class ClipCopy {
     return writer_.Write(observation, at);
   }
 
-  absl::Status Finish() { return WriteTicksBefore(to_ns_ + 1); }
+  absl::Status Finish() {
+    RETURN_IF_ERROR(WriteTicksBefore(to_ns_ + 1));
+    return WriteDriveBefore(to_ns_ + 1);
+  }
 
  private:
   // The scene, once the robot's place is known.
@@ -85,10 +91,33 @@ class ClipCopy {
     return absl::OkStatus();
   }
 
+  // Also behind the recording's end: a drive may take longer.
+  absl::Status WriteDriveBefore(int64_t before_ns) {
+    if (example_.drive == nullptr) return absl::OkStatus();
+    const v1::ClosedLoopRun& drive = *example_.drive;
+    for (; next_pose_ < drive.x_m_size(); ++next_pose_) {
+      const double second = drive.start_s() + next_pose_ * drive.period_s();
+      const int64_t at_ns = example_.replay->first_ns + std::llround(second * 1e9);
+      if (at_ns >= before_ns) break;
+      if (at_ns < from_ns_) continue;
+      RETURN_IF_ERROR(Point(at_ns));
+      v1::Odometry odom;
+      odom.set_stamp_ns(at_ns);
+      odom.set_x_m(drive.x_m(next_pose_));
+      odom.set_y_m(drive.y_m(next_pose_));
+      odom.set_yaw_rad(drive.yaw_rad(next_pose_));
+      RETURN_IF_ERROR(
+          writer_.WriteMessage(kDriveTopic, agent::recording::ToFoxglove(odom), Nanos(at_ns)));
+    }
+    return absl::OkStatus();
+  }
+
   const Counterexample& example_;
+  int64_t from_ns_;
   int64_t to_ns_;
   agent::recording::ObservationWriter& writer_;
   size_t next_ = 0;
+  int next_pose_ = 0;
   bool drawn_ = false;
   bool pointed_ = false;
 };
@@ -96,6 +125,16 @@ class ClipCopy {
 const FaultRun* FindRun(const std::vector<FaultRun>& runs, const v1::Finding& finding) {
   for (const FaultRun& run : runs) {
     if (run.planned.id == finding.segment() && run.replay.id() == finding.scenario()) return &run;
+  }
+  return nullptr;
+}
+
+const v1::ClosedLoopRun* FindDrive(const Evidence& evidence, const v1::Finding& finding) {
+  for (const v1::ClosedLoopRun& run : evidence.closed_loop) {
+    if (run.not_used().empty() && run.scenario() == finding.scenario() &&
+        run.start_s() + EndSecond(run) == finding.at_s()) {
+      return &run;
+    }
   }
   return nullptr;
 }
@@ -128,6 +167,7 @@ void AddClips(const Evidence& evidence, const std::string& folder, const v1::Gat
   for (v1::Finding& finding : *gate.mutable_findings()) {
     if (written >= kMaxClips) return;
     Counterexample example = ExampleFor(evidence, finding);
+    if (gate.id() == "closed_loop") example.drive = FindDrive(evidence, finding);
     if (example.replay == nullptr) continue;
     ++written;
     example.about = {{"gate", gate.id()},

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "gatekeeper/gates/fault.h"
 #include "gatekeeper/gates/replay.h"
+#include "proto/evidence.pb.h"
 #include "proto/policy.pb.h"
 
 namespace gatekeeper::gates {
@@ -13,12 +14,14 @@ namespace gatekeeper::gates {
 // Five seconds before and after `at_ns` as a recording of its own: the inputs as the replay saw
 // them (with the fault that was put in), the recorded commands, and what the unit made of them on
 // /verdict. For a 3D view: /tf, the policy's zones and the robot's outline on /scene, and from the
-// failing second on what was found; the same words on /event. `about` becomes the Metadata record
-// "counterexample". The file replaces one of the same name.
+// failing second on what was found; the same words on /event. Of a drive in a rebuilt world the way
+// that it took is on /drive/pose, in the site frame, beside what was recorded at those seconds.
+// `about` becomes the Metadata record "counterexample". The file replaces one of the same name.
 struct Counterexample {
   const Replay* replay = nullptr;
   const v1::ControlPolicy* policy = nullptr;
   Fault fault;
+  const v1::ClosedLoopRun* drive = nullptr;  // null: the finding is not of such a drive
   int64_t at_ns = 0;
   std::map<std::string, std::string> about;
 };

@@ -44,16 +44,18 @@ void LookAgain(std::vector<ReplayJob>& jobs) {
   for (const size_t i : order) jobs[i].fresh = true;
 }
 
-std::vector<v1::ClosedLoopRun> RunDrives(ReplayFarm& farm, const v1::GateSuite& suite) {
+std::vector<v1::ClosedLoopRun> RunDrives(ReplayFarm& farm, const MapOfSite* map,
+                                         const v1::GateSuite& suite) {
+  const DriveRules rules{suite.closed_loop(), map};
   std::vector<PlannedDrive> planned = PlanDrives(farm.scenarios(), suite);
   std::erase_if(planned, [&](const PlannedDrive& drive) { return !farm.intact(drive.scenario); });
   std::vector<Job> jobs;
   for (const PlannedDrive& drive : planned)
-    jobs.push_back({.scenario = drive.scenario, .variant = Text(drive, suite.closed_loop())});
-  return farm.Do<v1::ClosedLoopRun>(
-      jobs, [&](size_t i, const Scenario& scenario, TestBench& bench) {
-        return DriveClosedLoop(scenario, bench, planned[i], suite.closed_loop());
-      });
+    jobs.push_back({.scenario = drive.scenario, .variant = Text(drive, rules)});
+  return farm.Do<v1::ClosedLoopRun>(jobs,
+                                    [&](size_t i, const Scenario& scenario, TestBench& bench) {
+                                      return DriveClosedLoop(scenario, bench, planned[i], rules);
+                                    });
 }
 
 // What the suite's optional sections on faults and changed recordings ask for.
@@ -90,7 +92,7 @@ std::vector<FaultRun> RunFaults(ReplayFarm& farm, std::vector<PlannedFault> plan
   return runs;
 }
 
-void GatherReplays(ReplayFarm& farm, Evidence& evidence) {
+void GatherReplays(ReplayFarm& farm, const MapOfSite* map, Evidence& evidence) {
   evidence.replays = farm.Replays(ForAll(farm, {.timed = true}), 1);
   if (evidence.suite.determinism().runs() > 0) AddStreams(evidence.replays, 0, 1, evidence);
   const uint32_t runs = evidence.suite.determinism().runs();
@@ -102,7 +104,7 @@ void GatherReplays(ReplayFarm& farm, Evidence& evidence) {
   if (evidence.deployed.has_value())
     evidence.deployed->replays = farm.Replays(ForAll(farm, {.subject = Subject::kDeployed}));
   SetHorizons(evidence);
-  evidence.closed_loop = RunDrives(farm, evidence.suite);
+  evidence.closed_loop = RunDrives(farm, map, evidence.suite);
   evidence.stale_runs =
       RunFaults(farm, PlanStaleInputs(evidence.replays, farm.rules(), evidence.suite));
   evidence.network_runs =

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "gatekeeper/gates/gate.h"
+#include "gatekeeper/gates/policy_files.h"
 #include "gatekeeper/gates/replay_farm.h"
 
 namespace gatekeeper::gates {
@@ -15,7 +16,8 @@ namespace gatekeeper::gates {
 // order that each scenario's own digest, the seed and that scenario's own results decide (draw,
 // sort, take the first so many): then what any part of the library would choose by itself contains
 // what the whole library chooses from that part.
-void GatherReplays(ReplayFarm& farm, Evidence& evidence);
+// `map`: the suite's of the closed loop; null: it names none.
+void GatherReplays(ReplayFarm& farm, const MapOfSite* map, Evidence& evidence);
 
 // The replays of planned faults, in their order.
 std::vector<FaultRun> RunFaults(ReplayFarm& farm, std::vector<PlannedFault> planned);

@@ -203,7 +203,7 @@ absl::Status ReplayAll(const Playable& playable, const Prepared& prepared, const
   }
   ReplayFarm farm(*std::move(crew), std::move(deployed), prepared.scenarios, gathered.intact,
                   threads, from.books);
-  GatherReplays(farm, evidence);
+  GatherReplays(farm, input.policy.map.get(), evidence);
   return from.books.missing;
 }
 

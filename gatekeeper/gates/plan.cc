@@ -34,6 +34,7 @@ v1::GatePlan MakePlan(const PlanInput& input) {
   plan.set_scenarios(static_cast<uint32_t>(input.scenarios.size()));
   plan.set_site_sha256(DigestOf(input.policy.site));
   plan.set_training_sha256(DigestOf(input.policy.training));
+  if (input.policy.map != nullptr) plan.set_map_sha256(input.policy.map->sha256.hex());
   plan.set_deployed_sha256(input.deployed);
   if (input.policy.corpus) {
     plan.set_corpus_sha256(agent::trust::Sha256(input.policy.corpus->lock).hex());

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
+#include "agent/trust/hash.h"
 #include "gatekeeper/gates/suite.h"
 
 namespace gatekeeper::gates {
@@ -95,6 +96,21 @@ absl::StatusOr<bundle::Document> ReadDocument(const Reader& reader, const std::s
   return document;
 }
 
+// The YAML, and beside it the image that it names.
+absl::StatusOr<std::shared_ptr<const MapOfSite>> ReadMap(const Reader& reader,
+                                                         const std::string& path) {
+  auto found = std::make_shared<MapOfSite>();
+  found->file = path;
+  ASSIGN_OR_RETURN(const std::string yaml, reader.Read(path, resim::kMaxMapYaml));
+  ASSIGN_OR_RETURN(const resim::MapDescription description, resim::ReadMapDescription(yaml, path));
+  const std::string image_path = Beside(path, description.image);
+  ASSIGN_OR_RETURN(const std::string image, reader.Read(image_path, resim::kMaxMapImage));
+  ASSIGN_OR_RETURN(found->map, resim::ReadMapImage(description, image, image_path));
+  found->sha256 = agent::trust::Sha256(agent::trust::Sha256(yaml).hex() + " " +
+                                       agent::trust::Sha256(image).hex());
+  return found;
+}
+
 absl::StatusOr<NamedSuite> ReadNamed(const Reader& reader, const std::string& path) {
   NamedSuite named{.file = path, .yaml = {}, .beside = {}};
   ASSIGN_OR_RETURN(named.yaml, reader.Read(path, kMaxDocument));
@@ -106,6 +122,10 @@ absl::StatusOr<NamedSuite> ReadNamed(const Reader& reader, const std::string& pa
   if (suite.document.has_leakage()) {
     const std::string list = Beside(path, suite.document.leakage().training_digests());
     ASSIGN_OR_RETURN(named.beside.training, ReadDocument(reader, list, kMaxList));
+  }
+  if (!suite.document.closed_loop().map().empty()) {
+    ASSIGN_OR_RETURN(named.beside.map,
+                     ReadMap(reader, Beside(path, suite.document.closed_loop().map())));
   }
   if (suite.document.has_regression()) {
     ASSIGN_OR_RETURN(named.beside.corpus,

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/base/digest.h"
 #include "gatekeeper/bundle/static_checks.h"
+#include "gatekeeper/resim/site_map.h"
 #include "gatekeeper/source/repository.h"
 
 namespace gatekeeper::gates {
@@ -19,6 +22,13 @@ struct CorpusFiles {
   bool pinned = false;                     // from a repository, which has a history to show
 };
 
+// The closed loop's map.
+struct MapOfSite {
+  std::string file;  // its YAML
+  resim::SiteMap map;
+  agent::base::Digest sha256;  // over the digests of YAML and image
+};
+
 // What the safety team wrote beside a suite.
 struct PolicyFiles {
   std::string repository;  // as the caller named it; empty: plain files, which anybody may edit
@@ -26,6 +36,7 @@ struct PolicyFiles {
   std::optional<bundle::Document> site;
   std::optional<bundle::Document> training;  // of the leakage gate
   std::optional<CorpusFiles> corpus;
+  std::shared_ptr<const MapOfSite> map;   // null: the suite names none
   std::vector<bundle::Document> waivers;  // only ever from a repository
 };
 

@@ -13,6 +13,7 @@ namespace {
 absl::Status CheckNamed(const Suite& suite, const SuiteInput& input) {
   const std::pair<const char*, bool> unread[] = {
       {"site", !suite.document.site().empty() && !input.policy.site},
+      {"closed_loop.map", !suite.document.closed_loop().map().empty() && !input.policy.map},
       {"leakage.training_digests", suite.document.has_leakage() && !input.policy.training},
       {"regression.corpus", suite.document.has_regression() && !input.policy.corpus}};
   for (const auto& [what, missing] : unread) {

@@ -77,6 +77,7 @@ std::vector<Range> OptionalRanges(const v1::GateSuite& s) {
        "above 0 and below 1"},
       {"closed_loop.goal_within_m", s.closed_loop().goal_within_m(), kTiny, 10,
        "above 0 and at most 10"},
+      {"closed_loop.max_far_off", s.closed_loop().max_far_off(), 0, 0.999, "0 to 0.999"},
       {"fault_matrix.clips", static_cast<double>(s.fault_matrix().clips()), 1, kHuge, "at least 1"},
       {"fault_matrix.detect_within_ms", s.fault_matrix().detect_within_ms(), kTiny, kMaxMs,
        "above 0, at most 600000"},
@@ -245,6 +246,7 @@ absl::Status CheckPaths(const v1::GateSuite& suite, const agent::base::SourceMap
   const std::tuple<const char*, bool, const std::string&> paths[] = {
       {"site", !suite.site().empty(), suite.site()},
       {"leakage.training_digests", suite.has_leakage(), suite.leakage().training_digests()},
+      {"closed_loop.map", !suite.closed_loop().map().empty(), suite.closed_loop().map()},
       {"regression.corpus", suite.has_regression(), suite.regression().corpus()}};
   for (const auto& [path, there, value] : paths) {
     if (!there) continue;

@@ -8,7 +8,9 @@
 #include "agent/base/nearest_name.h"
 #include "agent/base/status_macros.h"
 #include "agent/recording/observation_writer.h"
+#include "gatekeeper/ingest/channel_kinds.h"
 #include "gatekeeper/ingest/channel_reader.h"
+#include "gatekeeper/resim/drive_log.h"
 
 namespace gatekeeper::ingest {
 namespace {
@@ -64,8 +66,14 @@ class Import {
   absl::Status Take(const Topic& topic, const RawMessage& message) {
     for (Lane& lane : lanes_[topic.id]) {
       ASSIGN_OR_RETURN(ChannelMessage read, lane.reader.Read(message, yaw_rad_));
-      if (read.packet.has_odom()) yaw_rad_ = read.packet.odom().yaw_rad();
-      ASSIGN_OR_RETURN(const bool written, Write(read, Nanos(message.log_time_ns)));
+      const Nanos at(message.log_time_ns);
+      bool written = true;
+      if (lane.channel == kCorrectedChannel) {
+        RETURN_IF_ERROR(writer_.WriteMessage(resim::kCorrectedTopic, read.packet.odom(), at));
+      } else {
+        if (read.packet.has_odom()) yaw_rad_ = read.packet.odom().yaw_rad();
+        ASSIGN_OR_RETURN(written, Write(read, at));
+      }
       if (!written) {
         ++imported_.left_out;
         continue;

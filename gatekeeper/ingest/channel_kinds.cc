@@ -77,6 +77,15 @@ absl::Status Odom(const ChannelContext&, const Values& values, ChannelMessage& o
   return absl::OkStatus();
 }
 
+absl::Status CorrectedPose(const ChannelContext&, const Values& values, ChannelMessage& out) {
+  v1::Odometry& odom = *out.packet.mutable_odom();
+  odom.set_stamp_ns(out.stamp_ns);
+  odom.set_x_m(values[0].number);
+  odom.set_y_m(values[1].number);
+  odom.set_yaw_rad(Yaw(values[2].number, values[3].number, values[4].number, values[5].number));
+  return absl::OkStatus();
+}
+
 absl::Status Image(const ChannelContext&, const Values& values, ChannelMessage& out) {
   const uint64_t height = static_cast<uint32_t>(values[0].integer);
   const uint64_t width = static_cast<uint32_t>(values[1].integer);
@@ -214,6 +223,24 @@ std::vector<Row> Rows() {
          "twist.twist.linear.x", "twist.twist.angular.z", "pose.covariance[0]",
          "pose.covariance[7]"},
         Odom}},
+      {kCorrectedChannel,
+       "geometry_msgs/PoseWithCovarianceStamped",
+       false,
+       {{"pose.pose.position.x", "pose.pose.position.y", "pose.pose.orientation.x",
+         "pose.pose.orientation.y", "pose.pose.orientation.z", "pose.pose.orientation.w"},
+        CorrectedPose}},
+      {kCorrectedChannel,
+       "geometry_msgs/PoseStamped",
+       false,
+       {{"pose.position.x", "pose.position.y", "pose.orientation.x", "pose.orientation.y",
+         "pose.orientation.z", "pose.orientation.w"},
+        CorrectedPose}},
+      {kCorrectedChannel,
+       "nav_msgs/Odometry",
+       false,
+       {{"pose.pose.position.x", "pose.pose.position.y", "pose.pose.orientation.x",
+         "pose.pose.orientation.y", "pose.pose.orientation.z", "pose.pose.orientation.w"},
+        CorrectedPose}},
       {"image",
        "sensor_msgs/Image",
        false,

@@ -9,6 +9,9 @@
 
 namespace gatekeeper::ingest {
 
+// Not a robot's channel: where its localisation says that it was, see resim::kCorrectedTopic.
+inline constexpr std::string_view kCorrectedChannel = "odom_corrected";
+
 // How a robot channel is made of a type.
 struct ChannelKind {
   std::vector<std::string> paths;

@@ -34,6 +34,9 @@ struct ChannelContext {
 // One robot channel made of one topic. Types that are understood, of ROS 1 and 2:
 //   scan     sensor_msgs/LaserScan; with `grid` nav_msgs/OccupancyGrid and nav2_msgs/Costmap
 //   odom     nav_msgs/Odometry (yaw of the quaternion; sigma from the larger variance of x and y)
+//   odom_corrected  geometry_msgs/PoseWithCovarianceStamped (AMCL's), geometry_msgs/PoseStamped,
+//            nav_msgs/Odometry: where the robot was by its localisation; of no unit's channels, but
+//            the frame of closed-loop drives
 //   image    sensor_msgs/Image (mono8, rgb8, bgr8), sensor_msgs/CompressedImage (jpeg)
 //   imu      sensor_msgs/Imu
 //   joints   sensor_msgs/JointState, or with `fields` positions of any type

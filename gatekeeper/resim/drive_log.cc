@@ -46,7 +46,7 @@ class LogBuilder {
     if (CommandsAreMeasured()) log_.commands.clear();
     if (corrected_.size() >= 2) {
       if (log_.poses.size() >= 2) log_.measured = SpeedsBetween(log_.poses);
-      log_.poses = std::move(corrected_);
+      log_.poses = Carried(log_, corrected_);
       log_.corrected = true;
       log_.goals.clear();
     }
@@ -129,6 +129,48 @@ class LogBuilder {
     }
     speeds.push_back({poses.back().at_ns, 0, 0});
     return speeds;
+  }
+
+  // `pose` moved as the odometry's `from` must be moved to lie at `to`.
+  static agent::runtime::Pose2 Moved(const agent::runtime::Pose2& from,
+                                     const agent::runtime::Pose2& to,
+                                     const agent::runtime::Pose2& pose) {
+    const double turn = to.yaw_rad - from.yaw_rad;
+    const agent::runtime::SinCos way = agent::runtime::ExactSinCos(turn);
+    const double dx = pose.x_m - from.x_m;
+    const double dy = pose.y_m - from.y_m;
+    return {to.x_m + dx * way.cos - dy * way.sin, to.y_m + dx * way.sin + dy * way.cos,
+            pose.yaw_rad + turn};
+  }
+
+  // Corrections may be rare (AMCL sends one every 0.25 m), and none comes from a robot that stands:
+  // between two of them the odometry tells the way, led from the one to the other.
+  static std::vector<TimedPose> Carried(const DriveLog& odometry,
+                                        const std::vector<TimedPose>& corrected) {
+    std::vector<TimedPose> poses;
+    auto next = odometry.poses.begin();
+    for (size_t i = 0; i + 1 < corrected.size(); ++i) {
+      const TimedPose& a = corrected[i];
+      const TimedPose& b = corrected[i + 1];
+      poses.push_back(a);
+      if (odometry.poses.size() < 2) continue;
+      const agent::runtime::Pose2 at_a = odometry.PoseAt(a.at_ns);
+      const agent::runtime::Pose2 at_b = odometry.PoseAt(b.at_ns);
+      while (next != odometry.poses.end() && next->at_ns <= a.at_ns) ++next;
+      for (; next != odometry.poses.end() && next->at_ns < b.at_ns; ++next) {
+        const agent::runtime::Pose2 from_a = Moved(at_a, a.pose, next->pose);
+        const agent::runtime::Pose2 from_b = Moved(at_b, b.pose, next->pose);
+        const double share =
+            static_cast<double>(next->at_ns - a.at_ns) / static_cast<double>(b.at_ns - a.at_ns);
+        poses.push_back(
+            {next->at_ns,
+             {from_a.x_m + share * (from_b.x_m - from_a.x_m),
+              from_a.y_m + share * (from_b.y_m - from_a.y_m),
+              WrappedRad(from_a.yaw_rad + share * WrappedRad(from_b.yaw_rad - from_a.yaw_rad))}});
+      }
+    }
+    poses.push_back(corrected.back());
+    return poses;
   }
 
   static constexpr size_t kPoseNumbers = sizeof(TimedPose) / sizeof(float);

@@ -10,8 +10,9 @@
 
 namespace gatekeeper::resim {
 
-// Poses that were corrected after the drive, if a recording has them (gatekeeper.v1.Odometry, log
-// time: that of the scan they belong to). Maps are built from them rather than from odometry.
+// Poses that a localisation or a later correction told, if a recording has them
+// (gatekeeper.v1.Odometry, log time: that of the scan they belong to). They say where the robot
+// was, and the odometry only how it got from one to the next.
 inline constexpr char kCorrectedTopic[] = "/odom_corrected";
 
 struct TimedPose {
@@ -46,8 +47,9 @@ struct DriveLog {
   double angle_min_rad = 0;
   double angle_increment_rad = 0;
   std::vector<TimedScan> scans;  // all with as many beams as the first
-  std::vector<TimedPose> poses;  // in order of time; corrected ones where there are any
-  bool corrected = false;        // they are
+  // In order of time; where there are corrected ones, those and the odometry's between them.
+  std::vector<TimedPose> poses;
+  bool corrected = false;  // they are
   // By the odometry: as it told, or, beside corrected poses, from each of its own to the next.
   std::vector<TimedTwist> measured;
   // What was commanded; a held brake is standing still. Empty where the recording has no commands,

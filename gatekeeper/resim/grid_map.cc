@@ -33,8 +33,10 @@ bool IsReturn(double range_m) { return std::isfinite(range_m) && range_m > 0; }
 
 class GridMapBuilder {
  public:
-  GridMapBuilder(const DriveLog& log, const Footprint& footprint, const MapOptions& options)
-      : log_(log), footprint_(footprint), options_(options) {
+  // `site`: the drawn map that is filled in; null: none.
+  GridMapBuilder(const DriveLog& log, const Footprint& footprint, const MapOptions& options,
+                 const SiteMap* site)
+      : log_(log), footprint_(footprint), options_(options), site_(site) {
     for (size_t i = 0; i < log.scans.front().ranges_m.size(); ++i) {
       bearings_.push_back(log.angle_min_rad + log.angle_increment_rad * static_cast<double>(i));
     }
@@ -48,7 +50,10 @@ class GridMapBuilder {
         [this](const Vec2& from, const SinCos& way, double range_m) { Pass(from, way, range_m); });
     bridged_.assign(map_.cells_.size(), false);
     ForEachSurfacePoint([this](const Vec2& point, Told told) {
-      const size_t cell = map_.Index(map_.Column(point.x), map_.Row(point.y));
+      const int64_t column = map_.Column(point.x);
+      const int64_t row = map_.Row(point.y);
+      if (!map_.Inside(column, row)) return;
+      const size_t cell = map_.Index(column, row);
       if (told == Told::kMeasured) {
         Count(hits_[cell]);
       } else {
@@ -57,9 +62,12 @@ class GridMapBuilder {
     });
     Decide();
     ForEachSurfacePoint([this](const Vec2& point, Told told) { AddSurface(point, told); });
-    for (size_t i = 0; i < map_.surfaces_.size(); ++i) {
-      map_.surfaces_[i].x /= counts_[i];
-      map_.surfaces_[i].y /= counts_[i];
+    for (size_t i = 0; i < map_.cells_.size(); ++i) {
+      if (map_.cells_[i] <= 0) continue;
+      const auto surface = static_cast<size_t>(map_.cells_[i] - 1);
+      Vec2& sum = map_.surfaces_[surface];
+      const double count = counts_[surface];
+      sum = count > 0 ? Vec2{sum.x / count, sum.y / count} : map_.Middle(i);
     }
     return std::move(map_);
   }
@@ -126,6 +134,10 @@ class GridMapBuilder {
     const double most = std::max({-low.x, -low.y, high.x, high.y});
     if (!(most < kMostCoordinate))
       return absl::ResourceExhaustedError("its poses or ranges lie beyond 1000 km");
+    if (site_ != nullptr) {
+      map_.LayOut(*site_);
+      return absl::OkStatus();
+    }
     map_.cell_m_ = options_.cell_m;
     map_.low_x_m_ = (std::floor(low.x / map_.cell_m_) - kBorderCells) * map_.cell_m_;
     map_.low_y_m_ = (std::floor(low.y / map_.cell_m_) - kBorderCells) * map_.cell_m_;
@@ -173,6 +185,7 @@ class GridMapBuilder {
       }
     }
     for (const TimedPose& timed : log_.poses) ClearUnder(timed.pose);
+    if (site_ != nullptr) AddSite();
     for (int32_t& cell : map_.cells_) {
       if (cell <= 0) continue;
       map_.surfaces_.push_back({0, 0});
@@ -184,9 +197,11 @@ class GridMapBuilder {
   void ClearUnder(const Pose2& pose) {
     const double reach_m = footprint_.region().reach_m();
     const SinCos heading = agent::runtime::ExactSinCos(pose.yaw_rad);
-    for (int64_t row = map_.Row(pose.y_m - reach_m); row <= map_.Row(pose.y_m + reach_m); ++row) {
-      for (int64_t column = map_.Column(pose.x_m - reach_m);
-           column <= map_.Column(pose.x_m + reach_m); ++column) {
+    const int64_t last_row = std::min(map_.rows_ - 1, map_.Row(pose.y_m + reach_m));
+    const int64_t last_column = std::min(map_.columns_ - 1, map_.Column(pose.x_m + reach_m));
+    for (int64_t row = std::max<int64_t>(0, map_.Row(pose.y_m - reach_m)); row <= last_row; ++row) {
+      for (int64_t column = std::max<int64_t>(0, map_.Column(pose.x_m - reach_m));
+           column <= last_column; ++column) {
         const double dx =
             map_.low_x_m_ + (static_cast<double>(column) + 0.5) * map_.cell_m_ - pose.x_m;
         const double dy =
@@ -198,8 +213,21 @@ class GridMapBuilder {
     }
   }
 
+  void AddSite() {
+    for (size_t i = 0; i < map_.cells_.size(); ++i) {
+      if (site_->cells[i] == MapCell::kOccupied) {
+        map_.cells_[i] = 1;
+      } else if (site_->cells[i] == MapCell::kFree && map_.cells_[i] < 0) {
+        map_.cells_[i] = 0;
+      }
+    }
+  }
+
   void AddSurface(const Vec2& point, Told told) {
-    const size_t at = map_.Index(map_.Column(point.x), map_.Row(point.y));
+    const int64_t column = map_.Column(point.x);
+    const int64_t row = map_.Row(point.y);
+    if (!map_.Inside(column, row)) return;
+    const size_t at = map_.Index(column, row);
     const int32_t cell = map_.cells_[at];
     if (cell <= 0 || (told == Told::kBetween && hits_[at] > 0)) return;
     Vec2& sum = map_.surfaces_[static_cast<size_t>(cell - 1)];
@@ -210,6 +238,7 @@ class GridMapBuilder {
   const DriveLog& log_;
   const Footprint& footprint_;
   const MapOptions& options_;
+  const SiteMap* site_;
   std::vector<double> bearings_;
   std::vector<uint16_t> hits_;    // beams that ended in the cell
   std::vector<uint16_t> passes_;  // beams that went on
@@ -220,7 +249,39 @@ class GridMapBuilder {
 
 absl::StatusOr<GridMap> GridMap::Build(const DriveLog& log, const Footprint& footprint,
                                        const MapOptions& options) {
-  return GridMapBuilder(log, footprint, options).Build();
+  return GridMapBuilder(log, footprint, options, nullptr).Build();
+}
+
+absl::StatusOr<GridMap> GridMap::BuildIn(const SiteMap& site, const DriveLog& log,
+                                         const Footprint& footprint, const MapOptions& options) {
+  return GridMapBuilder(log, footprint, options, &site).Build();
+}
+
+GridMap GridMap::Of(const SiteMap& site) {
+  GridMap map;
+  map.LayOut(site);
+  for (size_t i = 0; i < map.cells_.size(); ++i) {
+    if (site.cells[i] == MapCell::kFree) map.cells_[i] = 0;
+    if (site.cells[i] != MapCell::kOccupied) continue;
+    map.surfaces_.push_back(map.Middle(i));
+    map.cells_[i] = static_cast<int32_t>(map.surfaces_.size());
+  }
+  return map;
+}
+
+void GridMap::LayOut(const SiteMap& site) {
+  cell_m_ = site.cell_m;
+  low_x_m_ = site.corner.x;
+  low_y_m_ = site.corner.y;
+  columns_ = site.columns;
+  rows_ = site.rows;
+  cells_.assign(site.cells.size(), -1);
+}
+
+Vec2 GridMap::Middle(size_t index) const {
+  const double column = static_cast<double>(index % columns());
+  const double row = static_cast<double>(index / columns());
+  return {low_x_m_ + (column + 0.5) * cell_m_, low_y_m_ + (row + 0.5) * cell_m_};
 }
 
 int64_t GridMap::Column(double x_m) const {
@@ -243,10 +304,6 @@ GridMap::Cell GridMap::At(Vec2 point) const {
   const int64_t row = Row(point.y);
   if (!Inside(column, row)) return Cell::kUnknown;
   return At(static_cast<size_t>(column), static_cast<size_t>(row));
-}
-
-Vec2 GridMap::Surface(size_t column, size_t row) const {
-  return surfaces_[static_cast<size_t>(cells_[row * columns() + column] - 1)];
 }
 
 double GridMap::Cast(Vec2 origin, const SinCos& direction, double range_m) const {

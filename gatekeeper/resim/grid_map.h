@@ -8,6 +8,7 @@
 #include "agent/runtime/footprint.h"
 #include "agent/runtime/geometry.h"
 #include "gatekeeper/resim/drive_log.h"
+#include "gatekeeper/resim/site_map.h"
 
 namespace gatekeeper::resim {
 
@@ -17,15 +18,12 @@ struct MapOptions {
   double free_without_return_m = 8;
 };
 
-// 36 MB of cells: a site of 150 m x 150 m. Larger ones are refused.
-inline constexpr size_t kMaxCells = 9'000'000;
-
-// What stands where, as one drive saw it: square cells that are free, occupied or unknown. An
-// occupied cell remembers the mean of the points that were measured in it, so that a ray ends at
-// the surface and not at the cell's edge. Immutable.
+// What stands where: square cells that are free, occupied or unknown. An occupied cell remembers
+// the mean of the points that were measured in it, so that a ray ends at the surface and not at the
+// cell's edge; the middle where none was. Immutable.
 class GridMap {
  public:
-  enum class Cell { kUnknown, kFree, kOccupied };
+  using Cell = MapCell;
 
   // From every scan at the pose of its time. A cell is occupied where at least two beams ended and
   // at least a third of the beams that reached it did: what walked through is not. One end is
@@ -34,6 +32,14 @@ class GridMap {
   static absl::StatusOr<GridMap> Build(const DriveLog& log,
                                        const agent::runtime::Footprint& footprint,
                                        const MapOptions& options = {});
+  // A drawn map as it is.
+  static GridMap Of(const SiteMap& site);
+  // A drawn map, and in it what stood still in the drive: occupied by either, free by either, and
+  // whoever drove through a drawn wall has not taken it away. What was measured beyond its edges is
+  // left out.
+  static absl::StatusOr<GridMap> BuildIn(const SiteMap& site, const DriveLog& log,
+                                         const agent::runtime::Footprint& footprint,
+                                         const MapOptions& options = {});
 
   Cell At(agent::runtime::Vec2 point) const;
   // Along the ray to the surface in the first occupied cell that it meets: the distance of that
@@ -49,7 +55,6 @@ class GridMap {
   size_t columns() const { return static_cast<size_t>(columns_); }
   size_t rows() const { return static_cast<size_t>(rows_); }
   Cell At(size_t column, size_t row) const;
-  agent::runtime::Vec2 Surface(size_t column, size_t row) const;  // of an occupied cell
 
  private:
   friend class GridMapBuilder;  // the one maker
@@ -63,6 +68,8 @@ class GridMap {
   }
   int64_t Column(double x_m) const;
   int64_t Row(double y_m) const;
+  void LayOut(const SiteMap& site);
+  agent::runtime::Vec2 Middle(size_t index) const;  // of a cell
 
   double cell_m_ = 0;
   double low_x_m_ = 0;

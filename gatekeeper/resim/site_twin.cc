@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -13,7 +15,8 @@ namespace {
 using agent::runtime::Pose2;
 using agent::runtime::Vec2;
 
-constexpr size_t kMostScans = 100;  // of those whose ranges are compared
+constexpr size_t kMostScans = 100;  // of those whose ranges are compared on the driven way
+constexpr size_t kMostFarOffScans = 1000;
 
 // Drives what was recorded: commands through the drive model, or the measured speeds as they are.
 class RecordedWay {
@@ -51,59 +54,111 @@ class RecordedWay {
   size_t next_ = 0;
 };
 
-void AddRangeErrors(const GridMap& map, const LaserModel& laser, const TimedScan& scan,
+double BearingOf(const DriveLog& log, const Pose2& pose, size_t beam) {
+  return pose.yaw_rad + log.angle_min_rad + log.angle_increment_rad * static_cast<double>(beam);
+}
+
+bool IsReturn(double range_m) { return std::isfinite(range_m) && range_m > 0; }
+
+void AddRangeErrors(const GridMap& walls, const SiteTwin& twin, const TimedScan& scan,
                     const Pose2& pose, std::vector<double>& errors) {
   for (size_t i = 0; i < scan.ranges_m.size(); ++i) {
     const auto measured_m = static_cast<double>(scan.ranges_m[i]);
-    if (!std::isfinite(measured_m) || measured_m <= 0) continue;
-    const double bearing =
-        pose.yaw_rad + laser.angle_min_rad + laser.angle_increment_rad * static_cast<double>(i);
-    const double map_m =
-        map.Cast({pose.x_m, pose.y_m}, agent::runtime::ExactSinCos(bearing), laser.max_range_m);
+    if (!IsReturn(measured_m)) continue;
+    const agent::runtime::SinCos way = agent::runtime::ExactSinCos(BearingOf(twin.log, pose, i));
+    const double wall_m = walls.Cast({pose.x_m, pose.y_m}, way, twin.laser.max_range_m);
     // Nothing where something was measured is as wrong as the range is long.
-    errors.push_back(std::isfinite(map_m) ? std::abs(map_m + laser.bias_m - measured_m)
-                                          : measured_m);
+    errors.push_back(std::isfinite(wall_m) ? std::abs(wall_m + twin.laser.bias_m - measured_m)
+                                           : measured_m);
   }
 }
 
-}  // namespace
-
-Faithfulness Validate(const DriveLog& log, const GridMap& map, const LaserModel& laser,
-                      const DriveModel& drive) {
-  Faithfulness faithfulness;
-  RecordedWay by_poses(log, drive);
-  for (const TimedPose& timed : log.poses) {
-    const Pose2& pose = by_poses.At(timed.at_ns);
+void AddPoseErrors(const SiteTwin& twin, Faithfulness& faithfulness) {
+  RecordedWay way(twin.log, twin.drive);
+  for (const TimedPose& timed : twin.log.poses) {
+    const Pose2& pose = way.At(timed.at_ns);
     const double error_m =
         agent::runtime::Distance(Vec2{pose.x_m, pose.y_m}, Vec2{timed.pose.x_m, timed.pose.y_m});
     if (error_m <= faithfulness.pose_error_m) continue;
     faithfulness.pose_error_m = error_m;
-    faithfulness.pose_error_at_s = static_cast<double>(timed.at_ns - log.first_ns()) * 1e-9;
+    faithfulness.pose_error_at_s = static_cast<double>(timed.at_ns - twin.log.first_ns()) * 1e-9;
   }
-  RecordedWay by_scans(log, drive);
+}
+
+double RangeError(const SiteTwin& twin, const GridMap& walls) {
+  const DriveLog& log = twin.log;
+  RecordedWay way(log, twin.drive);
   std::vector<double> errors;
   const size_t stride = log.scans.size() / kMostScans + 1;
   for (size_t i = 0; i < log.scans.size(); i += stride) {
     if (log.scans[i].at_ns < log.first_ns() || log.scans[i].at_ns > log.last_ns()) continue;
-    AddRangeErrors(map, laser, log.scans[i], by_scans.At(log.scans[i].at_ns), errors);
+    AddRangeErrors(walls, twin, log.scans[i], way.At(log.scans[i].at_ns), errors);
   }
-  if (errors.empty()) {
-    faithfulness.range_error_m = laser.max_range_m;
-    return faithfulness;
-  }
+  if (errors.empty()) return twin.laser.max_range_m;
   const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
   std::nth_element(errors.begin(), middle, errors.end());
-  faithfulness.range_error_m = *middle;
-  return faithfulness;
+  return *middle;
 }
 
+void AddFarOff(const SiteTwin& twin, const agent::runtime::Footprint& footprint,
+               Faithfulness& faithfulness) {
+  const DriveLog& log = twin.log;
+  const Movers movers = Movers::Find(twin.map, log, footprint, Movers::Scans::kEverySecond);
+  uint64_t returns = 0;
+  uint64_t by_walls = 0;
+  uint64_t by_all = 0;
+  const auto far_off = [&](double world_m, double measured_m) {
+    return !(std::abs(world_m + twin.laser.bias_m - measured_m) <= kFarOff_m);
+  };
+  const size_t stride = 2 * (log.scans.size() / (2 * kMostFarOffScans) + 1);
+  for (size_t i = 1; i < log.scans.size(); i += stride) {
+    const TimedScan& scan = log.scans[i];
+    const Pose2 pose = log.PoseAt(scan.at_ns);
+    const Vec2 here{pose.x_m, pose.y_m};
+    const Standing standing = movers.At(scan.at_ns);
+    for (size_t k = 0; k < scan.ranges_m.size(); ++k) {
+      const auto measured_m = static_cast<double>(scan.ranges_m[k]);
+      if (!IsReturn(measured_m)) continue;
+      const agent::runtime::SinCos way = agent::runtime::ExactSinCos(BearingOf(log, pose, k));
+      const double wall_m = twin.map.Cast(here, way, twin.laser.max_range_m);
+      const double mover_m = standing.Cast(here, way, twin.laser.max_range_m);
+      ++returns;
+      by_walls += far_off(wall_m, measured_m) ? 1 : 0;
+      by_all += far_off(std::min(wall_m, mover_m), measured_m) ? 1 : 0;
+    }
+  }
+  if (returns == 0) return;  // one scan: the median range is all that it says
+  faithfulness.far_off_walls = static_cast<double>(by_walls) / static_cast<double>(returns);
+  faithfulness.far_off = static_cast<double>(by_all) / static_cast<double>(returns);
+}
+
+double ImpossibleAt(const SiteTwin& twin, const agent::runtime::Footprint& footprint) {
+  for (const TimedPose& timed : twin.log.poses) {
+    const bool on_the_map =
+        twin.map.At({timed.pose.x_m, timed.pose.y_m}) != GridMap::Cell::kUnknown;
+    if (on_the_map && !twin.map.Hits(footprint, timed.pose)) continue;
+    return static_cast<double>(timed.at_ns - twin.log.first_ns()) * 1e-9;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
 absl::StatusOr<SiteTwin> Reconstruct(DriveLog log, const agent::runtime::Footprint& footprint,
-                                     const agent::runtime::TwistLimits& limits) {
-  ASSIGN_OR_RETURN(GridMap map, GridMap::Build(log, footprint));
-  ASSIGN_OR_RETURN(LaserModel laser, FitLaser(map, log));
+                                     const agent::runtime::TwistLimits& limits,
+                                     const SiteMap* site) {
+  ASSIGN_OR_RETURN(GridMap map, site != nullptr ? GridMap::BuildIn(*site, log, footprint)
+                                                : GridMap::Build(log, footprint));
+  Movers movers = Movers::Find(map, log, footprint);
+  ASSIGN_OR_RETURN(LaserModel laser, FitLaser(map, movers, log));
   const DriveModel drive = FitDrive(log, limits);
-  const Faithfulness faithfulness = Validate(log, map, laser, drive);
-  return SiteTwin{std::move(log), std::move(map), std::move(laser), drive, faithfulness};
+  SiteTwin twin{std::move(log), std::move(map), std::move(movers), std::move(laser), drive, {}};
+  AddPoseErrors(twin, twin.faithfulness);
+  twin.faithfulness.range_error_m =
+      site != nullptr ? RangeError(twin, GridMap::Of(*site)) : RangeError(twin, twin.map);
+  AddFarOff(twin, footprint, twin.faithfulness);
+  twin.faithfulness.impossible_at_s = ImpossibleAt(twin, footprint);
+  return twin;
 }
 
 }  // namespace gatekeeper::resim

@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "absl/strings/str_replace.h"
+#include "agent/trust/hash.h"
 #include "gatekeeper/gates/plan.h"
 #include "gatekeeper/gates/policy_files.h"
 #include "gtest/gtest.h"
@@ -102,6 +103,43 @@ TEST_F(PolicyFilesTest, APlainSuiteBringsItsSiteAndNoWaivers) {
   EXPECT_TRUE(suite.beside.waivers.empty());
 }
 
+constexpr char kMapYaml[] =
+    "image: pictures/hall.pgm\nresolution: 0.05\norigin: [0, 0, 0]\nnegate: 0\n"
+    "occupied_thresh: 0.65\nfree_thresh: 0.196\n";
+
+std::string WithMap(const std::string& path) {
+  return tests::SuiteYaml() +
+         "\nclosed_loop: {runs: 1, max_pose_error_m: 0.3, max_range_error_m: 0.1, "
+         "max_collision_rate: 0.9, min_goal_rate: 0.1, goal_within_m: 0.5, map: " +
+         path + "}\n";
+}
+
+TEST_F(PolicyFilesTest, AMapIsReadWithTheImageThatItNames) {
+  git_.Write("suites/hall.yaml", WithMap("../maps/hall.yaml"));
+  git_.Write("maps/hall.yaml", kMapYaml);
+  git_.Write("maps/pictures/hall.pgm", std::string("P5\n2 1\n255\n\xfe\0", 13));
+  const std::string commit = git_.Commit("with a map");
+  ASSERT_OK_AND_ASSIGN(const NamedSuite pinned, Read(commit));
+  ASSERT_NE(pinned.beside.map, nullptr);
+  EXPECT_EQ(pinned.beside.map->file, "maps/hall.yaml");
+  EXPECT_THAT(pinned.beside.map->map.cells,
+              testing::ElementsAre(resim::MapCell::kFree, resim::MapCell::kOccupied));
+  ASSERT_OK_AND_ASSIGN(const NamedSuite plain, ReadPlainSuite(git_.path() + "/suites/hall.yaml"));
+  EXPECT_EQ(plain.beside.map->sha256, pinned.beside.map->sha256);
+
+  git_.Write("maps/pictures/hall.pgm", std::string("P5\n2 1\n255\n\xfe\xfe", 13));
+  ASSERT_OK_AND_ASSIGN(const NamedSuite other, Read(git_.Commit("no wall")));
+  EXPECT_NE(other.beside.map->sha256, pinned.beside.map->sha256);
+
+  git_.Write("maps/hall.yaml", absl::StrReplaceAll(kMapYaml, {{"0.05", "0"}}));
+  EXPECT_THAT(Read(git_.Commit("no cells")),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("maps/hall.yaml"), HasSubstr("resolution"))));
+  git_.Write("suites/hall.yaml", WithMap("absent.yaml"));
+  EXPECT_THAT(Read(git_.Commit("absent map")),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("suites/absent.yaml")));
+}
+
 // The plan
 
 v1::GatePlan Plan(const NamedSuite& named, const std::vector<Scenario>& scenarios,
@@ -132,6 +170,12 @@ TEST_F(PolicyFilesTest, APlanIsNamedByAllThatIsFixedAndByNothingElse) {
   NamedSuite other_site = named;
   other_site.beside.site->text = "a larger site\n";
   EXPECT_NE(plan.sha256(), Plan(other_site, scenarios, "engine 1").sha256());
+  NamedSuite with_map = named;
+  with_map.beside.map = std::make_shared<const MapOfSite>(
+      MapOfSite{.file = "map.yaml", .map = {}, .sha256 = agent::trust::Sha256("a map")});
+  EXPECT_NE(plan.sha256(), Plan(with_map, scenarios, "engine 1").sha256());
+  EXPECT_EQ(Plan(with_map, scenarios, "engine 1").map_sha256(),
+            agent::trust::Sha256("a map").hex());
   NamedSuite other_suite = named;
   other_suite.yaml += "# a remark\n";
   EXPECT_NE(plan.sha256(), Plan(other_suite, scenarios, "engine 1").sha256());

@@ -86,10 +86,14 @@ TEST(SuiteTest, RefusesAFileLargerThanAnySuite) {
       tests::StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 262144 bytes")));
 }
 
+const std::string kClosed =
+    "closed_loop: {runs: 60, max_pose_error_m: 0.3, max_range_error_m: 0.1, "
+    "max_collision_rate: 0.06, min_goal_rate: 0.9, goal_within_m: 0.5, ";
+
 struct OptionalSection {
-  const char* good;
-  const char* bad;
-  const char* told;
+  std::string good;
+  std::string bad;
+  std::string told;
 };
 
 class OptionalSectionTest : public testing::TestWithParam<OptionalSection> {};
@@ -120,6 +124,12 @@ INSTANTIATE_TEST_SUITE_P(
             "fault_matrix.durations_s"},
         OptionalSection{"leakage: {training_digests: train.txt}",
                         "leakage: {training_digests: /train.txt}", "leakage.training_digests"},
+        OptionalSection{kClosed + "max_far_off: 0}", kClosed + "max_far_off: -0.01}",
+                        "closed_loop.max_far_off"},
+        OptionalSection{kClosed + "max_far_off: 0.999}", kClosed + "max_far_off: 1}",
+                        "closed_loop.max_far_off"},
+        OptionalSection{kClosed + "map: ../maps/hall.yaml}", kClosed + "map: /maps/hall.yaml}",
+                        "closed_loop.map must be a path"},
         OptionalSection{"regression: {corpus: corpus}", "regression: {}", "regression.corpus"},
         OptionalSection{"site: ../site/hall.yaml", "site: /hall.yaml", "site must be a path"}));
 

@@ -24,7 +24,7 @@ LaserModel FitOf(const tests::LaserFaults& faults) {
   const DriveLog log = tests::RecordedDrive(WalledWorld::Room(), 10, faults, {}, tests::Slalom);
   const auto map = GridMap::Build(log, kFootprint);
   EXPECT_TRUE(map.ok()) << map.status();
-  const auto laser = FitLaser(*map, log);
+  const auto laser = FitLaser(*map, {}, log);
   EXPECT_TRUE(laser.ok()) << laser.status();
   return *laser;
 }
@@ -55,15 +55,15 @@ TEST(LaserModelTest, SimulatesWhatItWasFittedTo) {
                            {.sigma_m = 0.03, .dropout = 0.08, .speck = 0.05}, {}, tests::Slalom);
   const auto map = GridMap::Build(log, kFootprint);
   ASSERT_OK(map.status());
-  const auto fitted = FitLaser(*map, log);
+  const auto fitted = FitLaser(*map, {}, log);
   ASSERT_OK(fitted.status());
   Noise noise(5);
   v1::LaserScan scan;
   for (TimedScan& recorded : log.scans) {
-    SimulateScan(*fitted, *map, log.PoseAt(recorded.at_ns), noise, scan);
+    SimulateScan(*fitted, {*map, {}}, log.PoseAt(recorded.at_ns), noise, scan);
     recorded.ranges_m.assign(scan.ranges_m().begin(), scan.ranges_m().end());
   }
-  const auto again = FitLaser(*map, log);
+  const auto again = FitLaser(*map, {}, log);
   ASSERT_OK(again.status());
   EXPECT_NEAR(again->sigma_m, fitted->sigma_m, 0.1 * fitted->sigma_m);
   EXPECT_NEAR(again->dropout, fitted->dropout, 0.01);
@@ -75,12 +75,12 @@ TEST(LaserModelTest, TheSameSeedGivesTheSameScan) {
       tests::RecordedDrive(WalledWorld::Room(), 4, {.sigma_m = 0.02}, {}, tests::Slalom);
   const auto map = GridMap::Build(log, kFootprint);
   ASSERT_OK(map.status());
-  const auto laser = FitLaser(*map, log);
+  const auto laser = FitLaser(*map, {}, log);
   ASSERT_OK(laser.status());
   const auto scan_of = [&](uint64_t seed) {
     Noise noise(seed);
     v1::LaserScan scan;
-    SimulateScan(*laser, *map, {3, 1, 0.2}, noise, scan);
+    SimulateScan(*laser, {*map, {}}, {3, 1, 0.2}, noise, scan);
     return scan.SerializeAsString();
   };
   EXPECT_EQ(scan_of(1), scan_of(1));
@@ -93,7 +93,7 @@ TEST(LaserModelTest, SaysWhenNothingWasMet) {
   const DriveLog log = tests::RecordedDrive(nothing, 0.2, {.sigma_m = 0.01}, {}, tests::Slalom);
   const auto map = GridMap::Build(log, kFootprint);
   ASSERT_OK(map.status());
-  EXPECT_EQ(FitLaser(*map, log).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(FitLaser(*map, {}, log).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TwistLimits Limits(double acc, double dec, double wz_acc) {

@@ -3,10 +3,12 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <optional>
 #include <random>
 #include <vector>
 
 #include "gatekeeper/resim/drive_log.h"
+#include "gatekeeper/resim/site_map.h"
 
 namespace tests {
 
@@ -122,6 +124,54 @@ gatekeeper::resim::DriveLog RecordedDrive(const WalledWorld& world, double secon
     pose.yaw_rad += wz * 0.01;
   }
   return log;
+}
+
+// Somebody of 0.15 m radius, where `at(seconds since the first scan)` says; nullopt: not there.
+template <class At>
+void AddPerson(gatekeeper::resim::DriveLog& log, const At& at) {
+  constexpr double kRadius = 0.15;
+  for (auto& scan : log.scans) {
+    const std::optional<agent::runtime::Vec2> person =
+        at(static_cast<double>(scan.at_ns - log.scans.front().at_ns) * 1e-9);
+    if (!person) continue;
+    const agent::runtime::Pose2 pose = log.PoseAt(scan.at_ns);
+    for (size_t i = 0; i < scan.ranges_m.size(); ++i) {
+      const double angle =
+          pose.yaw_rad + log.angle_min_rad + static_cast<double>(i) * log.angle_increment_rad;
+      const double dx = person->x - pose.x_m;
+      const double dy = person->y - pose.y_m;
+      const double along = dx * std::cos(angle) + dy * std::sin(angle);
+      const double aside = dx * std::sin(angle) - dy * std::cos(angle);
+      if (along <= 0 || std::abs(aside) >= kRadius) continue;
+      const auto range = static_cast<float>(along - std::sqrt(kRadius * kRadius - aside * aside));
+      if (range > 0 && range < scan.ranges_m[i]) scan.ranges_m[i] = range;
+    }
+  }
+}
+
+// The walls as somebody drew them, in cells of 5 cm, moved by `shift_x`.
+inline gatekeeper::resim::SiteMap DrawnMap(const WalledWorld& world, double shift_x = 0) {
+  using gatekeeper::resim::MapCell;
+  gatekeeper::resim::SiteMap map{
+      .cell_m = 0.05, .corner = {-0.5, -0.5}, .columns = 220, .rows = 140, .cells = {}};
+  map.cells.assign(size_t{map.columns} * map.rows, MapCell::kUnknown);
+  const auto cell = [&](double x, double y) -> MapCell& {
+    const auto column = static_cast<size_t>((x - map.corner.x) / map.cell_m);
+    const auto row = static_cast<size_t>((y - map.corner.y) / map.cell_m);
+    return map.cells[row * map.columns + column];
+  };
+  for (double x = 0.025; x < 10; x += map.cell_m) {
+    for (double y = 0.025; y < 6; y += map.cell_m) cell(x, y) = MapCell::kFree;
+  }
+  for (const WalledWorld::Wall& wall : world.walls) {
+    const int steps = static_cast<int>(std::hypot(wall.bx - wall.ax, wall.by - wall.ay) / 0.01);
+    for (int i = 0; i <= steps; ++i) {
+      const double share = static_cast<double>(i) / steps;
+      cell(wall.ax + share * (wall.bx - wall.ax) + shift_x + 1e-9,
+           wall.ay + share * (wall.by - wall.ay) + 1e-9) = MapCell::kOccupied;
+    }
+  }
+  return map;
 }
 
 // Forward with a gentle slalom, and a stop and a start now and then.
