@@ -2,6 +2,7 @@
 
 #include "agent/trust/manifest.h"
 #include "tests/bench/measure.h"
+#include "tests/support/small_robot.h"
 
 namespace bench {
 namespace {
@@ -17,34 +18,15 @@ outputs:
   - {tensor: command, index: 1, field: wz_radps}
 )";
 
-constexpr char kPolicy[] = R"(schema: control_policy/1
-id: grid
-version: 1
-robot_class: diff_drive
-units: SI
-frames: {body: base_link, odom: odom, site: map}
-command: {type: twist2d, rate_hz: 20, fields: [vx_mps, wz_radps]}
-inputs:
-  image: {required: true, trigger: input_stale, max_age_ms: 300, max_future_ms: 50, stuck_after_ms: 1000}
-  odom: {required: true, trigger: input_stale, max_age_ms: 300, max_future_ms: 50, stuck_after_ms: 1000}
-deadline: {hard_ms: 30, max_consecutive: 5, window: {n: 100, max: 20}, trigger: deadline_miss}
-output: {nonfinite: reject, trigger: nonfinite}
-footprint: {circle_m: {c: [0, 0], r: 0.25}}
-limits:
-  nominal:
-    speed_points_mps: [0.0]
-    vx_max_mps: 1.0
-    vx_min_mps: -0.2
-    wz_abs_max_radps: [1.0]
-    acc_max_mps2: [1.0]
-    dec_max_mps2: [1.0]
-    wz_acc_max_radps2: 4.0
-    jerk_max_mps3: [50.0]
-    cmd_vs_measured_mps: 0.5
-  transition: {for_ms: 500, vx_max_mps: 0.5, acc_max_mps2: [0.5]}
-  degraded: {vx_max_mps: 0.3, wz_abs_max_radps: [0.5]}
-  clamp_budget: {window_s: 4, max_fraction: 0.9, trigger: policy_saturated}
-)";
+std::string Policy() {
+  return tests::SmallRobotWith(
+             {{"inputs:\n  odom:",
+               "inputs:\n  image: {required: true, trigger: input_stale, max_age_ms: 300, "
+               "max_future_ms: 50, stuck_after_ms: 1000}\n  odom:"},
+              {"cmd_vs_measured_mps: 2.0", "cmd_vs_measured_mps: 0.5"},
+              {"{window_s: 1, max_fraction: 0.5", "{window_s: 4, max_fraction: 0.9"}})
+      .policy;
+}
 
 constexpr char kFallback[] = R"(schema: fallback_rules/1
 mrc_within_ms: 4000
@@ -75,12 +57,12 @@ rearm:
 
 Documents GridDocuments() {
   return {{agent::trust::kCardFile, kCard},
-          {agent::trust::kPolicyFile, kPolicy},
+          {agent::trust::kPolicyFile, Policy()},
           {agent::trust::kFallbackFile, kFallback}};
 }
 
 std::shared_ptr<const agent::runtime::UnitRules> GridRules() {
-  return Must(agent::runtime::LoadRules(kCard, kPolicy, kFallback));
+  return Must(agent::runtime::LoadRules(kCard, Policy(), kFallback));
 }
 
 v1::Observation GridPacket() {

@@ -12,6 +12,7 @@
 #include "agent/control/control_core.h"
 #include "tests/agent/control/crash_files.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/small_robot.h"
 
 // A robot in one process: the real core, records and Controller over a fake disk, clock and models.
 
@@ -22,74 +23,16 @@ using agent::base::Nanos;
 using agent::base::RunOutcome;
 using std::chrono::milliseconds;
 
-inline constexpr char kTestCard[] = R"(
-schema: model_card/1
-description: drives straight on
-inputs:
-  - {tensor: features, channel: odom, fields: [vx_mps]}
-outputs:
-  - {tensor: command, index: 0, field: vx_mps}
-  - {tensor: command, index: 1, field: wz_radps}
-)";
-
-inline constexpr char kTestPolicy[] = R"(
-schema: control_policy/1
-id: test
-version: 1
-robot_class: diff_drive
-units: SI
-frames: {body: base_link, odom: odom, site: map}
-command: {type: twist2d, rate_hz: 20, fields: [vx_mps, wz_radps]}
-inputs:
-  odom: {required: true, trigger: input_stale, max_age_ms: 300, max_future_ms: 50, stuck_after_ms: 1000}
-deadline: {hard_ms: 30, max_consecutive: 2, window: {n: 100, max: 10}, trigger: deadline_miss}
-output: {nonfinite: reject, trigger: nonfinite}
-footprint: {circle_m: {c: [0, 0], r: 0.25}}
-limits:
-  nominal:
-    speed_points_mps: [0.0]
-    vx_max_mps: 1.0
-    vx_min_mps: -0.2
-    wz_abs_max_radps: [1.0]
-    acc_max_mps2: [1.0]
-    dec_max_mps2: [1.0]
-    wz_acc_max_radps2: 2.0
-    jerk_max_mps3: [50.0]
-    cmd_vs_measured_mps: 2.0
-  transition: {for_ms: 500, vx_max_mps: 0.5, acc_max_mps2: [0.5]}
-  degraded: {vx_max_mps: 0.3, wz_abs_max_radps: [0.5]}
-  clamp_budget: {window_s: 2, max_fraction: 0.5, trigger: policy_saturated}
-)";
-
-inline constexpr char kTestFallback[] = R"(
-schema: fallback_rules/1
-mrc_within_ms: 4000
-states:
-  NOMINAL: {rank: 0, controller: model}
-  DEGRADED: {rank: 1, controller: model, limits: degraded}
-  PREVIOUS_MODEL: {rank: 2, controller: 'unit:previous', limits: degraded, max_dwell_s: 30, else: CONTROLLED_STOP}
-  CONTROLLED_STOP: {rank: 3, controller: stop, dec_mps2: 0.8, complete_within_ms: 2500, then: SAFE_STOPPED}
-  SAFE_STOPPED: {rank: 4, controller: hold, minimal_risk_condition: true}
-  EMERGENCY_STOP: {rank: 5, controller: stop, dec_mps2: 2.0, complete_within_ms: 1500, then: ESTOP_LATCHED}
-  ESTOP_LATCHED: {rank: 6, controller: hold, minimal_risk_condition: true, latch: persistent}
-triggers:
-  - {id: input_stale, layer: firmware, to: CONTROLLED_STOP, detect_ms: 1050, clear: {quiet_ms: 200}}
-  - {id: deadline_miss, layer: model, to: PREVIOUS_MODEL, clear: {quiet_ms: 500}}
-  - {id: nonfinite, layer: model, to: PREVIOUS_MODEL, clear: {quiet_ms: 500}}
-  - {id: policy_saturated, layer: model, to: PREVIOUS_MODEL, clear: {quiet_ms: 500}}
-  - {id: model_failed, layer: model, to: PREVIOUS_MODEL, clear: {quiet_ms: 500}}
-  - {id: network_down, layer: firmware, to: DEGRADED, after_ms: 5000, clear: {quiet_ms: 500}}
-  - {id: estop_button, layer: circuit, to: EMERGENCY_STOP, detect_ms: 50, clear: {rearm: true}}
-flap: {window_s: 60, max_transitions: 30, to: SAFE_STOPPED}
-rearm:
-  standstill_ms: 500
-  approvals: [local_operator, safety_officer]
-  ttl_s: 600
-  probation: {for_s: 1, to: SAFE_STOPPED}
-)";
-
+// Less patient with a late model than a SmallRobot, more with one that comes and goes.
 inline std::shared_ptr<const agent::runtime::UnitRules> TestRules() {
-  static const auto rules = agent::runtime::LoadRules(kTestCard, kTestPolicy, kTestFallback);
+  static const SmallRobot robot = SmallRobotWith(
+      {{"channel: odom, fields: [vx_mps, wz_radps]", "channel: odom, fields: [vx_mps]"},
+       {"max_consecutive: 5, window: {n: 100, max: 20}",
+        "max_consecutive: 2, window: {n: 100, max: 10}"},
+       {"wz_acc_max_radps2: 4.0", "wz_acc_max_radps2: 2.0"},
+       {"clamp_budget: {window_s: 1,", "clamp_budget: {window_s: 2,"},
+       {"max_transitions: 4,", "max_transitions: 30,"}});
+  static const auto rules = agent::runtime::LoadRules(robot.card, robot.policy, robot.fallback);
   if (!rules.ok()) {
     ADD_FAILURE() << rules.status();
     std::abort();
