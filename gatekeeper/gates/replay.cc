@@ -26,6 +26,18 @@ using agent::base::Nanos;
 
 constexpr int64_t kStartUp_ns =
     1'000'000'000;  // how long the first tick waits for required channels
+constexpr size_t kHashedAtOnce = size_t{64} << 10;  // bytes of ticks
+constexpr int64_t kRoomAtFirst = 4096;              // ticks; a recording may lie about its length
+
+// Nothing farther (m) is in a stop zone; rounded up. 0 without one.
+float StopReachM(const agent::runtime::Policy& policy) {
+  double reach_m = 0;
+  for (const agent::runtime::ScanZone& zone : policy.separation())
+    if (zone.stop) reach_m = std::max(reach_m, zone.region.reach_m());
+  return reach_m == 0
+             ? 0
+             : std::nextafter(static_cast<float>(reach_m), std::numeric_limits<float>::infinity());
+}
 
 // One replay under way.
 class Player {
@@ -40,6 +52,7 @@ class Player {
         stream_(StagesOf(fault)),
         actor_(fault, bench),
         oracle_(oracle),
+        stop_reach_m_(StopReachM(policy_)),
         plain_(fault.kind == Fault::Kind::kNone && oracle == nullptr) {
     replay_.scenario = &scenario;
     for (const agent::runtime::InputLimits& input : policy_.inputs()) {
@@ -58,6 +71,7 @@ class Player {
       replay_.measured.clear();
     }
     replay_.faults = watch_.Faults();
+    digest_.Update(bytes_);
     replay_.verdicts = digest_.Finish();
     return std::move(replay_);
   }
@@ -70,6 +84,7 @@ class Player {
                          replay_.scenario->recording,
                          agent::recording::ChannelMap(channels.begin(), channels.end())));
     outlives_ = fault_.closed() && fault_.until_ns > reader.end_ns();
+    MakeRoom((reader.end_ns() - reader.start_ns()) / policy_.command().period.count());
     const absl::Status status =
         reader.ForEach(fault_.from_ns, fault_.closed() ? fault_.until_ns : INT64_MAX,
                        [this](const auto& item) { return Take(item); });
@@ -77,6 +92,14 @@ class Player {
     if (!any_)
       return absl::InvalidArgumentError("the recording holds no observation and no command");
     return absl::OkStatus();
+  }
+
+  void MakeRoom(int64_t ticks) {
+    const auto room = static_cast<size_t>(std::clamp<int64_t>(ticks + 1, 0, kRoomAtFirst));
+    replay_.ticks.reserve(room);
+    replay_.frames.reserve(room);
+    replay_.motion_clearance_m.reserve(room);
+    replay_.measured.reserve(room);
   }
 
   absl::Status Take(const agent::recording::RecordedItem& item) {
@@ -131,7 +154,11 @@ class Player {
   }
 
   void NoteZone(const v1::LaserScan& scan, int64_t now) {
-    const bool occupied = StopZoneOccupied(policy_, scan);
+    const auto& ranges = scan.ranges_m();
+    const bool near = std::any_of(ranges.begin(), ranges.end(), [this](float range_m) {
+      return range_m > 0 && range_m <= stop_reach_m_;
+    });
+    const bool occupied = near && StopZoneOccupied(policy_, scan);
     const bool before = !replay_.zone_changes.empty() && replay_.zone_changes.back().occupied;
     if (occupied != before) replay_.zone_changes.push_back({now, occupied});
   }
@@ -200,22 +227,30 @@ class Player {
     actor_.Act(next_tick_, controller_);
     if (oracle_ != nullptr) oracle_->Step(next_tick_);
     const agent::runtime::Tick& tick = controller_.Step(Nanos(next_tick_));
-    const v1::TickRecord& record = replay_.ticks.emplace_back(agent::runtime::ToRecord(tick));
-    if (!record.SerializeToString(&bytes_))
-      return absl::InternalError("a tick record does not serialise");
-    digest_.Update(bytes_);
+    RETURN_IF_ERROR(Record(tick));
     if (const auto took = bench_.model().TakeMeasured(); took.has_value()) {
       replay_.frames.push_back({replay_.ticks.size() - 1, *took});
     }
-    const bool pose_known = controller_.board().Find("odom") != nullptr;
+    const bool pose_known = controller_.board().RecordOf(agent::runtime::ChannelKind::kOdom).seen;
     replay_.motion_clearance_m.push_back(
         pose_known || policy_.command().type == agent::runtime::CommandType::kJoints
-            ? MotionClearance(policy_, controller_.board().odom(), tick.enforced)
+            ? MotionClearance(policy_, controller_.board().odom(), tick.enforced, tick.clearance_m)
             : std::numeric_limits<double>::quiet_NaN());
     replay_.measured.push_back(pose_known ? MeasuredBy(controller_.board().odom())
                                           : MeasuredMotion{});
     if (fault_.Obeys(next_tick_)) robot_.Drive(tick.enforced);
     next_tick_ += policy_.command().period.count();
+    return absl::OkStatus();
+  }
+
+  absl::Status Record(const agent::runtime::Tick& tick) {
+    v1::TickRecord& record = replay_.ticks.emplace_back();
+    agent::runtime::WriteRecord(tick, record);
+    if (!record.AppendToString(&bytes_))
+      return absl::InternalError("a tick record does not serialise");
+    if (bytes_.size() < kHashedAtOnce) return absl::OkStatus();
+    digest_.Update(bytes_);
+    bytes_.clear();
     return absl::OkStatus();
   }
 
@@ -232,12 +267,13 @@ class Player {
   faults::Stream stream_;
   FaultActor actor_;
   InputOracle* oracle_;  // may be null
+  float stop_reach_m_;
   agent::trust::Sha256Stream digest_;
   Replay replay_;
   std::set<std::string, std::less<>> heard_;  // as replay_.channels, for cheap asking
   std::set<std::string> awaited_;             // required channels that have not come yet
   std::vector<ChannelStamp> stamps_;          // of the observation at hand
-  std::string bytes_;                         // of the tick at hand
+  std::string bytes_;                         // of ticks that the digest has not seen yet
   v1::Observation newest_;                    // of every channel; kept for faults only
   bool plain_;             // nothing comes between the recording and the controller
   bool outlives_ = false;  // the fault does the recording
@@ -270,15 +306,15 @@ struct Way {
   }
 };
 
-// The least of `least` and the clearances at all steps between `from` and `to`. As a distance
-// shrinks by no more than the outline moves, most steps cannot be the least and are not looked at.
+// The least of `least` and the clearances at all steps between `from` and `to`, to a nanometre. As
+// a distance shrinks by no more than the outline moves, most steps cannot be the least and are not
+// looked at; straight towards a wall it shrinks by just that, and none is.
 double LeastBetween(const Way& way, std::pair<int, double> from, std::pair<int, double> to,
                     double least) {
   constexpr double kRounding_m = 1e-9;
   if (to.first - from.first < 2) return least;
-  const double bound =
-      (from.second + to.second - way.step_m * (to.first - from.first)) / 2 - kRounding_m;
-  if (bound > 0 && bound >= least) return least;
+  const double bound = (from.second + to.second - way.step_m * (to.first - from.first)) / 2;
+  if (bound > kRounding_m && bound >= least - kRounding_m) return least;
   const int middle = from.first + (to.first - from.first) / 2;
   const std::pair<int, double> at(middle, way.ClearanceAt(middle));
   least = LeastBetween(way, from, at, std::min(least, at.second));
@@ -288,7 +324,7 @@ double LeastBetween(const Way& way, std::pair<int, double> from, std::pair<int, 
 }  // namespace
 
 double MotionClearance(const agent::runtime::Policy& policy, const v1::Odometry& odom,
-                       const std::vector<double>& enforced) {
+                       const std::vector<double>& enforced, double standing_m) {
   constexpr double kStep_m = 0.02;
   constexpr double kFarthest_m = 50;  // no policy here lets a robot need longer to stop
   if (policy.command().type == agent::runtime::CommandType::kJoints) {
@@ -297,7 +333,8 @@ double MotionClearance(const agent::runtime::Policy& policy, const v1::Odometry&
                : std::numeric_limits<double>::quiet_NaN();
   }
   const agent::runtime::Pose2 start{odom.x_m(), odom.y_m(), odom.yaw_rad()};
-  const double least = agent::runtime::ClearanceM(policy, start);
+  const double least =
+      std::isnan(standing_m) ? agent::runtime::ClearanceM(policy, start) : standing_m;
   if (enforced.size() != 2) return least;
   const double vx = enforced[0];
   const double wz = enforced[1];

@@ -81,9 +81,11 @@ struct Replay {
 
 // Least clearance (m) of the robot's outline if it drives the enforced command for one period from
 // the recorded pose and then brakes at the policy's least deceleration; NaN without envelope or
-// pose. Of an arm: of its tool point at the commanded joint angles.
+// pose. Of an arm: of its tool point at the commanded joint angles. `standing_m`, where it is a
+// number, is the clearance at the pose, found out already.
 double MotionClearance(const agent::runtime::Policy& policy, const v1::Odometry& odom,
-                       const std::vector<double>& enforced);
+                       const std::vector<double>& enforced,
+                       double standing_m = std::numeric_limits<double>::quiet_NaN());
 
 // Longest recording that is replayed (7 h at 20 Hz): beyond it a broken clock is likelier than a
 // drive.

@@ -61,7 +61,8 @@ std::vector<Replay> ReplayFarm::Replays(const std::vector<ReplayJob>& jobs, unsi
   const auto play = [&](size_t n, const Scenario& scenario, TestBench& bench) {
     const ReplayJob& job = jobs[places[n]];
     Replay replay = RunReplay(scenario, bench, job.fault);
-    return job.keep == ReplayJob::Keep::kAll ? replay : VerdictsOf(replay);
+    if (job.keep == ReplayJob::Keep::kAll) return replay;  // moved, as a choice of two would not be
+    return VerdictsOf(replay);
   };
   std::vector<Replay> done = Do<Replay>(names, play, threads);
   for (size_t n = 0; n < done.size(); ++n) {
