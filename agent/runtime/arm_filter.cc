@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <string_view>
 
 #include "agent/runtime/arm_motion.h"
@@ -17,10 +18,9 @@ using Steps = std::array<double, kMaxJoints>;
 
 // The largest speed from which the joint, after one more tick at it, can stop within `room_rad`.
 double StopSpeed(const JointLimits& joint, double room_rad, double seconds) {
-  if (!(room_rad > 0)) return 0;
+  const double way_rad = 2 * std::max(0.0, room_rad);
   // Solves v dt + v^2 / (2 a) = room, without a difference of nearly equal numbers.
-  const double root_s = std::sqrt(seconds * seconds + 2 * room_rad / joint.qdd_abs_max_radps2);
-  return 2 * room_rad / (seconds + root_s);
+  return way_rad / (seconds + std::sqrt(seconds * seconds + way_rad / joint.qdd_abs_max_radps2));
 }
 
 // Speeds that the joint can have after `seconds`.
@@ -62,7 +62,7 @@ class ArmFilter {
       braked[i] = BrakedRadps(policy_.joints()[i], Speed(i), at_.acc_s) * at_.acc_s;
     }
     KeepTool(wanted, steps, braked);
-    for (size_t i = 0; i < from_.size(); ++i) result_.values[i] += steps[i] + 0.0;
+    std::transform(from_.begin(), from_.end(), steps.begin(), result_.values.begin(), std::plus());
   }
 
  private:
@@ -129,7 +129,8 @@ class ArmFilter {
     for (int k = 0; k < kHalvings; ++k) {
       const double share = (good + bad) / 2;
       Steps tried{};
-      for (size_t i = 0; i < joints; ++i) tried[i] = braked[i] + share * (steps[i] - braked[i]);
+      std::transform(braked.begin(), braked.end(), steps.begin(), tried.begin(),
+                     [share](double least, double most) { return least + share * (most - least); });
       if (!path.Blocker({tried.data(), joints}).empty()) {
         bad = share;
         continue;

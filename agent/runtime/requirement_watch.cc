@@ -1,5 +1,6 @@
 #include "agent/runtime/requirement_watch.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace agent::runtime {
@@ -67,16 +68,9 @@ Reading Told::Of(const RequirementSignal& signal) const {
   }
 }
 
-// The worst of what was decided: a violation is never hidden by what came after it.
-const Outcome& Worst(std::span<const Outcome> outcomes) {
-  const Outcome* worst = &outcomes.front();
-  for (const Outcome& outcome : outcomes) {
-    const bool worse = outcome.verdict == Verdict::kViolated ||
-                       (outcome.verdict == Verdict::kUnknown && worst->verdict == Verdict::kHolds);
-    const bool same = outcome.verdict == worst->verdict;
-    if (same ? outcome.robustness < worst->robustness : worse) worst = &outcome;
-  }
-  return *worst;
+bool IsWorse(const Outcome& one, const Outcome& other) {
+  if (one.verdict == other.verdict) return one.robustness < other.robustness;
+  return one.verdict == Verdict::kViolated || other.verdict == Verdict::kHolds;
 }
 
 }  // namespace
@@ -91,7 +85,6 @@ RequirementWatch::RequirementWatch(const Policy& policy)
 TriggerMask RequirementWatch::Step(const InputBoard& board, const Freshness& freshness,
                                    Tick& tick) {
   tick.requirements.clear();
-  if (watched_.empty()) return 0;
   const Told told{*policy_, board, freshness, tick};
   for (size_t i = 0; i < readings_.size(); ++i) {
     readings_[i] = told.Of(policy_->requirement_signals()[i]);
@@ -101,7 +94,8 @@ TriggerMask RequirementWatch::Step(const InputBoard& board, const Freshness& fre
     Watched& watched = watched_[i];
     const auto outcomes = watched.monitor.Step(tick.now, readings_);
     if (!outcomes.empty()) {
-      const Outcome& worst = Worst(outcomes);
+      // A violation is never hidden by what came after it.
+      const Outcome& worst = *std::min_element(outcomes.begin(), outcomes.end(), IsWorse);
       watched.state.verdict = worst.verdict;
       watched.state.robustness = worst.robustness;
       if (worst.verdict == Verdict::kViolated) raised |= MaskOf(policy_->requirements()[i].trigger);

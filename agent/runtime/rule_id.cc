@@ -12,7 +12,7 @@ constexpr char kPayload[] = "gatekeeper/rule";
 }  // namespace
 
 absl::Status Under(std::string_view rule, absl::Status status) {
-  if (!status.ok() && !status.GetPayload(kPayload).has_value()) {
+  if (!status.GetPayload(kPayload).has_value()) {  // success takes no payload
     status.SetPayload(kPayload, absl::Cord(std::string(rule)));
   }
   return status;

@@ -11,10 +11,10 @@ namespace {
 double Depth(const MapZone& zone, const Vec3& p) {
   const double across = zone.region.Depth({p.x, p.y});
   const double along = std::min(p.z - zone.low_m, zone.high_m - p.z);
-  if (across >= 0 && along >= 0) return std::min(across, along);
   const double beside = std::min(across, 0.0);
   const double beyond = std::min(along, 0.0);
-  return -std::sqrt(beside * beside + beyond * beyond);
+  // At most one of the two differs from 0.
+  return std::max(0.0, std::min(across, along)) - std::sqrt(beside * beside + beyond * beyond);
 }
 
 }  // namespace

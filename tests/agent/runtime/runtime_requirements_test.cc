@@ -126,6 +126,34 @@ TEST(RequirementTest, OffersAnArmItsJointsAndNoWheels) {
   }
 }
 
+TEST(RequirementTest, OffersNoChannelOfManyValues) {
+  for (const char* channel : {"scan", "odom", "image", "imu", "joints"}) {
+    v1::ControlPolicy policy = NavPolicyDocument();
+    if (std::string(channel) == "joints") tests::MakeArm(policy, {"j1"});
+    policy.clear_requirements();
+    Add(policy, "one", std::string(channel) + " < 1");
+    (*policy.mutable_inputs())[channel] = policy.inputs().at("odom");
+    EXPECT_THAT(Policy::Compile(policy),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("there is no signal '" + std::string(channel) + "'")));
+  }
+}
+
+TEST(RequirementTest, NamesThatClashMatterToRequirementsOnly) {
+  v1::ControlPolicy policy = NavPolicyDocument();
+  (*policy.mutable_inputs())["stop"] = policy.inputs().at("goal_range_m");
+  policy.clear_requirements();
+  EXPECT_THAT(Policy::Compile(policy), IsOk());
+}
+
+TEST(RequirementTest, SaysHowManyItAccepts) {
+  v1::ControlPolicy policy = NavPolicyDocument();
+  policy.clear_requirements();
+  for (int i = 0; i < 33; ++i) Add(policy, std::to_string(i), "stop == 0");
+  EXPECT_THAT(Policy::Compile(policy),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("must be at most 32")));
+}
+
 TEST(RequirementTest, AcceptsAsManyAsItSays) {
   v1::ControlPolicy policy = NavPolicyDocument();
   policy.clear_requirements();
@@ -263,6 +291,50 @@ TEST(RequirementTest, OfSeveralOutcomesTheWorstIsTold) {
   EXPECT_EQ(VerdictOf(tick, 1), Verdict::kViolated) << "of the second sample";
 }
 
+// A late tick decides the samples of two ticks at once; that of a tick between them is in both
+// windows and harms none.
+TEST(RequirementTest, OfTwoOutcomesTheWorseIsToldWhicheverCameFirst) {
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  struct Case {
+    double first, second;  // what the model says; NaN: it misses its deadline
+    Verdict verdict;
+    double robustness;
+  };
+  for (const Case& c :
+       {Case{0.25, 0.125, Verdict::kHolds, 0.25}, Case{0.125, 0.25, Verdict::kHolds, 0.25},
+        Case{0.75, 1, Verdict::kViolated, -0.5}, Case{1, 0.75, Verdict::kViolated, -0.5},
+        Case{0.75, 0.25, Verdict::kViolated, -0.25}, Case{0.25, 0.75, Verdict::kViolated, -0.25},
+        Case{none, 0.75, Verdict::kViolated, -0.25}, Case{0.75, none, Verdict::kViolated, -0.25},
+        Case{none, 0.25, Verdict::kUnknown, none}, Case{0.25, none, Verdict::kUnknown, none}}) {
+    DrivenRobot robot(With({"always[0,0.15](raw_wz_radps < 0.5)"}));
+    const auto tick = [&](double says) -> const RequirementState& {
+      robot.unit.model->says = {0.0F, static_cast<float>(says)};
+      robot.unit.model->outcome =
+          std::isnan(says) ? RunOutcome::kDeadlineMissed : RunOutcome::kDone;
+      return robot.Tick().requirements.at(0);
+    };
+    tick(c.first);
+    tick(-1);
+    robot.now += milliseconds(100);
+    const RequirementState& state = tick(c.second);
+    EXPECT_EQ(state.verdict, c.verdict) << c.first << ", " << c.second;
+    if (std::isnan(c.robustness)) {
+      EXPECT_TRUE(std::isnan(state.robustness)) << c.first << ", " << c.second;
+    } else {
+      EXPECT_EQ(state.robustness, c.robustness) << c.first << ", " << c.second;
+    }
+  }
+}
+
+TEST(RequirementTest, AStopIsOneAndNoStopZero) {
+  DrivenRobot robot(With({"stop < 5"}));
+  EXPECT_EQ(robot.Tick().requirements.at(0).robustness, 5);
+  robot.estop = true;
+  const Tick& stopped = robot.Ticks(100);
+  ASSERT_TRUE(stopped.stop);
+  EXPECT_EQ(stopped.requirements.at(0).robustness, 4);
+}
+
 TEST(RequirementTest, KeepsItsStateWhereATickComesTooSoonAndRaisesOnce) {
   DrivenRobot robot(With({"x_m < 12"}));
   robot.Ticks(10);
@@ -273,6 +345,28 @@ TEST(RequirementTest, KeepsItsStateWhereATickComesTooSoonAndRaisesOnce) {
   };
   EXPECT_EQ(VerdictOf(soon(milliseconds(5))), Verdict::kViolated);
   EXPECT_THAT(soon(milliseconds(5)).requirements[0].robustness, -0.5);
+}
+
+TEST(RequirementTest, MonitorsATickFromAQuarterOfAPeriodAfterTheLastOn) {
+  for (const auto& [later, robustness] : {std::pair{12, -0.5}, {13, -1.5}}) {
+    DrivenRobot robot(With({"x_m < 12"}));
+    robot.Ticks(10);
+    robot.Tick([](v1::Observation& packet) { packet.mutable_odom()->set_x_m(12.5); });
+    robot.now -= milliseconds(50 - later);
+    const Tick& tick =
+        robot.Tick([](v1::Observation& packet) { packet.mutable_odom()->set_x_m(13.5); });
+    EXPECT_EQ(tick.requirements.at(0).robustness, robustness) << later;
+  }
+}
+
+TEST(RequirementTest, ForgivesTwoLostTicksInARow) {
+  for (const auto& [lost_ms, verdict] :
+       {std::pair{100, Verdict::kHolds}, {101, Verdict::kUnknown}}) {
+    DrivenRobot robot(With({"historically[0,0.5](x_m < 12)"}));
+    ASSERT_EQ(VerdictOf(robot.Ticks(20)), Verdict::kHolds);
+    robot.now += milliseconds(lost_ms);
+    EXPECT_EQ(VerdictOf(robot.Tick()), verdict) << lost_ms;
+  }
 }
 
 TEST(RequirementTest, MonitorsBeginAnewWithOtherRulesAndRestWithoutAUnit) {

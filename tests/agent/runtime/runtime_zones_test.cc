@@ -1,9 +1,11 @@
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <optional>
 #include <random>
 
 #include "agent/runtime/enforce.h"
+#include "agent/runtime/policy_shape.h"
 #include "agent/runtime/rule_id.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
@@ -17,6 +19,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -285,6 +288,39 @@ TEST_F(GroundEnforceTest, ATruckBesideAWallMayNotTurnIntoIt) {
   EXPECT_GT(result.values[1], -0.5);
   EXPECT_THAT(result.reasons, Contains("envelope:hall"));
   EXPECT_TRUE(result.clamped);
+}
+
+// --- any shape
+
+using Corners = google::protobuf::RepeatedPtrField<v1::Point>;
+
+Corners Circular(int corners) {
+  Corners polygon;
+  for (int i = 0; i < corners; ++i) {
+    v1::Point& point = *polygon.Add();
+    point.set_x(std::cos(i * 6.28 / corners));
+    point.set_y(std::sin(i * 6.28 / corners));
+  }
+  return polygon;
+}
+
+TEST(ShapeTest, HasAsManyCornersAsItMay) {
+  EXPECT_OK(CompileShape("ground", Circular(256), nullptr).status());
+  EXPECT_THAT(CompileShape("ground", Circular(257), nullptr).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("must have at most 256 corners, has 257")));
+}
+
+TEST(ShapeTest, HasFiniteCorners) {
+  for (const double outside : {kNan, kInfinity, -kInfinity}) {
+    for (const auto edit : {&v1::Point::set_x, &v1::Point::set_y}) {
+      Corners polygon = Circular(4);
+      (polygon[3].*edit)(outside);
+      EXPECT_THAT(CompileShape("ground", polygon, nullptr).status(),
+                  StatusIs(absl::StatusCode::kInvalidArgument,
+                           HasSubstr("[ground.polygon_m] must be finite")));
+    }
+  }
 }
 
 }  // namespace
