@@ -60,6 +60,9 @@ class Auditor {
     if (input_.replays) {
       ASSIGN_OR_RETURN(const gates::GateRun run, gates::RunSuite(unit_, run_));
       audit_.unhurt = OutcomesOf(run.report);
+    } else {
+      ASSIGN_OR_RETURN(const Outcomes of_library, JudgeLibrary(suite_, run_));
+      audit_.unhurt.insert(of_library.begin(), of_library.end());
     }
     ASSIGN_OR_RETURN(const gates::Documents documents, gates::ReadDocuments(unit_));
     RETURN_IF_ERROR(HurtRules(documents));

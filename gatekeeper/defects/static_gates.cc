@@ -9,6 +9,7 @@
 #include "gatekeeper/gates/crew.h"
 #include "gatekeeper/gates/integrity.h"
 #include "gatekeeper/gates/scenario_library.h"
+#include "gatekeeper/gates/shared_life.h"
 
 namespace gatekeeper::defects {
 namespace {
@@ -60,7 +61,11 @@ absl::StatusOr<Outcomes> JudgeLibrary(const v1::GateSuite& suite, const gates::S
   gates::Evidence evidence;
   evidence.suite = suite;
   evidence.broken = gates::CheckRecordings(scenarios).broken;
-  return Outcomes{{"integrity", gates::JudgeIntegrity(evidence).outcome()}};
+  std::vector<gates::Replay> unread(scenarios.size());  // by their digests alone
+  for (size_t i = 0; i < scenarios.size(); ++i) unread[i].scenario = &scenarios[i];
+  const bool twice = !gates::FindSharedLife(unread).empty();
+  return Outcomes{{"integrity", gates::JudgeIntegrity(evidence).outcome()},
+                  {"recordings", twice ? v1::FAIL : v1::PASS}};
 }
 
 std::vector<std::string> WorseGates(const Outcomes& before, const Outcomes& after) {

@@ -21,8 +21,8 @@ absl::StatusOr<Outcomes> JudgeRules(const bundle::UngatedUnit& unit,
                                     const std::optional<bundle::UngatedUnit>& deployed,
                                     const v1::GateSuite& suite, const gates::SuiteInput& input);
 
-// What a run would say of its library before anything is replayed. kInvalidArgument and kNotFound:
-// the library itself is refused.
+// What a run would say of its library before anything is replayed: integrity, and recordings as far
+// as digests tell. kInvalidArgument and kNotFound: the library itself is refused.
 absl::StatusOr<Outcomes> JudgeLibrary(const v1::GateSuite& suite, const gates::SuiteInput& input);
 
 // The gates that say something worse than before, in order of name.

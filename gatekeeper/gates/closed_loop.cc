@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/closed_drive.h"
 #include "gatekeeper/gates/gate.h"
@@ -228,10 +229,12 @@ v1::GateResult JudgeClosedLoop(const Evidence& evidence) {
   result.set_marginal(passed && (UpperBound(struck + 1, n, alpha) > limits.max_collision_rate() ||
                                  LowerBound(reached - 1, n, alpha) < limits.min_goal_rate()));
   result.set_summary(absl::StrFormat(
-      "%d drives (at least %d) in %d clips: %d clips with a collision, upper bound %.3f (%.3f); %d "
-      "with the goal reached, lower bound %.3f (%.3f); %.1f stops an hour; %d clips not used",
-      tally.drives, limits.runs(), n, struck, collisions, limits.max_collision_rate(), reached,
-      goals, limits.min_goal_rate(), tally.StopsAnHour(), tally.not_used.size()));
+      "%s (at least %d) in %s: %s with a collision, upper bound %.3f (%.3f); %d "
+      "with the goal reached, lower bound %.3f (%.3f); %.1f stops an hour; %s not used",
+      agent::base::Counted(tally.drives, "drive"), limits.runs(), agent::base::Counted(n, "clip"),
+      agent::base::Counted(struck, "clip"), collisions, limits.max_collision_rate(), reached, goals,
+      limits.min_goal_rate(), tally.StopsAnHour(),
+      agent::base::Counted(tally.not_used.size(), "clip")));
   if (tally.drives > 0)
     result.set_summary(result.summary() + "; " + ReproductionText(tally, limits));
   return result;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/statistics.h"
 
@@ -135,10 +136,11 @@ void Explain(const std::string& id, const Kind& kind, v1::GateOutcome outcome,
     curve += absl::StrFormat("%s%.2f", curve.empty() ? "" : " ", cell.mean());
   v1::Finding& finding = *result.add_findings();
   finding.set_segment(id);
-  finding.set_message(absl::StrFormat(
-      "%s %s: agreement by severity %s; silently wrong on %d of %d clips%s", id,
-      outcome == v1::FAIL ? "below what is wanted" : "too few clips", curve, kind.silent.size(),
-      kind.clips.size(), Rises(kind) ? "; rises with more corruption" : ""));
+  finding.set_message(
+      absl::StrFormat("%s %s: agreement by severity %s; silently wrong on %d of %s%s", id,
+                      outcome == v1::FAIL ? "below what is wanted" : "too few clips", curve,
+                      kind.silent.size(), agent::base::Counted(kind.clips.size(), "clip"),
+                      Rises(kind) ? "; rises with more corruption" : ""));
 }
 
 }  // namespace
@@ -177,9 +179,10 @@ v1::GateResult JudgeCorruption(const Evidence& evidence) {
   result.set_summary(kinds.empty()
                          ? std::string("no clip could be scored under any corruption that fits the "
                                        "unit's inputs")
-                         : absl::StrFormat("%d corruptions on %d of %d clips: least lower bound at "
+                         : absl::StrFormat("%s on %d of %s: least lower bound at "
                                            "severity 3 %.3f, wanted %.2f; %d curves rise",
-                                           kinds.size(), clips, limits.clips(), worst,
+                                           agent::base::Counted(kinds.size(), "corruption"), clips,
+                                           agent::base::Counted(limits.clips(), "clip"), worst,
                                            limits.floor_at_3(), rises));
   return result;
 }

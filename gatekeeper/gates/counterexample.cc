@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/files.h"
 #include "agent/base/status_macros.h"
 #include "agent/recording/foxglove_codec.h"
 #include "agent/recording/observation_reader.h"
@@ -200,7 +201,9 @@ absl::Status WriteCounterexample(const Counterexample& example, const std::strin
                    agent::recording::ObservationReader::Open(
                        example.replay->scenario->recording,
                        agent::recording::ChannelMap(channels.begin(), channels.end())));
-  ASSIGN_OR_RETURN(auto writer, agent::recording::ObservationWriter::Create(path));
+  // Whoever kills the run leaves no clip that ends in the middle of a second.
+  const std::string part = path + ".part";
+  ASSIGN_OR_RETURN(auto writer, agent::recording::ObservationWriter::Create(part));
   RETURN_IF_ERROR(
       writer.WriteMetadata({"counterexample", {example.about.begin(), example.about.end()}}));
   const int64_t from_ns = std::max<int64_t>(example.at_ns - kAround_ns, 0);
@@ -209,7 +212,8 @@ absl::Status WriteCounterexample(const Counterexample& example, const std::strin
   RETURN_IF_ERROR(
       reader.ForEach(from_ns, to_ns, [&](const auto& item) { return copy.Take(item); }));
   RETURN_IF_ERROR(copy.Finish());
-  return writer.Close();
+  RETURN_IF_ERROR(writer.Close());
+  return agent::base::OsFiles().Rename(part, path);
 }
 
 void WriteClips(const Evidence& evidence, const std::string& folder, v1::GateReport& report) {

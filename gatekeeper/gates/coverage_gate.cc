@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/statistics.h"
@@ -158,8 +159,8 @@ Share CountTriggers(const Evidence& evidence, const Seen& seen, v1::GateResult& 
       continue;
     }
     result.add_findings()->set_message(
-        absl::StrFormat("trigger %s fired in %d clips, injected faults included; %d are wanted",
-                        trigger.id(), clips, wanted));
+        absl::StrFormat("trigger %s fired in %s, injected faults included; %d are wanted",
+                        trigger.id(), agent::base::Counted(clips, "clip"), wanted));
   }
   return share;
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/gate.h"
 
 namespace gatekeeper::gates {
@@ -34,8 +35,9 @@ v1::GateResult JudgeDeterminism(const Evidence& evidence) {
   result.set_value(static_cast<double>(result.findings_size()));
   const bool enough = compared > 0 && runs >= evidence.suite.determinism().runs();
   result.set_outcome(result.findings_size() > 0 ? v1::FAIL : enough ? v1::PASS : v1::INSUFFICIENT);
-  result.set_summary(absl::StrFormat("%d of %d verdict streams differ over %d runs",
-                                     result.findings_size(), compared, runs));
+  result.set_summary(absl::StrFormat("%d of %d verdict streams differ over %s",
+                                     result.findings_size(), compared,
+                                     agent::base::Counted(runs, "run")));
   return result;
 }
 

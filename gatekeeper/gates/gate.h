@@ -50,7 +50,8 @@ struct Evidence {
   // Null where the suite has no such section.
   std::shared_ptr<const CorpusCheck> corpus;
   std::shared_ptr<const LeakageCheck> leakage;
-  std::optional<DeployedUnit> deployed;  // compared with; absent: nobody named one
+  std::string against;  // folder of the unit to compare with; empty: nobody named one
+  std::optional<DeployedUnit> deployed;  // it, where this unit could be compared with it
   std::string host_class;    // of the computer that ran the model: agent::inference::InstructionSet
   std::string engine;        // what ran the model: numerics key; empty when nothing did
   std::string not_replayed;  // why there are no replays at all; empty when there are

@@ -184,6 +184,8 @@ absl::Status ReplayAll(const Playable& playable, const Prepared& prepared, const
   Evidence& evidence = gathered.evidence;
   const auto& [unit, documents, model, corpus] = playable;
   const unsigned threads = std::clamp(input.threads, kLeastThreads, kMostThreads);
+  // First: rules are compared also where the model is refused.
+  ASSIGN_OR_RETURN(Crew deployed, OpenOther(unit, input, threads, from, gathered));
   auto crew = CandidateCrew(unit, documents, model, threads, from);
   if (!crew.ok()) {
     gathered.model_refused = std::string(crew.status().message());
@@ -195,7 +197,6 @@ absl::Status ReplayAll(const Playable& playable, const Prepared& prepared, const
     ASSIGN_OR_RETURN(Crew second, CandidateCrew(unit, documents, model, kLeastThreads, from));
     ReplayCorpus(std::move(second), kLeastThreads, from.part, from.books, *corpus);
   }
-  ASSIGN_OR_RETURN(Crew deployed, OpenOther(unit, input, threads, from, gathered));
   if (prepared.scenarios.empty()) {
     evidence.not_replayed =
         absl::StrFormat("there is no scenario below %s", input.scenarios_folder);
@@ -214,6 +215,7 @@ absl::StatusOr<Gathered> Gather(const bundle::UngatedUnit& unit, const Prepared&
   Gathered gathered;
   Evidence& evidence = gathered.evidence;
   evidence.suite = prepared.suite.document;
+  evidence.against = input.against;
   const UnitCheck checked = CheckUnit(unit);
   ASSIGN_OR_RETURN(RecordingFacts facts, from.shards != nullptr
                                              ? FactsOf(*from.shards, prepared.scenarios)

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/statistics.h"
 #include "gatekeeper/resim/bearing.h"
 #include "gatekeeper/resim/drive_model.h"
@@ -197,9 +198,10 @@ v1::GateResult JudgeHorizon(const Evidence& evidence) {
   const auto left = std::count_if(evidence.replays.begin(), evidence.replays.end(),
                                   [](const Replay& replay) { return replay.horizon.left; });
   result.set_summary(absl::StrFormat(
-      "the commanded way stays near the recorded one for %.2f s (median of %d clips, lower bound "
-      "%.2f s, wanted %.2f s); %d clips end before it leaves",
-      median_s, lengths.size(), bound_s, wanted_s, static_cast<int64_t>(lengths.size()) - left));
+      "the commanded way stays near the recorded one for %.2f s (median of %s, lower bound "
+      "%.2f s, wanted %.2f s); %s too short to see it leave",
+      median_s, agent::base::Counted(lengths.size(), "clip"), bound_s, wanted_s,
+      agent::base::Counted(lengths.size() - static_cast<size_t>(left), "clip")));
   CompareWithDeployed(evidence, median_s, result);
   AddShortest(evidence, result);
   return result;

@@ -93,6 +93,7 @@ v1::KeptResult Pack(const Replay& replay) {
     to.set_channel(fault.channel);
     to.set_what(fault.what);
     to.set_times(fault.times);
+    to.set_clock(fault.clock);
   }
   for (const std::string& channel : channels) kept.add_channels(channel);
   kept.mutable_motion_clearance_m()->Assign(clearance.begin(), clearance.end());
@@ -128,7 +129,8 @@ absl::Status Unpack(const v1::KeptResult& result, const Scenario& scenario, Repl
         {command.at_ns(), {command.values().begin(), command.values().end()}});
   replay.faults.clear();
   for (const v1::KeptRecordingFault& fault : kept.faults())
-    replay.faults.push_back({fault.at_ns(), fault.channel(), fault.what(), fault.times()});
+    replay.faults.push_back(
+        {fault.at_ns(), fault.channel(), fault.what(), fault.times(), fault.clock()});
   replay.channels = {kept.channels().begin(), kept.channels().end()};
   replay.motion_clearance_m.assign(kept.motion_clearance_m().begin(),
                                    kept.motion_clearance_m().end());

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/statistics.h"
 
@@ -87,8 +88,11 @@ v1::GateResult JudgeMetamorphic(const Evidence& evidence) {
   result.set_margin(limits.max_soft_violations() - worst);
   result.set_outcome(failed ? v1::FAIL : enough ? v1::PASS : v1::INSUFFICIENT);
   result.set_summary(absl::StrFormat(
-      "%d relations on %d clips: %d violations; worst upper bound of a soft one %.3f, limit %.2f",
-      tallies.size(), limits.clips(), result.findings_size(), worst, limits.max_soft_violations()));
+      "%s on %s: %s; worst upper bound of a soft one %.3f, limit %.2f",
+      agent::base::Counted(tallies.size(), "relation"),
+      agent::base::Counted(limits.clips(), "clip"),
+      agent::base::Counted(static_cast<uint64_t>(result.findings_size()), "violation"), worst,
+      limits.max_soft_violations()));
   return result;
 }
 

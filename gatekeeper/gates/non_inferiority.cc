@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "agent/trust/hash.h"
 #include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/bootstrap.h"
@@ -234,10 +235,11 @@ v1::GateResult JudgeNonInferiority(const Evidence& evidence) {
                       std::any_of(comparisons.begin(), comparisons.end(),
                                   [&](const auto& c) { return Marginal(c, limits.delta()); }));
   result.set_summary(absl::StrFormat(
-      "%d clips that pass with %s fail now (%d allowed); %s: lower bound of the difference on %d "
-      "clips %.3f, wanted above %.3f",
-      newly.size(), evidence.deployed->label, limits.max_newly_failing(), worst.tag(), worst.n(),
-      worst.lower(), worst.limit()));
+      "of the clips that pass with %s %d newly failing (%d allowed); %s: lower bound of the "
+      "difference on %s "
+      "%.3f, wanted above %.3f",
+      evidence.deployed->label, newly.size(), limits.max_newly_failing(), worst.tag(),
+      agent::base::Counted(worst.n(), "clip"), worst.lower(), worst.limit()));
   return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/limit_oracle.h"
 
@@ -88,9 +89,10 @@ v1::GateResult JudgeRawVsEnforced(const Evidence& evidence) {
                      : answered == 0                  ? v1::INSUFFICIENT
                                                       : v1::PASS);
   result.set_summary(
-      absl::StrFormat("the policy clamped %d of %d commands (%.2f%%, limit %.2f%%); %d replays "
+      absl::StrFormat("the policy clamped %d of %d commands (%.2f%%, limit %.2f%%); %s "
                       "broke a limit after it",
-                      clamped, answered, 100 * fraction, 100 * limit, breaches));
+                      clamped, answered, 100 * fraction, 100 * limit,
+                      agent::base::Counted(static_cast<uint64_t>(breaches), "replay")));
   return result;
 }
 

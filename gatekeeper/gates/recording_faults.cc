@@ -11,6 +11,9 @@ namespace {
 // A stamp that moved this much further than the time of receipt did not come from a clock that
 // merely jitters: the worst honest delay in our recordings is 0.8 s.
 constexpr int64_t kJump_ns = 2'000'000'000;
+// As the Controller sees it (agent/runtime/input_board.cc): less far behind, a message was
+// overtaken.
+constexpr int64_t kClockSet_ns = 1'000'000'000;
 
 double Seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
 
@@ -48,27 +51,31 @@ void RecordingWatch::Compare(const ChannelStamp& now, const Last& last, int64_t 
   // Unsigned: stamps come from outside and their difference may not fit.
   const auto stamped = static_cast<int64_t>(static_cast<uint64_t>(now.stamp_ns) -
                                             static_cast<uint64_t>(last.stamp_ns));
-  if (now.stamp_ns < last.stamp_ns) {
-    Note(now.channel, "backward", log_time_ns,
+  if (now.stamp_ns < last.stamp_ns && stamped < 0 && stamped >= -kClockSet_ns) {
+    Note(now.channel, {"overtaken", false}, log_time_ns,
+         absl::StrFormat("stamp runs backwards by %.6f s", std::abs(Seconds(stamped))));
+  } else if (now.stamp_ns < last.stamp_ns) {
+    Note(now.channel, {"backward", true}, log_time_ns,
          absl::StrFormat("stamp runs backwards by %.6f s", std::abs(Seconds(stamped))));
   } else if (stamped == 0 && received > 0) {
-    Note(now.channel, "still", log_time_ns, "stamp stands still though time passed");
+    Note(now.channel, {"still", false}, log_time_ns, "stamp stands still though time passed");
   } else if (stamped < 0 || stamped - received > kJump_ns) {
-    Note(now.channel, "jump", log_time_ns,
+    Note(now.channel, {"jump", true}, log_time_ns,
          absl::StrFormat("stamp jumps ahead by %.3f s", std::abs(Seconds(stamped))));
   }
   const agent::runtime::InputLimits* limits = last.limits;
   if (limits != nullptr && limits->max_age.count() > 0 && received > limits->max_age.count()) {
-    Note(now.channel, "gap", log_time_ns,
+    Note(now.channel, {"gap", false}, log_time_ns,
          absl::StrFormat("no message for %.3f s, the policy allows %.3f s", Seconds(received),
                          Seconds(limits->max_age.count())));
   }
 }
 
-void RecordingWatch::Note(std::string_view channel, const char* kind, int64_t at_ns,
+void RecordingWatch::Note(std::string_view channel, const Kind& kind, int64_t at_ns,
                           const std::string& what) {
-  const auto [fault, first_time] = faults_.try_emplace(
-      {std::string(channel), kind}, RecordingFault{at_ns, std::string(channel), what, 1});
+  const auto [fault, first_time] =
+      faults_.try_emplace({std::string(channel), kind.name},
+                          RecordingFault{at_ns, std::string(channel), what, 1, kind.clock});
   if (!first_time) ++fault->second.times;
 }
 

@@ -19,6 +19,7 @@ struct RecordingFault {
   std::string channel;
   std::string what;
   uint64_t times = 1;
+  bool clock = false;  // the sender's clock was set, or has wrapped
 };
 
 // One channel of an observation: its name, which lives as long as the observation, and its stamp
@@ -31,8 +32,7 @@ struct ChannelStamp {
 void StampsOf(const v1::Observation& observation, std::vector<ChannelStamp>& stamps);
 
 // Watches the clocks of a recording: stamps that run backwards, stand still, or jump against the
-// time of receipt, and silences longer than the policy allows. Robots must live with these, so they
-// are told, not punished.
+// time of receipt, and silences longer than the policy allows.
 class RecordingWatch {
  public:
   explicit RecordingWatch(const agent::runtime::Policy& policy) : policy_(policy) {}
@@ -48,7 +48,11 @@ class RecordingWatch {
     const agent::runtime::InputLimits* limits = nullptr;  // null: no input of the policy
   };
   void Compare(const ChannelStamp& now, const Last& last, int64_t log_time_ns);
-  void Note(std::string_view channel, const char* kind, int64_t at_ns, const std::string& what);
+  struct Kind {
+    const char* name;
+    bool clock;
+  };
+  void Note(std::string_view channel, const Kind& kind, int64_t at_ns, const std::string& what);
 
   const agent::runtime::Policy& policy_;
   std::map<std::string, Last, std::less<>> last_;

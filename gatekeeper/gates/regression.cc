@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/corpus.h"
 #include "gatekeeper/gates/gate.h"
@@ -66,9 +67,11 @@ void AddReplays(const Evidence& evidence, v1::GateResult& result) {
   }
 }
 
-size_t Clips(const v1::GateResult& result) {
+// How many clips the findings are about.
+template <class Findings>
+size_t Clips(const Findings& findings) {
   std::vector<std::string> names;
-  for (const v1::Finding& finding : result.findings()) names.push_back(finding.scenario());
+  for (const v1::Finding& finding : findings) names.push_back(finding.scenario());
   std::sort(names.begin(), names.end());
   return static_cast<size_t>(std::unique(names.begin(), names.end()) - names.begin());
 }
@@ -79,16 +82,18 @@ v1::GateResult JudgeRegression(const Evidence& evidence) {
   v1::GateResult result;
   const CorpusCheck& corpus = *evidence.corpus;
   result.set_n(corpus.scenarios.size());
+  AddReplays(evidence, result);
+  const size_t failing = Clips(result.findings());
   for (const v1::Finding& finding : corpus.missing) *result.add_findings() = finding;
   for (const v1::Finding& finding : corpus.unlocked) *result.add_findings() = finding;
-  AddReplays(evidence, result);
-  const size_t failing = Clips(result);
-  result.set_value(static_cast<double>(failing));
-  if (failing > 0) {
+  const size_t wrong = Clips(result.findings());
+  result.set_value(static_cast<double>(wrong));
+  if (wrong > 0) {
     result.set_outcome(v1::FAIL);
-    result.set_summary(absl::StrFormat("%d %s, missing or not locked; the corpus holds %d", failing,
-                                       failing == 1 ? "clip fails or is" : "clips fail or are",
-                                       corpus.scenarios.size()));
+    result.set_summary(
+        absl::StrFormat("corpus of %s: %d failing, %d missing or changed, %d not locked",
+                        agent::base::Counted(corpus.scenarios.size(), "clip"), failing,
+                        Clips(corpus.missing), Clips(corpus.unlocked)));
   } else if (corpus.replays.size() != corpus.scenarios.size()) {
     result.set_outcome(v1::INSUFFICIENT);
     result.set_summary("nothing was replayed: " + evidence.not_replayed);
@@ -97,7 +102,8 @@ v1::GateResult JudgeRegression(const Evidence& evidence) {
     result.set_summary("the corpus is empty yet");
   } else {
     result.set_outcome(v1::PASS);
-    result.set_summary(absl::StrFormat("all %d clips of the corpus pass", corpus.scenarios.size()));
+    result.set_summary(absl::StrFormat("corpus of %s: none failing",
+                                       agent::base::Counted(corpus.scenarios.size(), "clip")));
   }
   if (corpus.no_history.empty() || result.outcome() != v1::PASS) return result;
   if (!corpus.pinned) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 #include <vector>
@@ -20,8 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kPrefix = 2;     // hex digits that name a subfolder
-constexpr size_t kNameSize = 62;  // the other ones name the file
+constexpr size_t kPrefix = 2;                          // hex digits that name a subfolder
+constexpr size_t kNameSize = 62;                       // the other ones name the file
+constexpr auto kLongestWrite = std::chrono::hours(1);  // whatever is older, its writer was killed
 
 bool IsHex(const std::string& name, size_t size) {
   return name.size() == size && name.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -61,6 +63,23 @@ std::vector<KeptFile> ListKept(const std::string& folder, std::error_code& error
     }
   }
   return kept;
+}
+
+// Results that nobody finished writing.
+void RemoveAbandoned(const std::string& folder) {
+  std::error_code error;
+  const auto now = fs::file_time_type::clock::now();
+  for (const auto& part : fs::directory_iterator(folder, error)) {
+    std::error_code ignored;  // as above
+    if (!IsHex(part.path().filename(), kPrefix)) continue;
+    for (const auto& file : fs::directory_iterator(part.path(), ignored)) {
+      const std::string name = file.path().filename().string();
+      if (name.size() <= kNameSize || !IsHex(name.substr(0, kNameSize), kNameSize)) continue;
+      if (file.path().extension() != ".tmp") continue;
+      const auto written = file.last_write_time(ignored);
+      if (!ignored && now - written > kLongestWrite) fs::remove(file.path(), ignored);
+    }
+  }
 }
 
 }  // namespace
@@ -118,6 +137,7 @@ absl::Status ReplayCache::trouble() const {
 
 absl::StatusOr<CacheSize> PruneCache(const std::string& folder, uint64_t most_bytes) {
   RETURN_IF_ERROR(CheckOwner(folder));
+  RemoveAbandoned(folder);
   std::error_code error;
   std::vector<KeptFile> kept = ListKept(folder, error);
   if (error)

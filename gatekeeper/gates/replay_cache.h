@@ -44,7 +44,8 @@ class ReplayCache final : public KeptResults {
 };
 
 // What a cache holds, and what was taken away: the results that were longest not used, until at
-// most `most_bytes` are left. Files that are not a cache's are left alone.
+// most `most_bytes` are left. What a killed run had begun to write goes too, an hour later. Files
+// that are not a cache's are left alone.
 struct CacheSize {
   uint64_t results = 0;
   uint64_t bytes = 0;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/gate.h"
 
 // Something comes into a stop zone and leaves it again. The four numbers are those of Nav2's
@@ -110,11 +111,11 @@ class Reaction {
     const bool few = encounters_ < limits_.encounters() || resumes_ == 0 || without_ == 0;
     result_.set_outcome(broken ? v1::FAIL : few ? v1::INSUFFICIENT : v1::PASS);
     result_.set_summary(absl::StrFormat(
-        "%d encounters (at least %d): stops within %.2f s (%.2f), holds %.1f%% (%.1f%%), resumes "
+        "%s (at least %d): stops within %.2f s (%.2f), holds %.1f%% (%.1f%%), resumes "
         "within %.2f s (%.2f), %.2f%% false stops (%.2f%%)",
-        encounters_, limits_.encounters(), slowest_stop_s_, limits_.stop_within_s(),
-        100 * least_hold_, 100 * limits_.hold_share(), slowest_resume_s_, limits_.resume_within_s(),
-        100 * false_share, 100 * limits_.false_stop_share()));
+        agent::base::Counted(encounters_, "encounter"), limits_.encounters(), slowest_stop_s_,
+        limits_.stop_within_s(), 100 * least_hold_, 100 * limits_.hold_share(), slowest_resume_s_,
+        limits_.resume_within_s(), 100 * false_share, 100 * limits_.false_stop_share()));
   }
 
  private:

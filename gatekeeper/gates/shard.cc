@@ -1,12 +1,14 @@
 #include "gatekeeper/gates/shard.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -138,6 +140,20 @@ absl::Status CheckNumbers(const std::vector<ShardFile>& files) {
                     ", ")));
 }
 
+// What writers of this shard left that were killed: a part that nobody holds.
+void RemoveAbandoned(const std::string& path) {
+  const std::filesystem::path shard(path);
+  const std::string head = shard.filename().string() + ".";
+  const std::filesystem::path folder = shard.has_parent_path() ? shard.parent_path() : ".";
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = file.path().filename().string();
+    if (name.compare(0, head.size(), head) != 0 || file.path().extension() != ".part") continue;
+    const agent::base::UniqueFd fd(open(file.path().c_str(), O_WRONLY | O_CLOEXEC));
+    if (fd.valid() && flock(fd.get(), LOCK_EX | LOCK_NB) == 0) unlink(file.path().c_str());
+  }
+}
+
 }  // namespace
 
 ShardWriter::ShardWriter(std::string path, std::string part, agent::base::UniqueFd fd,
@@ -152,9 +168,11 @@ ShardWriter::~ShardWriter() {
 
 absl::StatusOr<std::unique_ptr<ShardWriter>> ShardWriter::Create(const std::string& path,
                                                                  KeptResults* cache) {
+  RemoveAbandoned(path);
   const std::string part = absl::StrFormat("%s.%d.part", path, getpid());
   agent::base::UniqueFd fd(open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd.valid()) return absl::ErrnoToStatus(errno, "creating " + part);
+  flock(fd.get(), LOCK_EX | LOCK_NB);  // goes with the process; without it the part may be removed
   return std::unique_ptr<ShardWriter>(new ShardWriter(path, part, std::move(fd), cache));
 }
 

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/fault_judgement.h"
 #include "gatekeeper/gates/gate.h"
 
@@ -52,8 +53,8 @@ v1::GateResult JudgeStaleInput(const Evidence& evidence) {
     if (count >= limits.clips()) continue;
     enough = false;
     result.add_findings()->set_message(
-        absl::StrFormat("channel %s could be silenced in %d recordings, %d are wanted", channel,
-                        count, limits.clips()));
+        absl::StrFormat("channel %s could be silenced in %s, %d are wanted", channel,
+                        agent::base::Counted(count, "recording"), limits.clips()));
   }
   result.set_n(evidence.stale_runs.size());
   result.set_value(slowest_ms);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/bootstrap.h"
 #include "gatekeeper/gates/calibration.h"
@@ -140,8 +141,8 @@ v1::SegmentBound Row(const char* name, const Bounds& bounds, Wanted wanted, doub
 // Why these answers cannot decide anything; empty when they can.
 std::string Lacking(const Answers& answers) {
   if (answers.clips < kLeastBlocks) {
-    return absl::StrFormat("%d clips have recorded commands and answers, at least %d are needed",
-                           answers.clips, kLeastBlocks);
+    return absl::StrFormat("%s with recorded commands and answers, at least %d are needed",
+                           agent::base::Counted(answers.clips, "clip"), kLeastBlocks);
   }
   if (!answers.shares) {
     return "the uncertainty leaves 0 to 1 and cannot be compared with a share of wrong answers: "

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/statistics.h"
@@ -57,11 +58,13 @@ std::string Sentence(const SegmentScore& segment, const v1::SegmentGate& limits)
           : absl::StrFormat(" (of %d scenarios, those of one recording count once)",
                             segment.clips.size());
   if (segment.recordings < limits.min_clips()) {
-    return absl::StrFormat("%s: %d clips with recorded commands%s, at least %d are needed",
-                           segment.tag, segment.recordings, shared, limits.min_clips());
+    return absl::StrFormat("%s: %s with recorded commands%s, at least %d are needed", segment.tag,
+                           agent::base::Counted(segment.recordings, "clip"), shared,
+                           limits.min_clips());
   }
-  return absl::StrFormat("%s: %d of %d clips agree%s, lower bound %.3f, floor %.3f", segment.tag,
-                         segment.passed, segment.recordings, shared, segment.lower, limits.floor());
+  return absl::StrFormat("%s: %d of %s agree%s, lower bound %.3f, floor %.3f", segment.tag,
+                         segment.passed, agent::base::Counted(segment.recordings, "clip"), shared,
+                         segment.lower, limits.floor());
 }
 
 void AddFindings(const SegmentScore& segment, double wanted, v1::GateResult& result) {

@@ -219,7 +219,7 @@ TEST_F(ReadmeGatesTest, TheDeployedUnitIsRefusedNothingAndOnlyLacksEvidence) {
   const std::string run = absl::StrReplaceAll(Block("gatekeeper gate run unit"),
                                               {{"gate run unit", "gate run deployed"}});
   EXPECT_EQ(Run(run), 10) << printed_;  // one clip where the suite asks for twenty
-  EXPECT_THAT(printed_, HasSubstr("corridor: 1 clips with recorded commands, at least 20"));
+  EXPECT_THAT(printed_, HasSubstr("corridor: 1 clip with recorded commands, at least 20"));
 }
 
 }  // namespace

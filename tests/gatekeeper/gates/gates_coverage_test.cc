@@ -104,7 +104,7 @@ TEST_F(CoverageTest, ATriggerThatFiresTooSeldomIsNamed) {
     if (tick.triggers_size() > 0 && tick.triggers(0) == "nonfinite") tick.clear_triggers();
   }
   EXPECT_THAT(Missing(),
-              AllOf(HasSubstr("trigger nonfinite fired in 1 clips"), HasSubstr("2 are wanted")));
+              AllOf(HasSubstr("trigger nonfinite fired in 1 clip,"), HasSubstr("2 are wanted")));
 }
 
 TEST_F(CoverageTest, InjectedFaultsCountForTriggersAndStates) {
@@ -129,7 +129,7 @@ TEST_F(CoverageTest, DrivesOfTheFaultMatrixCountForTheirScenario) {
   change.add_triggers("nonfinite");
   change.set_state("CONTROLLED_STOP");
   drive.set_scenario("day-dry");  // fired there already
-  EXPECT_THAT(Missing(), HasSubstr("trigger nonfinite fired in 1 clips"));
+  EXPECT_THAT(Missing(), HasSubstr("trigger nonfinite fired in 1 clip,"));
   drive.set_scenario("dusk-wet");
   EXPECT_EQ(JudgeCoverage(evidence_).outcome(), v1::PASS);
 }

@@ -22,6 +22,13 @@ std::set<std::string> Survivors(const Audit& audit) {
   return names;
 }
 
+std::set<std::string> Killers(const Audit& audit, const std::string& name) {
+  for (const Seeded& seeded : audit.seeded) {
+    if (NameOf(seeded) == name) return {seeded.killers.begin(), seeded.killers.end()};
+  }
+  return {};
+}
+
 class DefectsTest : public gates::SuiteFixture {
  protected:
   // Against itself: the unit is the one that drives today.
@@ -45,17 +52,12 @@ TEST_F(DefectsTest, AgainstTheDeployedUnitTheGatesKillAtLeastNineteenOfTwentyDef
   ASSERT_OK_AND_ASSIGN(const Audit audit, Run(true, true, 1));
   std::puts(AuditText(audit, 0.95).c_str());
   EXPECT_GT(audit.rules().seeded(), 150U);
-  EXPECT_EQ(audit.rules().survived, 0U);
-  EXPECT_GE(audit.all().rate(), 0.95);
-  const std::set<std::string> explained = {
-      // The slalom's turn rate changes by 0.04 rad/s in 300 ms, the suite tolerates 0.1.
-      "drive0: commands 300 ms late",
-      // Once the stamps go on from there the Controller drives on: less than the tenth of the clip
-      // that may disagree is lost, and the jump is named as a finding.
-      "drive0: stamps 2 s back",
-      // No gate counts how often one recording takes part.
-      "drive0: duplicate clip"};
-  EXPECT_EQ(Survivors(audit), explained);
+  EXPECT_GE(audit.rules().rate(), 0.95);
+  EXPECT_GT(audit.scenarios().seeded(), 10U);
+  EXPECT_GE(audit.scenarios().rate(), 0.95);
+  EXPECT_EQ(Survivors(audit), std::set<std::string>());
+  for (const char* what : {"commands 300 ms late", "stamps 2 s back", "duplicate clip"})
+    EXPECT_EQ(Killers(audit, std::string("drive0: ") + what).count("recordings"), 1U) << what;
   // Every range of the hall is the same: its mirror is no defect.
   EXPECT_EQ(audit.scenarios().not_seeded, 1U);
   EXPECT_THAT(AuditText(audit, 0.95), HasSubstr("could not be seeded drive0: scan mirrored"));
@@ -75,6 +77,7 @@ TEST_F(DefectsTest, WithoutADeployedUnitStaticGatesMissQuietLooseningAndStayBelo
   EXPECT_EQ(
       survivors.count("policy/fallback_rules.yaml: triggers.input_stale: removed input_stale"), 0U);
   EXPECT_EQ(survivors.count("drive0: byte flipped"), 0U);
+  EXPECT_EQ(survivors.count("drive0: duplicate clip"), 0U);  // its digest is enough
   EXPECT_THAT(AuditJson(audit, 0.95), HasSubstr("\"holds\": false"));
   EXPECT_THAT(AuditJson(audit, audit.all().rate()), HasSubstr("\"holds\": true"));
   ASSERT_OK_AND_ASSIGN(const Audit again, Run(false, false, 1));
