@@ -197,6 +197,22 @@ TEST_F(EnforceTest, BrakingKeepsTheCurve) {
   EXPECT_NEAR(values[1], 0.3, 1e-12);
   BrakeAlong(policy_, std::vector<double>{-0.1, 0.4}, {.dec_mps2 = 2, .seconds = 0.1}, values);
   EXPECT_THAT(values, ElementsAre(0.0, 0.0));
+  EXPECT_FALSE(std::signbit(values[0])) << "a plain zero";
+}
+
+TEST_F(EnforceTest, BrakingARobotThatStandsForNoTimeIsStanding) {
+  std::vector<double> values;
+  BrakeAlong(policy_, std::vector<double>{0, 0}, {.dec_mps2 = 2, .seconds = 0}, values);
+  EXPECT_THAT(values, ElementsAre(0.0, 0.0));
+}
+
+TEST_F(EnforceTest, TheClampOfAnEarlierCommandIsForgotten) {
+  Enforcement result;
+  result.clamped = true;
+  Situation now = situation_;
+  now.last = last_;
+  Enforce(policy_, separation_, std::vector<double>{0.5, 0}, now, result);
+  EXPECT_FALSE(result.clamped);
 }
 
 TEST_F(EnforceTest, BrakingATurnOnTheSpotUsesTheYawAcceleration) {

@@ -5,7 +5,7 @@
 
 #include "agent/runtime/envelope.h"
 #include "gtest/gtest.h"
-#include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/rules_world.h"
 #include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
@@ -81,6 +81,7 @@ TEST_F(EnvelopeTest, FreeWayEndsWhereTheMarginBegins) {
 
 TEST_F(EnvelopeTest, FreeWayIsNoLongerThanWanted) {
   EXPECT_EQ(Way({10, 6, 0}, {1, 0.5}, 1.5), 1.5);
+  EXPECT_EQ(blocker_, "") << "nobody is in the way";
 }
 
 TEST_F(EnvelopeTest, FreeWayBackwardsLooksBehind) {
@@ -205,12 +206,94 @@ TEST_F(EnvelopeTest, NoTrajectoryThatObeysItEverLeavesTheEnvelope) {
   EXPECT_GT(least, -0.05) << "the margin is 0.05; a turn begun while braking may cost some of it";
 }
 
+// Past the stairs, whose margin begins 1.2 m from their middle, `deep_m` within it at the nearest.
+double GrazeM(double deep_m) { return std::sqrt(2 * 1.2 * deep_m - deep_m * deep_m); }
+
+TEST_F(EnvelopeTest, TheEndOfTheWayIsFoundToLessThanAMicrometre) {
+  for (int i = 1; i <= 20; ++i) {
+    const double deep_m = 0.005 * i;
+    const double truth = 0.7 - GrazeM(deep_m);
+    const double way = Way({17.8 + deep_m, 1.5, -kPi / 2}, {1, 0}, 1);
+    EXPECT_LT(way, truth + 1e-7);
+    EXPECT_GT(way, truth - 6.2e-7) << i;
+  }
+}
+
+TEST_F(EnvelopeTest, AWayThatOnlyGrazesAMarginEndsThere) {
+  for (const double ahead_m : {0.15, 0.125}) {  // 3 cm of way, 0.1 mm deep
+    EXPECT_NEAR(Way({17.8 + 9e-5, 0.8 - ahead_m, kPi / 2}, {1, 0}, 0.3), ahead_m - GrazeM(9e-5),
+                1e-5);
+  }
+  for (int i = 0; i < 10; ++i) {  // 6 cm of way, far away
+    const double ahead_m = 17 - 0.02 * i;
+    EXPECT_NEAR(Way({19 - ahead_m, 2 - 3.75e-4, 0}, {1, 0}, 18), ahead_m - GrazeM(3.75e-4), 1e-4);
+  }
+}
+
+TEST_F(EnvelopeTest, OfZonesThatAreEquallyNearTheFirstIsNamed) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  *document.add_envelope() = document.envelope(0);
+  document.mutable_envelope(document.envelope_size() - 1)->set_id("twin");
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
+  FreeWayM(policy, {.pose = {18, 6, 0}}, {1, 0}, 5, blocker_);
+  EXPECT_EQ(blocker_, "envelope:hall");
+}
+
+TEST_F(EnvelopeTest, AMarginGrowsByAnyShareOfThePosesDoubt) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  document.mutable_envelope(0)->set_pose_sigmas(0.5);
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
+  Motion motion{.pose = {18, 6, 0}};
+  motion.pose_sigma_m = 0.2;
+  EXPECT_NEAR(FreeWayM(policy, motion, {1, 0}, 5, blocker_), 2 - 0.3 - 0.1, 1e-5);
+  EXPECT_TRUE(PoseServes(policy, motion));
+  for (const double sigma : {-0.1, std::nan(""), std::numeric_limits<double>::infinity()}) {
+    motion.pose_sigma_m = sigma;
+    EXPECT_FALSE(PoseServes(policy, motion)) << sigma;
+  }
+}
+
+TEST_F(EnvelopeTest, ATurnThatTakesLongerToBrakeLengthensTheWay) {
+  // 0.2 m/s stops within 0.1 s, 1.2 rad/s within 0.2 s: 40 mm of way, of which 39.6 mm lead ahead.
+  EXPECT_EQ(Factor({.pose = {20 - 0.3 - 0.0399, 6, 0}}, 0.2, 1.2), 1);
+  EXPECT_LT(Factor({.pose = {20 - 0.3 - 0.0393, 6, 0}}, 0.2, 1.2), 1);
+}
+
+TEST_F(EnvelopeTest, APoseOfTheFutureIsAsGoodAsOneOfNow) {
+  const Nanos future = -std::chrono::milliseconds(100);
+  EXPECT_EQ(Factor({.pose = {20 - 0.3 - 0.36, 6, 0}, .age = future}, 1.0, 0.0), 1);
+  EXPECT_LT(Factor({.pose = {20 - 0.3 - 0.34, 6, 0}, .age = future}, 1.0, 0.0), 1);
+  EXPECT_EQ(Factor({.pose = {19.5, 6, 0}, .vx_mps = 1.0, .age = future}, 0.2, 0.0), 0)
+      << "0.25 m are needed to brake";
+}
+
+TEST_F(EnvelopeTest, ASlowRobotIsCommittedToItsOwnBrakingOnly) {
+  // 0.2 m/s measured stop within 10 mm; 0.05 m/s told need 5.6 mm.
+  EXPECT_EQ(Factor({.pose = {20 - 0.3 - 0.0101, 6, 0}, .vx_mps = 0.2}, 0.05, 0.0), 1);
+  EXPECT_EQ(Factor({.pose = {20 - 0.3 - 0.0099, 6, 0}, .vx_mps = 0.2}, 0.05, 0.0), 0);
+}
+
+TEST_F(EnvelopeTest, ACurveIsLookedAtAllTheWayRound) {
+  // Circles of 1/3 m; 1.5 m/s measured need 0.56 m of them, and meet the wall after 0.33 m.
+  EXPECT_EQ(Factor({.pose = {20 - 0.3 - 0.28, 6, 0}, .vx_mps = 1.5}, 0.5, 1.5), 0);
+  EXPECT_EQ(Factor({.pose = {20 - 0.3 - 0.34, 6, 0}, .vx_mps = 1.5}, 0.5, 1.5), 1);
+}
+
+TEST_F(EnvelopeTest, AStandingRobotMayStandEverywhere) {
+  EXPECT_EQ(Factor({.pose = {19.99, 6, 0}}, 0.0, 0.0), 1);
+}
+
+TEST_F(EnvelopeTest, ASpeedZoneIsNoEdge) {
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(tests::RichPolicyDocument()));
+  EXPECT_DOUBLE_EQ(ClearanceM(policy, {10, 4.5, 0}), 4.25) << "1.25 m from the dock";
+}
+
 TEST_F(EnvelopeTest, NoWayIsFreeFromAPoseThatIsNoNumber) {
   EXPECT_EQ(Way({std::nan(""), 4.5, 0}, {.ahead = 1, .turn = 0}, 1), 0);
   EXPECT_EQ(blocker_, policy_.envelope()[0].reason);
 }
 
-TEST_F(EnvelopeTest, ALongRobotBesideAnEdgeIsInsideThoughItsBoundIsNot) {
+Policy Long() {
   v1::ControlPolicy document = NavPolicyDocument();
   document.mutable_footprint()->clear_circle_m();
   for (const auto& [x, y] : {std::pair{0.5, 0.2}, {-0.5, 0.2}, {-0.5, -0.2}, {0.5, -0.2}}) {
@@ -218,7 +301,24 @@ TEST_F(EnvelopeTest, ALongRobotBesideAnEdgeIsInsideThoughItsBoundIsNot) {
     point.set_x(x);
     point.set_y(y);
   }
-  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
+  auto policy = Policy::Compile(document);
+  EXPECT_TRUE(policy.ok()) << policy.status();
+  return *std::move(policy);
+}
+
+TEST_F(EnvelopeTest, ATurningRobotIsCommittedToItsOwnBrakingOnly) {
+  // 1.5 rad/s measured stop within 0.1875 rad, in which its corners come 89.7 mm nearer.
+  const auto factor = [policy = Long(), this](double room_m) {
+    return EnvelopeFactor(policy, {.pose = {10, 0.25 + room_m, 0}, .wz_radps = 1.5}, 0, 0.3,
+                          blocker_);
+  };
+  EXPECT_EQ(factor(0.0905), 1);
+  EXPECT_EQ(factor(0.0885), 0);
+}
+
+TEST_F(EnvelopeTest, ALongRobotBesideAnEdgeIsInsideThoughItsBoundIsNot) {
+  const Policy policy = Long();
+  EXPECT_EQ(Breaches(policy, {10, 0.2, 0}, reasons_), 0) << "touching the wall";
   EXPECT_EQ(Breaches(policy, {10, 0.21, 0}, reasons_), 0) << "along the wall";
   EXPECT_NE(Breaches(policy, {10, 0.19, 0}, reasons_), 0);
   EXPECT_NE(Breaches(policy, {10, 0.21, kPi / 2}, reasons_), 0) << "across it";
