@@ -1,0 +1,328 @@
+#include <cmath>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include "agent/runtime/policy.h"
+#include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/policy_bounds.h"
+#include "tests/support/status_matchers.h"
+
+// Both sides of every bound of a policy, but for those of a mobile base's limits.
+
+namespace agent::runtime {
+namespace {
+
+using ::tests::Bound;
+using ::tests::CheckBound;
+using ::tests::NavPolicyDocument;
+using ::tests::Set;
+namespace v1 = ::gatekeeper::v1;
+using P = v1::ControlPolicy;
+
+class WheelBoundTest : public testing::TestWithParam<Bound> {};
+TEST_P(WheelBoundTest, IsTakenAtItsEdgeAndRefusedBeyondIt) {
+  CheckBound(NavPolicyDocument(), GetParam());
+}
+
+P ArmDocument(size_t joints) {
+  P policy = NavPolicyDocument();
+  std::vector<std::string> names;
+  for (size_t i = 0; i < joints; ++i) names.push_back("j" + std::to_string(i));
+  tests::MakeArm(policy, names);
+  return policy;
+}
+
+class ArmBoundTest : public testing::TestWithParam<Bound> {};
+TEST_P(ArmBoundTest, IsTakenAtItsEdgeAndRefusedBeyondIt) { CheckBound(ArmDocument(2), GetParam()); }
+
+v1::InputRule& Scan(P& p) { return p.mutable_inputs()->at("scan"); }
+
+void SetInputs(P& p, int count) {
+  const v1::InputRule rule = p.inputs().at("odom");
+  for (int i = p.inputs_size(); i < count; ++i)
+    (*p.mutable_inputs())["s" + std::to_string(i)] = rule;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rate, WheelBoundTest,
+    testing::Values(Bound{"fastest",
+                          [](P& p) {
+                            p.mutable_command()->set_rate_hz(1000);
+                            p.mutable_deadline()->set_hard_ms(0.5);
+                          },
+                          [](P& p) {
+                            p.mutable_command()->set_rate_hz(1000.5);
+                            p.mutable_deadline()->set_hard_ms(0.5);
+                          },
+                          "[command.rate_hz] must be at most 1000, is 1000.5"},
+                    Bound{"slowest", [](P& p) { p.mutable_command()->set_rate_hz(0.5); },
+                          [](P& p) { p.mutable_command()->set_rate_hz(0); },
+                          "[command.rate_hz] must be above 0, is 0: it is the tick's rate"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Inputs, WheelBoundTest,
+    testing::Values(
+        Bound{"channels", [](P& p) { SetInputs(p, 64); }, [](P& p) { SetInputs(p, 65); },
+              "[inputs] must be at most 64 channels"},
+        Bound{"a_day", [](P& p) { Scan(p).set_max_age_ms(86'400'000); },
+              [](P& p) { Scan(p).set_max_age_ms(86'400'000.5); },
+              "[inputs.scan.max_age_ms] must be at most a day (8.64e+07 ms), is 8.64e+07"},
+        Bound{"all_beams", [](P& p) { Scan(p).set_min_valid_fraction(1); },
+              [](P& p) { Scan(p).set_min_valid_fraction(1.01); },
+              "[inputs.scan.min_valid_fraction] must be 0 to 1, is 1.01"},
+        Bound{"no_beam", [](P& p) { Scan(p).set_min_valid_fraction(0); },
+              [](P& p) { Scan(p).set_min_valid_fraction(-0.01); },
+              "[inputs.scan.min_valid_fraction] must be 0 to 1, is -0.01"}));
+
+v1::DeadlineRule& Deadline(P& p) { return *p.mutable_deadline(); }
+void SetWindow(P& p, uint32_t n, uint32_t max) {
+  Deadline(p).mutable_window()->set_n(n);
+  Deadline(p).mutable_window()->set_max(max);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Deadline, WheelBoundTest,
+    testing::Values(
+        Bound{"period", [](P& p) { Deadline(p).set_hard_ms(49.999999); },
+              [](P& p) { Deadline(p).set_hard_ms(50); },
+              "[deadline.hard_ms] must be below the command period of 50 ms, is 50"},
+        Bound{"consecutive", [](P& p) { Deadline(p).set_max_consecutive(1); },
+              [](P& p) { Deadline(p).set_max_consecutive(0); },
+              "[deadline.max_consecutive] must be at least 1: misses must end somewhere"},
+        Bound{"shortest_window", [](P& p) { SetWindow(p, 1, 0); }, [](P& p) { SetWindow(p, 0, 0); },
+              "[deadline.window.n] must be 1 to 100000 ticks, is 0"},
+        Bound{"longest_window", [](P& p) { SetWindow(p, 100'000, 10); },
+              [](P& p) { SetWindow(p, 100'001, 10); },
+              "[deadline.window.n] must be 1 to 100000 ticks, is 100001"},
+        Bound{"all_missed", [](P& p) { SetWindow(p, 200, 199); },
+              [](P& p) { SetWindow(p, 200, 200); },
+              "[deadline.window.max] must be below n (200), is 200"},
+        Bound{"more_than_all", [](P& p) { SetWindow(p, 20, 19); },
+              [](P& p) { SetWindow(p, 20, 21); },
+              "[deadline.window.max] must be below n (20), is 21"}));
+
+v1::Confidence& Confidence(P& p) {
+  v1::Confidence& confidence = *p.mutable_output()->mutable_confidence();
+  confidence.set_enter_below(0.3);
+  confidence.set_leave_above(0.5);
+  confidence.set_leave_hold_ms(500);
+  confidence.set_trigger("low_confidence");
+  return confidence;
+}
+
+v1::Uncertainty& Doubt(P& p) {
+  v1::Uncertainty& doubt = *p.mutable_output()->mutable_uncertainty();
+  doubt.set_enter_above(0.7);
+  doubt.set_leave_below(0.4);
+  doubt.set_leave_hold_ms(250);
+  doubt.set_trigger("low_confidence");
+  return doubt;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Output, WheelBoundTest,
+    testing::Values(
+        Bound{"confidence", [](P& p) { Confidence(p).set_leave_above(std::nextafter(0.3, 1)); },
+              [](P& p) { Confidence(p).set_leave_above(0.25); },
+              "[output.confidence.leave_above] must be above enter_below (0.3), is 0.25"},
+        Bound{"confidence_edge", [](P& p) { Confidence(p); },
+              [](P& p) { Confidence(p).set_leave_above(0.3); },
+              "[output.confidence.leave_above] must be above enter_below (0.3), is 0.3"},
+        Bound{"confidence_enters", [](P& p) { Confidence(p).set_enter_below(0.01); },
+              [](P& p) { Confidence(p).set_enter_below(0); },
+              "[output.confidence.enter_below] must be above 0, is 0: at 0 it would never act"},
+        Bound{"doubt", [](P& p) { Doubt(p).set_leave_below(std::nextafter(0.7, 0)); },
+              [](P& p) { Doubt(p).set_leave_below(0.75); },
+              "[output.uncertainty.leave_below] must be below enter_above (0.7), is 0.75"},
+        Bound{"doubt_edge", [](P& p) { Doubt(p); }, [](P& p) { Doubt(p).set_leave_below(0.7); },
+              "[output.uncertainty.leave_below] must be below enter_above (0.7), is 0.7"},
+        Bound{"doubt_leaves", [](P& p) { Doubt(p).set_leave_below(0.01); },
+              [](P& p) { Doubt(p).set_leave_below(0); },
+              "[output.uncertainty.leave_below] must be above 0, is 0: the state could never be "
+              "left"},
+        Bound{"doubt_enters", [](P& p) { Doubt(p); }, [](P& p) { Doubt(p).set_enter_above(0); },
+              "[output.uncertainty.enter_above] must be above 0, is 0: no model is ever quite "
+              "sure"},
+        Bound{"doubt_holds", [](P& p) { Doubt(p).set_leave_hold_ms(0.1); },
+              [](P& p) { Doubt(p).set_leave_hold_ms(0); },
+              "[output.uncertainty.leave_hold_ms] must be above 0, is 0: without it the state "
+              "flickers"}));
+
+v1::DerateRule& Heat(P& p) { return *p.mutable_derate(0); }
+v1::DerateRule& Late(P& p) { return *p.mutable_derate(2); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Derate, WheelBoundTest,
+    testing::Values(
+        Bound{"two_points", [](P&) {},
+              [](P& p) {
+                Set(Heat(p).mutable_points(), {75});
+                Set(Heat(p).mutable_scale(), {1});
+              },
+              "[derate[0].points] must be at least two"},
+        Bound{"points_ascend",
+              [](P& p) {
+                Set(Heat(p).mutable_points(), {-10, 90});
+              },
+              [](P& p) {
+                Set(Heat(p).mutable_points(), {90, 90});
+              },
+              "[derate[0].points] must be finite and ascend; point 1 is 90"},
+        Bound{"values", [](P&) {},
+              [](P& p) {
+                Set(Heat(p).mutable_scale(), {1, 0.5, 0});
+              },
+              "[derate[0].scale] must have one value for each point (2), has 3"},
+        Bound{"most", [](P&) {},
+              [](P& p) {
+                Set(Heat(p).mutable_scale(), {1.01, 0});
+              },
+              "[derate[0].scale] must be 0 to 1, has 1.01"},
+        Bound{"least", [](P&) {},
+              [](P& p) {
+                Set(Heat(p).mutable_scale(), {1, -0.01});
+              },
+              "[derate[0].scale] must be 0 to 1, has -0.01"},
+        Bound{"absent_most", [](P& p) { Heat(p).set_absent_scale(1); },
+              [](P& p) { Heat(p).set_absent_scale(1.01); },
+              "[derate[0].absent_scale] must be 0 to 1, is 1.01"},
+        Bound{"absent_least", [](P& p) { Heat(p).set_absent_scale(0); },
+              [](P& p) { Heat(p).set_absent_scale(-0.01); },
+              "[derate[0].absent_scale] must be 0 to 1, is -0.01"},
+        Bound{"absent_stops", [](P& p) { Late(p).set_absent_scale(0.01); },
+              [](P& p) { Late(p).set_absent_scale(0); },
+              "[derate[2].trigger] must name a trigger: a check that tells nobody is no check"},
+        Bound{"release", [](P& p) { Heat(p).set_release_at(89.99); },
+              [](P& p) { Heat(p).set_release_at(90); },
+              "[derate[0].release_at] must be a value at which the scale is above 0, is 90"},
+        Bound{"no_release", [](P&) {}, [](P& p) { Late(p).set_release_at(1); },
+              "[derate[2].release_at] must not be given without a trigger"}));
+
+void SetCorners(P& p, int count) {
+  v1::Footprint& footprint = *p.mutable_footprint();
+  footprint.clear_circle_m();
+  for (int i = 0; i < count; ++i) {
+    v1::Point& point = *footprint.add_polygon_m();
+    const double angle_rad = 2 * std::numbers::pi * i / count;
+    point.set_x(0.3 * std::cos(angle_rad));
+    point.set_y(0.3 * std::sin(angle_rad));
+  }
+}
+
+void SetMapZones(P& p, int count) {
+  for (int i = p.envelope_size(); i < count; ++i) {
+    *p.add_envelope() = p.envelope(0);
+    p.mutable_envelope(i)->set_id("z" + std::to_string(i));
+  }
+}
+
+void SetScanZones(P& p, int count) {
+  auto& zones = *p.mutable_separation()->mutable_zones();
+  for (int i = zones.size(); i < count; ++i) {
+    *zones.Add() = v1::BodyZone(zones[0]);
+    zones[i].set_id("z" + std::to_string(i));
+  }
+}
+
+v1::BodyZone& Touch(P& p) { return *p.mutable_separation()->mutable_zones(0); }
+
+v1::SpeedAndSeparation& Ssm(P& p) {
+  v1::SpeedAndSeparation& ssm = *p.mutable_separation()->mutable_ssm();
+  ssm.set_source("scan");
+  ssm.set_v_human_mps(1.6);
+  ssm.set_t_react_s(0.25);
+  ssm.set_dec_mps2(2);
+  return ssm;
+}
+
+constexpr const char* kCounts =
+    "[separation.zones[0]] must have min_points, trigger_consecutive and release_consecutive of at "
+    "least 1";
+
+INSTANTIATE_TEST_SUITE_P(
+    Zones, WheelBoundTest,
+    testing::Values(
+        Bound{"footprint", [](P&) {}, [](P& p) { p.clear_footprint(); },
+              "[footprint] must be given: margins are kept around the ground a robot covers"},
+        Bound{"corners", [](P& p) { SetCorners(p, 32); }, [](P& p) { SetCorners(p, 33); },
+              "[footprint.polygon_m] must have at most 32 corners, has 33"},
+        Bound{"map_zones", [](P& p) { SetMapZones(p, 64); }, [](P& p) { SetMapZones(p, 65); },
+              "[envelope] must have at most 64 zones, has 65"},
+        Bound{"scan_zones", [](P& p) { SetScanZones(p, 64); }, [](P& p) { SetScanZones(p, 65); },
+              "[separation.zones] must have at most 64 zones, has 65"},
+        Bound{"margin", [](P& p) { p.mutable_envelope(0)->set_margin_m(0.02); },
+              [](P& p) { p.mutable_envelope(0)->set_margin_m(std::nextafter(0.02, 0)); },
+              "[envelope[0].margin_m] must be at least 0.02, because the way is checked in steps"},
+        Bound{"heights",
+              [](P& p) {
+                Set(p.mutable_envelope(0)->mutable_z_m(), {0.5, 0.51});
+              },
+              [](P& p) {
+                Set(p.mutable_envelope(0)->mutable_z_m(), {0.5, 0.5});
+              },
+              "[envelope[0].z_m] must be [low, high] with low below high"},
+        Bound{"points", [](P& p) { Touch(p).set_min_points(1); },
+              [](P& p) { Touch(p).set_min_points(0); }, kCounts},
+        Bound{"trigger", [](P& p) { Touch(p).set_trigger_consecutive(1); },
+              [](P& p) { Touch(p).set_trigger_consecutive(0); }, kCounts},
+        Bound{"release", [](P& p) { Touch(p).set_release_consecutive(1); },
+              [](P& p) { Touch(p).set_release_consecutive(0); }, kCounts},
+        Bound{"sure_braking", [](P& p) { Ssm(p); }, [](P& p) { Ssm(p).set_dec_mps2(2.01); },
+              "[separation.ssm.dec_mps2] must not be more than limits.nominal.dec_max_mps2 (2), is "
+              "2.01"},
+        Bound{"covered_scanner",
+              [](P& p) {
+                Ssm(p);
+                Scan(p).set_min_valid_fraction(0.01);
+              },
+              [](P& p) {
+                Ssm(p);
+                Scan(p).set_min_valid_fraction(0);
+              },
+              "[separation.ssm.source] needs inputs.scan.min_valid_fraction above 0: a covered "
+              "scanner sees nobody"}));
+
+void SetJoints(P& p, size_t count) { p = ArmDocument(count); }
+
+v1::EnvelopeZone& Cell(P& p) {
+  v1::EnvelopeZone& zone = *p.add_envelope();
+  zone = NavPolicyDocument().envelope(0);
+  zone.add_z_m(0);
+  zone.add_z_m(1);
+  return zone;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Arm, ArmBoundTest,
+    testing::Values(
+        Bound{"joints", [](P& p) { SetJoints(p, 32); }, [](P& p) { SetJoints(p, 33); },
+              "[command.fields] must name 1 to 32 joints, names 33"},
+        // 1 m/s at 20 Hz.
+        Bound{"a_look_each_tick", [](P& p) { Cell(p).set_margin_m(0.025); },
+              [](P& p) { Cell(p).set_margin_m(0.0249); },
+              "[envelope[0].margin_m] must be at least 0.025: half of what the tool goes between "
+              "two looks"}));
+
+TEST(PolicyValuesTest, AreThoseOfTheDocument) {
+  P document = NavPolicyDocument();
+  document.set_version(7);
+  document.mutable_command()->set_rate_hz(0.5);
+  Doubt(document);
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
+  EXPECT_EQ(policy.id(), "nav-indoor");
+  EXPECT_EQ(policy.version(), 7U);
+  EXPECT_EQ(policy.command().rate_hz, 0.5);
+  EXPECT_EQ(policy.command().period, std::chrono::seconds(2));
+  EXPECT_EQ(policy.deadline().hard, std::chrono::milliseconds(30));
+  EXPECT_EQ(policy.deadline().max_consecutive, 3U);
+  EXPECT_EQ(policy.deadline().window_ticks, 200U);
+  EXPECT_EQ(policy.deadline().window_max, 10U);
+  EXPECT_EQ(policy.uncertainty()->enter_below, -0.7);
+  EXPECT_EQ(policy.uncertainty()->leave_above, -0.4);
+  EXPECT_EQ(policy.uncertainty()->leave_hold, std::chrono::milliseconds(250));
+  EXPECT_EQ(policy.triggers()[policy.uncertainty()->trigger], "low_confidence");
+}
+
+}  // namespace
+}  // namespace agent::runtime
