@@ -87,7 +87,7 @@ void ChannelRecord::NoteFall(int64_t stamp, Nanos delay, Nanos now) {
   // say that a clock was set back, has wrapped, or had wrongly been ahead.
   const bool clock_set =
       highest_ns_ - stamp > kClockSetNs || (fallen_ns_ != 0 && stamp > fallen_ns_);
-  fallen_ns_ = clock_set ? 0 : stamp;
+  fallen_ns_ = stamp;
   if (!clock_set) {
     ++drops.out_of_order;
     return;

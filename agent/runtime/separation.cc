@@ -49,7 +49,7 @@ void Separation::Look(const gatekeeper::v1::LaserScan& scan) {
   const float* ranges = scan.ranges_m().data();
   for (size_t i = 0; i < beams_.size(); ++i) {
     const auto range_m = static_cast<double>(ranges[i]);
-    if (!(range_m > 0 && range_m <= matters_m) || !std::isfinite(range_m)) continue;
+    if (!(range_m > 0 && range_m <= matters_m)) continue;
     const Vec2 point{range_m * beams_[i].cos, range_m * beams_[i].sin};
     if (range_m - reach_m < nearest_m) {
       nearest_m = std::min(nearest_m, footprint.DistanceM(point));

@@ -18,11 +18,11 @@ Curve Tightest(const Curve& a, const Curve& b) {
   };
   for (size_t i = 0; i < points.size(); ++i) {
     if (i > 0) {
-      // Where the two cross between points, the lesser one bends.
+      // Where the two cross between points, the lesser one bends; parallels cross nowhere.
       const double from = a.At(points[i - 1]) - b.At(points[i - 1]);
       const double to = a.At(points[i]) - b.At(points[i]);
       const double cross = points[i - 1] + (points[i] - points[i - 1]) * (from / (from - to));
-      if (from * to < 0 && cross > points[i - 1] && cross < points[i]) add(cross);
+      if (cross > points[i - 1] && cross < points[i]) add(cross);
     }
     add(points[i]);
   }
