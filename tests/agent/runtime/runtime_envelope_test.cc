@@ -293,7 +293,7 @@ TEST_F(EnvelopeTest, NoWayIsFreeFromAPoseThatIsNoNumber) {
   EXPECT_EQ(blocker_, policy_.envelope()[0].reason);
 }
 
-Policy Long() {
+v1::ControlPolicy LongDocument() {
   v1::ControlPolicy document = NavPolicyDocument();
   document.mutable_footprint()->clear_circle_m();
   for (const auto& [x, y] : {std::pair{0.5, 0.2}, {-0.5, 0.2}, {-0.5, -0.2}, {0.5, -0.2}}) {
@@ -301,7 +301,11 @@ Policy Long() {
     point.set_x(x);
     point.set_y(y);
   }
-  auto policy = Policy::Compile(document);
+  return document;
+}
+
+Policy Long() {
+  auto policy = Policy::Compile(LongDocument());
   EXPECT_TRUE(policy.ok()) << policy.status();
   return *std::move(policy);
 }
@@ -322,6 +326,61 @@ TEST_F(EnvelopeTest, ALongRobotBesideAnEdgeIsInsideThoughItsBoundIsNot) {
   EXPECT_EQ(Breaches(policy, {10, 0.21, 0}, reasons_), 0) << "along the wall";
   EXPECT_NE(Breaches(policy, {10, 0.19, 0}, reasons_), 0);
   EXPECT_NE(Breaches(policy, {10, 0.21, kPi / 2}, reasons_), 0) << "across it";
+}
+
+// --- zones that cap the speed: the dock, 1 m around (10, 2), where 0.25 m/s are allowed
+
+class SpeedZoneTest : public testing::Test {
+ protected:
+  static Policy With(bool is_long) {
+    v1::ControlPolicy document = tests::RichPolicyDocument();
+    if (is_long) *document.mutable_footprint() = LongDocument().footprint();
+    auto policy = Policy::Compile(document);
+    EXPECT_TRUE(policy.ok()) << policy.status();
+    return *std::move(policy);
+  }
+  double Factor(const Policy& policy, const Pose2& pose, double vx, double wz) {
+    reasons_.clear();
+    return SpeedZoneFactor(policy, {.pose = pose}, vx, wz, reasons_);
+  }
+  const Policy round_ = With(false);
+  std::vector<std::string_view> reasons_;
+};
+
+TEST_F(SpeedZoneTest, IsReachedAtItsSpeed) {
+  // From 0.8 to 0.25 m/s: 0.1 s of reaction and 2 m/s2 need 0.224375 m.
+  const auto factor = [&](double room_m) {
+    return Factor(round_, {10 - 1.25 - room_m, 2, 0}, 0.8, 0);
+  };
+  EXPECT_EQ(factor(0.2244), 1);
+  EXPECT_TRUE(reasons_.empty());
+  EXPECT_LT(factor(0.2243), 1);
+  EXPECT_EQ(reasons_.size(), 1U);
+  EXPECT_NEAR(factor(0.2), 0.75 / 0.8, 1e-5);
+  EXPECT_DOUBLE_EQ(factor(0), 0.25 / 0.8);
+  EXPECT_DOUBLE_EQ(factor(-0.5), 0.25 / 0.8);
+}
+
+TEST_F(SpeedZoneTest, OfALongRobotThatTurnsCountsTheWayOfItsCentre) {
+  const Policy policy = With(true);
+  EXPECT_EQ(Factor(policy, {4, 6, 0}, 0.8, 0.8), 1) << "far away";
+  EXPECT_TRUE(reasons_.empty());
+  const Pose2 start{8.3, 2, 0};
+  double way_m = 0;  // to the dock, in steps of 10 micrometres
+  while (StandingFootprint(policy.footprint(), Moved(start, way_m, way_m))
+             .RoomM(policy.envelope().back().region, Side::kOutside) >= 0) {
+    way_m += 1e-5;
+  }
+  ASSERT_GT(way_m, 0.1);
+  EXPECT_NEAR(Factor(policy, start, 0.8, 0.8),
+              (std::sqrt(0.2 * 0.2 + 0.25 * 0.25 + 4 * way_m) - 0.2) / 0.8, 1e-4);
+}
+
+TEST_F(SpeedZoneTest, IsNotJumpedOverByAFastRobot) {
+  const double deep_m = 0.0075 * 0.0075 / 2.5;  // 15 mm of way within the dock
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_LT(Factor(round_, {7.5 - 0.003 * i, 2 - 1.25 + deep_m, 0}, 4, 0), 1) << i;
+  }
 }
 
 }  // namespace

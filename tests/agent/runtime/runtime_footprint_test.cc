@@ -104,6 +104,29 @@ TEST(StandingFootprintTest, MeasuresToCircles) {
               1e-12);
   EXPECT_NEAR(standing.RoomM(Region::Circle({1, 1}, 0.5), Side::kInside),
               0.5 - std::hypot(0.9, 0.3), 1e-12);
+  EXPECT_NEAR(StandingFootprint(truck, {}).RoomM(Region::Circle({-0.5, -0.5}, 2), Side::kInside),
+              2 - std::hypot(1.4, 0.8), 1e-12)
+      << "its first corner is the farthest";
+  const Footprint round(Region::Circle({}, 0.25));
+  EXPECT_NEAR(StandingFootprint(round, {}).RoomM(Region::Circle({1, 0}, 0.5), Side::kOutside), 0.25,
+              1e-12);
+  EXPECT_NEAR(StandingFootprint(round, {}).RoomM(Region::Circle({1, 0}, 2), Side::kInside), 0.75,
+              1e-12);
+}
+
+TEST(StandingFootprintTest, TouchingABorderIsNotOverIt) {
+  const Footprint box(Region::Polygon({{0.5, 0.25}, {-0.5, 0.25}, {-0.5, -0.25}, {0.5, -0.25}}));
+  const Region hall = Region::Polygon({{0, 0}, {10, 0}, {10, 5}, {0, 5}});
+  EXPECT_EQ(StandingFootprint(box, {9.5, 2.5, 0}).RoomM(hall, Side::kInside), 0);
+  EXPECT_EQ(StandingFootprint(box, {}).RoomM(Region::Polygon({{0.5, 0}, {2, -1}, {2, 1}}),
+                                             Side::kOutside),
+            0);
+}
+
+TEST(StandingFootprintTest, ABarAcrossIsOverTheBorderByAMillimetre) {
+  const Footprint truck(Region::Polygon(kTruck));
+  const Region bar = Region::Polygon({{0.3, -2}, {0.4, -2}, {0.4, 2}, {0.3, 2}});
+  EXPECT_EQ(StandingFootprint(truck, {}).RoomM(bar, Side::kOutside), -1e-3);
 }
 
 TEST(StandingFootprintTest, HasNoRoomThatIsANumberWhereThePoseIsNone) {

@@ -304,6 +304,7 @@ TEST_F(RearmedTest, TheButtonLatchesAgain) {
   robot_.Ticks(5);
   EXPECT_TRUE(robot_.controller.latch().latched);
   EXPECT_FALSE(robot_.controller.latch().awaiting_start);
+  EXPECT_THAT(robot_.Tick().triggers, ElementsAre("estop_button")) << "no start is awaited now";
   robot_.estop = false;
   robot_.asking = false;
   robot_.Ticks(40);

@@ -1,0 +1,430 @@
+#include <limits>
+
+#include "agent/runtime/controller.h"
+#include "gmock/gmock.h"
+#include "tests/agent/runtime/driven_robot.h"
+#include "tests/agent/runtime/rules_world.h"
+#include "tests/support/status_matchers.h"
+
+// What a tick hands on to the next one: motion, misses, a latch, a probation; and what it does not.
+
+namespace agent::runtime {
+namespace {
+
+using agent::base::RunOutcome;
+using std::chrono::milliseconds;
+using ::testing::Contains;
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::tests::DrivenRobot;
+namespace v1 = ::gatekeeper::v1;
+
+constexpr float kNanF = std::numeric_limits<float>::quiet_NaN();
+
+auto Near(double value) { return DoubleNear(value, 1e-6); }
+
+TEST(HandoverTest, AProbationThatWasDrivenOutIsNotRenewedBySwappingInDriving) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.estop = true;
+  robot.Tick();
+  robot.estop = false;
+  robot.Ticks(100);
+  ASSERT_OK(robot.controller.Rearm(robot.now));
+  robot.asking = false;
+  robot.Ticks(22);
+  robot.asking = true;
+  robot.Ticks(20 * 60 + 20);
+  ASSERT_EQ(robot.controller.fallback().probation, Nanos{0});
+  ASSERT_TRUE(robot.controller.latch().probation) << "not written down before it stands";
+  tests::Unit other(std::string(64, 'c'));
+  robot.controller.SwapTo(other.pilot.get(), nullptr, robot.now);
+  EXPECT_EQ(robot.controller.fallback().probation, Nanos{0});
+}
+
+TEST(HandoverTest, StandingBeginsWithTheCommandToStandWhateverIsMeasured) {
+  DrivenRobot robot;
+  robot.measured_mps = 0;  // its odometry is wrong: it drives
+  robot.DriveAtEight();
+  robot.estop = true;
+  ASSERT_GT(robot.Tick().enforced[0], 0);
+  robot.estop = false;
+  while (robot.Tick().enforced[0] > 0) {
+  }
+  robot.Ticks(59);
+  EXPECT_FALSE(robot.controller.MayRearm(robot.now).ok());
+  robot.Tick();
+  EXPECT_OK(robot.controller.MayRearm(robot.now));
+}
+
+TEST(HandoverTest, ASpentClampBudgetIsRaisedOnceForEachTimeItIsSpent) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.unit.model->says = {0.8F, 2.0F};
+  ASSERT_THAT(robot.Ticks(42).triggers, ElementsAre("policy_saturated"));
+  robot.unit.model->says = {0.3F, 0.0F};
+  EXPECT_EQ(robot.Ticks(199).state, "SIMPLE_CONTROLLER");
+  EXPECT_EQ(robot.Tick().state, "NOMINAL") << "10 s without another";
+}
+
+TEST(HandoverTest, AButtonThatWasLastSeenPressedIsPressed) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.estop = true;
+  robot.Tick();
+  robot.Silence();
+  const TriggerMask button = MaskOf(robot.unit.pilot->rules->fallback.estop_button());
+  EXPECT_EQ(robot.controller.fallback().raised & button, button);
+}
+
+TEST(HandoverTest, ALatchThatItsTriggerHoldsIsNotHeldTwice) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.estop = true;
+  robot.Tick();
+  robot.estop = false;
+  EXPECT_THAT(robot.Ticks(20).triggers, ElementsAre("estop_button"));
+}
+
+TEST(HandoverTest, OnlyAnswersCountAmongTheDeadlines) {
+  const auto miss = [](DrivenRobot& robot) -> const Tick& {
+    robot.unit.model->outcome = RunOutcome::kDeadlineMissed;
+    return robot.Tick();
+  };
+  const auto none = [](DrivenRobot& robot) {  // a run that failed is no answer
+    robot.unit.model->outcome = RunOutcome::kFailed;
+    robot.Tick();
+  };
+  const auto usable = [](DrivenRobot& robot) {
+    robot.unit.model->outcome = RunOutcome::kDone;
+    robot.Tick();
+  };
+  const auto nonfinite = [](DrivenRobot& robot) {
+    robot.unit.model->outcome = RunOutcome::kDone;
+    robot.unit.model->says = {kNanF, 0};
+    robot.Tick();
+  };
+  const auto third = [&](const auto& between) {
+    DrivenRobot robot;
+    robot.DriveAtEight();
+    miss(robot);
+    miss(robot);
+    between(robot);
+    return miss(robot).triggers;
+  };
+  EXPECT_THAT(third(none), Contains("deadline_miss")) << "still the third in a row";
+  EXPECT_THAT(third(usable), Not(Contains("deadline_miss")));
+  EXPECT_THAT(third(nonfinite), Not(Contains("deadline_miss"))) << "it came in time";
+}
+
+TEST(HandoverTest, ARunWithoutAnAnswerTellsNothingOfTheModelsDoubt) {
+  DrivenRobot robot([](v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+    v1::Confidence& confidence = *policy.mutable_output()->mutable_confidence();
+    confidence.set_enter_below(0.3);
+    confidence.set_leave_above(0.5);
+    confidence.set_leave_hold_ms(200);
+    confidence.set_trigger("doubt");
+    v1::Trigger& trigger = *rules.add_triggers();
+    trigger.set_id("doubt");
+    trigger.set_layer("model");
+    trigger.set_to("DEGRADED");
+    trigger.mutable_clear()->set_quiet_ms(50);
+    v1::OutputBinding& output = *card.add_outputs();
+    output.set_tensor("command");
+    output.set_index(2);
+    output.set_field("confidence");
+  });
+  robot.unit.model->says = {0.8F, 0, 0.9F};
+  robot.Ticks(100);
+  robot.unit.model->says = {0.8F, 0, 0.2F};
+  robot.Tick();
+  robot.unit.model->outcome = RunOutcome::kFailed;
+  EXPECT_THAT(robot.Ticks(20).triggers, Contains("doubt"));
+}
+
+TEST(HandoverTest, AnAnswerOfThePreviousUnitEndsItsMissesInARow) {
+  DrivenRobot robot;
+  robot.GivePrevious();
+  robot.DriveAtEight();
+  robot.unit.model->says = {kNanF, 0.0F};
+  robot.Ticks(2);
+  for (const bool missed : {true, true, false, true, true}) {
+    robot.previous.model->outcome = missed ? RunOutcome::kDeadlineMissed : RunOutcome::kDone;
+    EXPECT_EQ(robot.Tick().state, "PREVIOUS_MODEL");
+  }
+  robot.previous.model->outcome = RunOutcome::kDeadlineMissed;
+  EXPECT_EQ(robot.Tick().state, "SIMPLE_CONTROLLER");
+}
+
+TEST(HandoverTest, AModelThatComesBackHasItsWholeClampBudget) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.unit.model->says = {0.8F, 2.0F};
+  robot.Ticks(30);
+  robot.unit.model->says = {kNanF, 0};
+  ASSERT_EQ(robot.Tick().state, "SIMPLE_CONTROLLER");
+  robot.unit.model->says = {0.3F, 0};
+  const Tick& back = robot.Ticks(200);
+  ASSERT_EQ(back.state, "NOMINAL");
+  EXPECT_FALSE(back.model_fault);
+  robot.unit.model->says = {0.3F, 2.0F};
+  EXPECT_THAT(robot.Ticks(30).triggers, IsEmpty());
+}
+
+TEST(HandoverTest, NoUnitDrivesOnTheOthersAnswer) {
+  DrivenRobot robot;
+  robot.GivePrevious();
+  robot.DriveAtEight();
+  robot.previous.model->says = {0.3F, 0};
+  robot.unit.model->says = {0.8F, 2.0F};
+  ASSERT_EQ(robot.Ticks(41).state, "NOMINAL");
+  const Tick& to_previous = robot.Tick();
+  ASSERT_EQ(to_previous.state, "PREVIOUS_MODEL");
+  EXPECT_THAT(to_previous.reasons, Contains("substituted"));
+  robot.unit.model->says = {0.8F, 0};
+  const Tick* back = &robot.Tick();
+  while (back->state == "PREVIOUS_MODEL") back = &robot.Tick();
+  ASSERT_EQ(back->state, "NOMINAL");
+  EXPECT_THAT(back->reasons, Contains("substituted"));
+}
+
+TEST(HandoverTest, TheTransitionAfterASwapEndsExactlyAtItsTime) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  tests::Unit other(std::string(64, 'c'));
+  other.model->says = {0.8F, 0};
+  robot.controller.SwapTo(other.pilot.get(), nullptr, robot.now);
+  EXPECT_THAT(robot.Ticks(39).enforced, ElementsAre(Near(0.4), 0.0)) << "1950 ms";
+  EXPECT_GT(robot.Tick().enforced[0], 0.41) << "2000 ms";
+}
+
+TEST(HandoverTest, WhatHoldsASubstituteBackIsNotTheModelsDoing) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.unit.model->outcome = RunOutcome::kDeadlineMissed;
+  const Tick& tick =
+      robot.Tick([](v1::Observation& packet) { packet.mutable_odom()->set_x_m(19.6); });
+  EXPECT_THAT(tick.reasons, Contains("envelope:hall"));
+  EXPECT_FALSE(tick.clamped);
+}
+
+TEST(HandoverTest, ALateTickBrakesForAllTheTimeThatHasPassed) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.unit.model->outcome = RunOutcome::kDeadlineMissed;
+  robot.now += milliseconds(50);
+  EXPECT_THAT(robot.Tick().enforced, ElementsAre(Near(0.6), 0.0)) << "2 m/s2 for 0.1 s";
+}
+
+TEST(HandoverTest, AHoldThatFollowsAClampIsNone) {
+  DrivenRobot robot;
+  robot.DriveAtEight();
+  robot.unit.model->says = {0.8F, 2.0F};
+  ASSERT_TRUE(robot.Tick().clamped);
+  robot.unit.model->says = {0.8F};
+  const Tick& tick = robot.Tick();
+  ASSERT_EQ(tick.state, "ESTOP_LATCHED");
+  EXPECT_FALSE(tick.clamped);
+}
+
+TEST(HandoverTest, TheClampBudgetIsTheModelsAlone) {
+  DrivenRobot robot([](v1::ControlPolicy& policy, v1::FallbackRules&, v1::ModelCard&) {
+    policy.mutable_limits()->mutable_clamp_budget()->set_max_fraction(0.001);
+  });
+  robot.GivePrevious();
+  robot.DriveAtEight();
+  robot.unit.model->says = {kNanF, 0};
+  robot.previous.model->says = {0.3F, 2.0F};
+  ASSERT_TRUE(robot.Ticks(2).clamped);
+  EXPECT_THAT(robot.Tick().triggers, ElementsAre("nonfinite"));
+}
+
+TEST(HandoverTest, NothingIsPutOffByAPoseThatIsOld) {
+  DrivenRobot robot([](v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+    policy = tests::RichPolicyDocument();
+    rules = tests::RichFallbackDocument();
+    v1::OutputBinding& output = *card.add_outputs();
+    output.set_tensor("command");
+    output.set_index(2);
+    output.set_field("confidence");
+  });
+  robot.unit.model->says = {0.8F, 0, 0.9F};
+  const auto at_dock = [](v1::Observation& packet) {
+    packet.mutable_odom()->set_y_m(2);
+    packet.set_network_up(false);
+  };
+  for (int i = 0; i < 60; ++i) robot.Tick(at_dock);
+  EXPECT_THAT(robot.Tick(at_dock).triggers, IsEmpty()) << "it may wait there for 5 s more";
+  const auto blind = [&](v1::Observation& packet) {
+    at_dock(packet);
+    packet.clear_odom();
+  };
+  for (int i = 0; i < 5; ++i) robot.Tick(blind);
+  EXPECT_THAT(robot.Tick(blind).triggers, Contains("network_down"));
+}
+
+// --- arms
+
+constexpr double kStep = 0.05;
+
+// Joints that brake with 4 rad/s2, beside all that wheels tell.
+void MakeArmUnit(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card,
+                 const std::vector<std::string>& joints) {
+  tests::MakeArm(policy, joints);
+  for (auto& [name, joint] : *policy.mutable_joints()) joint.set_qdd_abs_max_radps2(4);
+  policy.mutable_arm()->set_degraded_scale(1);
+  rules.mutable_states()->erase("SIMPLE_CONTROLLER");
+  tests::StopAsJointsDo(rules);
+  (*rules.mutable_states())["PREVIOUS_MODEL"].set_else_("CONTROLLED_STOP");
+  for (int i = rules.triggers_size(); i-- > 0;) {
+    if (rules.triggers(i).id() == "requirement_violated") {
+      rules.mutable_triggers()->DeleteSubrange(i, 1);
+    }
+  }
+  const v1::OutputBinding first = card.outputs(0);
+  card.clear_outputs();
+  for (const std::string& joint : joints) {
+    v1::OutputBinding& output = *card.add_outputs();
+    output = first;
+    output.set_index(static_cast<uint32_t>(card.outputs_size() - 1));
+    output.set_field(joint);
+  }
+  // Where the tool may be. The odometry of what carries the arm is far away from there.
+  v1::EnvelopeZone& cell = *policy.add_envelope();
+  cell.set_id("cell");
+  cell.set_kind("inclusion");
+  cell.set_frame("map");
+  for (const auto& [x, y] : {std::pair{-1.0, -1.0}, {1.0, -1.0}, {1.0, 1.0}, {-1.0, 1.0}}) {
+    v1::Point& point = *cell.add_polygon_m();
+    point.set_x(x);
+    point.set_y(y);
+  }
+  for (const double height : {-1.0, 1.0}) cell.add_z_m(height);
+  cell.set_margin_m(0.1);
+  cell.set_trigger("envelope_breach");
+}
+
+tests::Unit::Edit ArmOf(const std::vector<std::string>& joints, double rate_hz = 20) {
+  return [=](v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+    MakeArmUnit(policy, rules, card, joints);
+    policy.mutable_command()->set_rate_hz(rate_hz);
+    rules.set_mrc_within_ms(5000);  // slower ticks see and stop later
+    for (v1::Trigger& trigger : *rules.mutable_triggers()) {
+      if (trigger.detect_ms() > 0) trigger.set_detect_ms(trigger.detect_ms() + 250);
+    }
+  };
+}
+
+class ArmHandoverTest : public testing::Test {
+ protected:
+  // A tick later, the first of which the arm's joints were seen where they are told to be.
+  const Tick& Ticks(DrivenRobot& robot, int count) {
+    for (int i = 1; i < count; ++i) robot.Tick(joints_);
+    return robot.Tick(joints_);
+  }
+  std::vector<double> q_ = {0.5, -0.5};
+  std::function<void(v1::Observation&)> joints_ = [this](v1::Observation& packet) {
+    for (const double q : q_) {
+      packet.mutable_joints()->add_q_rad(q);
+      packet.mutable_joints()->add_qd_radps(0);
+    }
+  };
+};
+
+TEST_F(ArmHandoverTest, AnArmIsNotJudgedByWhereItsBaseSaysItIs) {
+  DrivenRobot robot(ArmOf({"shoulder", "elbow"}));
+  robot.unit.model->says = {0.5F, -0.5F};
+  const Tick& tick = Ticks(robot, 40);
+  EXPECT_EQ(tick.state, "NOMINAL");
+  EXPECT_THAT(tick.triggers, IsEmpty());
+  EXPECT_LT(tick.clearance_m, 2) << "of its tool";
+}
+
+TEST_F(ArmHandoverTest, AnArmAfterWheelsStartsFromWhereItIsMeasured) {
+  DrivenRobot robot;
+  robot.unit.model->says = {0.8F, 0.0F};
+  Ticks(robot, 100);
+  tests::Unit arm(std::string(64, 'c'), ArmOf({"shoulder", "elbow"}));
+  arm.model->says = {1.5F, -0.5F};
+  robot.controller.SwapTo(arm.pilot.get(), nullptr, robot.now);
+  EXPECT_THAT(Ticks(robot, 1).enforced, ElementsAre(Near(0.51), Near(-0.5))) << "4 rad/s2";
+  EXPECT_THAT(Ticks(robot, 1).enforced, ElementsAre(Near(0.53), Near(-0.5))) << "and on from there";
+}
+
+TEST_F(ArmHandoverTest, WheelsAfterAnArmStartFromRest) {
+  DrivenRobot robot(ArmOf({"shoulder", "elbow"}));
+  robot.unit.model->says = {0.5F, -0.5F};
+  Ticks(robot, 40);
+  robot.unit.model->says = {1.5F, -0.5F};
+  ASSERT_GT(Ticks(robot, 4).enforced[0], 0.55) << "it moves";
+  tests::Unit wheels(std::string(64, 'c'));
+  wheels.model->says = {0.8F, 0.0F};
+  robot.controller.SwapTo(wheels.pilot.get(), nullptr, robot.now);
+  const Tick& tick = Ticks(robot, 1);
+  ASSERT_EQ(tick.state, "NOMINAL");
+  EXPECT_THAT(tick.enforced, ElementsAre(Near(10 * kStep * kStep), 0.0)) << "all that jerk allows";
+}
+
+TEST_F(ArmHandoverTest, AnArmWithMoreJointsIsFollowedInAllOfThem) {
+  DrivenRobot robot(ArmOf({"shoulder", "elbow"}));
+  robot.unit.model->says = {0.5F, -0.5F};
+  Ticks(robot, 40);
+  tests::Unit other(std::string(64, 'c'), ArmOf({"shoulder", "elbow", "wrist"}));
+  other.model->says = {1.5F, -0.5F, 0.25F};
+  q_ = {0.5, -0.5, 0.25};
+  robot.controller.SwapTo(other.pilot.get(), nullptr, robot.now);
+  EXPECT_THAT(Ticks(robot, 1).enforced,
+              ElementsAre(Near(0.5 + 4 * kStep * kStep), Near(-0.5), Near(0.25)));
+  const double before = Ticks(robot, 9).enforced[0];
+  robot.estop = true;
+  const Tick& tick = Ticks(robot, 1);
+  EXPECT_NEAR(tick.enforced[0], before + (1 - 4 * kStep) * kStep, 1e-6) << "1 rad/s is braked";
+  EXPECT_FALSE(tick.stop);
+}
+
+TEST_F(ArmHandoverTest, NothingIsWaitedForOfAnArmThatIsGone) {
+  DrivenRobot robot(ArmOf({"shoulder", "elbow"}));
+  robot.unit.model->says = {0.5F, -0.5F};
+  Ticks(robot, 40);
+  robot.unit.model->says = {1.5F, -0.5F};
+  Ticks(robot, 10);
+  tests::Unit other(std::string(64, 'c'), ArmOf({"shoulder", "elbow", "wrist"}));
+  robot.controller.SwapTo(other.pilot.get(), nullptr, robot.now);
+  robot.estop = true;
+  const Tick& tick = Ticks(robot, 3);  // the third joint is never measured
+  EXPECT_THAT(tick.enforced, IsEmpty());
+  EXPECT_EQ(tick.state, "ESTOP_LATCHED") << "no joint is known to move";
+}
+
+TEST_F(ArmHandoverTest, TheSpeedOfTargetsIsThatOverThePeriodOfTheRules) {
+  DrivenRobot robot(ArmOf({"shoulder", "elbow"}, 10));
+  robot.unit.model->says = {0.5F, -0.5F};
+  const auto tick = [&]() -> const Tick& {
+    robot.now += milliseconds(50);  // and the robot's own 50
+    return Ticks(robot, 1);
+  };
+  for (int i = 0; i < 20; ++i) tick();
+  robot.unit.model->says = {1.5F, -0.5F};
+  for (int i = 0; i < 4; ++i) tick();
+  const double before = tick().enforced[0];
+  const double moving = tick().enforced[0] - before;
+  ASSERT_NEAR(moving, 0.1, 1e-6) << "1 rad/s";
+  robot.estop = true;
+  EXPECT_NEAR(tick().enforced[0], before + moving + (1 - 4 * 0.1) * 0.1, 1e-6);
+}
+
+TEST_F(ArmHandoverTest, ALateTickBrakesTargetsForOnePeriod) {
+  DrivenRobot robot(ArmOf({"shoulder", "elbow"}));
+  robot.unit.model->says = {0.5F, -0.5F};
+  Ticks(robot, 40);
+  robot.unit.model->says = {1.5F, -0.5F};
+  const double before = Ticks(robot, 10).enforced[0];
+  robot.estop = true;
+  robot.now += milliseconds(50);
+  EXPECT_NEAR(Ticks(robot, 1).enforced[0], before + (1 - 4 * kStep) * kStep, 1e-6);
+}
+
+}  // namespace
+}  // namespace agent::runtime
