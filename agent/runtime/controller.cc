@@ -91,7 +91,7 @@ void Controller::TakeRules(const Pilot& active) {
   }
   if (!twist && (twist_ || last_.size() != policy.command().fields.size())) {
     last_.clear();
-    arm_motion_.Start(0, {});
+    arm_motion_ = {};
   }
   twist_ = twist;
   if (!latch_.latched) return;
@@ -111,14 +111,13 @@ const Tick& Controller::Step(Nanos now) {
   tick_.triggers.clear();
   tick_.reasons.clear();
   tick_rules_.reset();
-  enforcement_.reasons.clear();
   if (active_ == nullptr) {
     StepRulesOnly(elapsed);
   } else {
     StepUnit(elapsed);
   }
-  acc_mps2_ = twist_ ? RiseOf(last_, tick_.enforced, Seconds(elapsed), acc_mps2_) : 0;
-  if (!twist_) arm_motion_.Follow(last_, tick_.enforced, Seconds(std::min(elapsed, period)));
+  acc_mps2_ = RiseOf(last_, tick_.enforced, Seconds(elapsed), acc_mps2_);
+  arm_motion_.Follow(last_, tick_.enforced, Seconds(std::min(elapsed, period)));
   last_.assign(tick_.enforced.begin(), tick_.enforced.end());
   estop_seen_ = false;
   if (!CommandIsZero() || MeasuredStanding() != true) {
@@ -210,12 +209,12 @@ TriggerMask Controller::Conditions() {
   tick_.clearance_m = std::numeric_limits<double>::quiet_NaN();
   motion_.reset();
   if (freshness_->IsFresh(ChannelKind::kOdom)) motion_ = MotionOf(board_, tick_.now);
-  if (twist_ && motion_ && !policy.envelope().empty()) {
+  if (twist_ && motion_) {
     tick_.clearance_m = ClearanceM(policy, motion_->pose);
     raised |= Breaches(policy, motion_->pose, reasons);
   }
   const ChannelRecord& scan = board_.RecordOf(ChannelKind::kScan);
-  if (scan.seen) separation_->See(board_.scan(), scan.messages);
+  separation_->See(board_.scan(), scan.messages);
   tick_.nearest_m = separation_->nearest_m();
   return twist_ ? raised : raised | ArmConditions();
 }
@@ -254,8 +253,6 @@ void Controller::JudgePrevious() {
 void Controller::Drive(const StateRule& before, Nanos elapsed) {
   const Policy& policy = rules_->policy;
   const StateRule& state = rules_->fallback.states()[status_.state];
-  tick_.stop = false;
-  tick_.clamped = false;
   if (state.driver != Driver::kModel) clamps_->Reset();
   if (state.driver == Driver::kHold) {
     HoldStill(elapsed);
@@ -330,7 +327,7 @@ void Controller::Publish() {
     tick_.triggers.push_back(rule.id);
     if (rule.layer == Layer::kModel) tick_.model_fault = true;
   }
-  // Both are cleared before they are used again; they only trade their memory.
+  // They only trade their memory: what comes back was cleared when the tick began.
   tick_.reasons.swap(enforcement_.reasons);
   tick_.raw.swap(answer_.raw);
   tick_.confidence = answer_.report.confidence;

@@ -91,8 +91,7 @@ class Controller {
   TriggerMask ArmConditions();  // controller_arm.cc
   TriggerMask JudgeActive();
   void JudgePrevious();
-  void Decide(TriggerMask raised, Nanos elapsed);  // controller_fallback.cc, as the next four
-  InputMask FreshNeeds(TriggerMask raised) const;
+  void Decide(TriggerMask raised, Nanos elapsed);  // controller_fallback.cc, as the next three
   ZoneMask ZonesThatDefer(TriggerMask raised) const;
   void Brake(const StateRule& stop, Nanos elapsed);
   void FollowTheGap(const StateRule& state, Nanos elapsed);

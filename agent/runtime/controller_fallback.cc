@@ -20,18 +20,12 @@ void Controller::Decide(TriggerMask raised, Nanos elapsed) {
            .previous_runs = previous_ != nullptr && !previous_faulty_,
            .standing = CommandIsZero(),
            .now = tick_.now,
-           .fresh = FreshNeeds(raised),
+           .fresh = rules_->fallback.needs() & freshness_->fresh(),
            .zones = ZonesThatDefer(raised),
            .driven = CommandIsZero() ? Nanos{0} : elapsed},
           status_);
   if (status_.state != before) braked_ = Nanos{0};
   KeepLatch();
-}
-
-// Of the inputs that states need, those that are fresh. Nobody asks while no trigger holds a place.
-InputMask Controller::FreshNeeds(TriggerMask raised) const {
-  if ((raised | status_.active) == 0) return 0;
-  return rules_->fallback.needs() & freshness_->fresh();
 }
 
 // The zones around the robot in which a trigger that is raised now may wait. Without a fresh pose
@@ -40,11 +34,11 @@ ZoneMask Controller::ZonesThatDefer(TriggerMask raised) const {
   const Fallback& fallback = rules_->fallback;
   if ((raised & fallback.deferrable()) == 0) return 0;
   if (!motion_) return 0;
-  const std::vector<MapZone>& zones = rules_->policy.envelope();
   ZoneMask around = 0;
-  for (size_t i = 0; i < zones.size(); ++i) {
-    const bool inside = zones[i].region.Contains({motion_->pose.x_m, motion_->pose.y_m});
-    if (inside) around |= ZoneMask{1} << i;
+  ZoneMask zone_bit = 1;
+  for (const MapZone& zone : rules_->policy.envelope()) {
+    if (zone.region.Contains({motion_->pose.x_m, motion_->pose.y_m})) around |= zone_bit;
+    zone_bit <<= 1;
   }
   return around;
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "agent/base/status_macros.h"
@@ -38,10 +39,9 @@ void Controller::KeepLatch() {
   }
   latch_ = {.latched = true, .cause = {}, .probation = latch_.probation};
   start_ = Start::kNotAwaited;
-  for (size_t i = 0; i < fallback.triggers().size(); ++i) {
-    if (!status_.IsActive(i)) continue;
+  for (TriggerMask left = status_.active; left != 0; left &= left - 1) {
     if (!latch_.cause.empty()) latch_.cause += ", ";
-    latch_.cause += fallback.triggers()[i].id;
+    latch_.cause += fallback.triggers()[static_cast<size_t>(std::countr_zero(left))].id;
   }
 }
 

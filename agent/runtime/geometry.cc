@@ -48,11 +48,10 @@ bool IsOnEdge(Vec2 p, const Edge& edge) {
          std::min(a.y, b.y) <= p.y && p.y <= std::max(a.y, b.y);
 }
 
-// Of edges of one polygon, the later one given second. Its first corner is not asked for: it is
-// the last of the edge before, which was asked for already or is folded back.
+// Of edges of one polygon, the later one given second. Their first corners are not asked for: each
+// is the last of the edge before, which is asked for itself or is folded back.
 bool EdgesTouch(const Edge& first, const Edge& second) {
-  return Cross(first, second) || IsOnEdge(second.b, first) || IsOnEdge(first.a, second) ||
-         IsOnEdge(first.b, second);
+  return Cross(first, second) || IsOnEdge(second.b, first) || IsOnEdge(first.b, second);
 }
 
 double Squared(Vec2 from, Vec2 to) {
@@ -163,8 +162,7 @@ bool Region::Contains(Vec2 p) const {
 
 bool IsSimplePolygon(const std::vector<Vec2>& corners) {
   const size_t n = corners.size();
-  if (n < 3) return false;
-  double area2 = 0;
+  double area2 = 0;  // of fewer than three corners: none
   for (size_t i = 0; i < n; ++i) {
     const Vec2 a = corners[i];
     const Vec2 b = corners[(i + 1) % n];

@@ -37,6 +37,14 @@ TEST(ExactSinCosTest, HoldsAtQuarterTurnsAndForLargeAngles) {
   EXPECT_NEAR(far.sin * far.sin + far.cos * far.cos, 1, 1e-12);
 }
 
+TEST(ExactSinCosTest, TurnsHugeAnglesBackFirst) {
+  for (int n = 0; n < 8; ++n) {
+    const double angle = 1e12 + n;
+    EXPECT_NEAR(ExactSinCos(angle).sin, std::sin(angle), 1e-3);
+    EXPECT_NEAR(ExactSinCos(angle).cos, std::cos(angle), 1e-3);
+  }
+}
+
 TEST(ExactSinCosTest, AnswersNonFiniteAnglesWithStraightAhead) {
   for (double bad :
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
@@ -187,6 +195,48 @@ TEST(IsSimplePolygonTest, AgreesWithBoostWhereCornersTouchEdges) {
   EXPECT_LT(simple, tests::Cases(40'000));
 }
 
+TEST(RegionTest, IsBoundByTheCircleAroundItsBox) {
+  const Region box = Region::Polygon({{1, -1}, {1, 2}, {-3, 2}, {-3, -1}});
+  EXPECT_EQ(box.bound().centre.x, -1);
+  EXPECT_EQ(box.bound().centre.y, 0.5);
+  EXPECT_EQ(box.bound().radius_m, 2.5);
+  EXPECT_DOUBLE_EQ(box.reach_m(), std::sqrt(13.0));
+  EXPECT_DOUBLE_EQ(Region::Polygon({{0, 0}, {0.3, 0}, {0, 0.4}}).reach_m(), 0.4);
+}
+
+TEST(RegionTest, ContainsEachOfItsCorners) {
+  std::mt19937_64 random(9);
+  for (int i = 0; i < 200; ++i) {
+    const std::vector<Vec2> corners = RandomCorners(random);
+    const Region region = Region::Polygon(corners);
+    for (const Vec2& corner : corners) ASSERT_TRUE(region.Contains(corner)) << i;
+  }
+}
+
+TEST(RegionTest, APointLevelWithCornersIsInsideOrOutsideAsAnyOther) {
+  for (const std::vector<Vec2>& corners :
+       {std::vector<Vec2>{{1, 0}, {0, 1}, {-1, 0}, {0, -1}}, {{0, -1}, {-1, 0}, {0, 1}, {1, 0}}}) {
+    const Region diamond = Region::Polygon(corners);
+    EXPECT_GT(diamond.Depth({0, 0}), 0);
+    EXPECT_GT(diamond.Depth({0.5, 0}), 0);
+    EXPECT_LT(diamond.Depth({-2, 0}), 0);
+    EXPECT_LT(diamond.Depth({2, 0}), 0);
+    EXPECT_LT(diamond.Depth({-1, 1}), 0);
+    EXPECT_LT(diamond.Depth({-1, -1}), 0);
+  }
+}
+
+TEST(EdgeTest, ThatEndsOnAnotherDoesNotCrossIt) {
+  const Edge level = EdgeBetween({0, 0}, {2, 0});
+  EXPECT_TRUE(Cross(level, EdgeBetween({1, -1}, {1, 1})));
+  EXPECT_TRUE(Cross(level, EdgeBetween({1, 1}, {1, -1})));
+  for (const Edge& other : {EdgeBetween({1, 0}, {1, 1}), EdgeBetween({1, 0}, {1, -1}),
+                            EdgeBetween({1, 1}, {1, 0}), EdgeBetween({1, -1}, {1, 0})}) {
+    EXPECT_FALSE(Cross(level, other));
+    EXPECT_FALSE(Cross(other, level));
+  }
+}
+
 TEST(EdgeTest, WithoutALengthIsAPoint) {
   EXPECT_EQ(Distance2ToEdge({4, 6}, EdgeBetween({1, 2}, {1, 2})), 25);
 }
@@ -227,6 +277,14 @@ TEST(IsSimplePolygonTest, TellsSimplePolygonsFromOthers) {
   EXPECT_TRUE(IsSimplePolygon(kCorner));
   EXPECT_TRUE(IsSimplePolygon({{0, 0}, {1, 0}, {0, 1}}));
   EXPECT_TRUE(IsSimplePolygon({{0, 0}, {1, 0}, {2, 0}, {2, 1}})) << "a corner on a straight line";
+  EXPECT_TRUE(IsSimplePolygon({{0, 0}, {0.5, 0}, {1, 0}, {1, 1}})) << "and a small one";
+  EXPECT_FALSE(IsSimplePolygon({{0, 0}, {0.5, 0}, {0.25, 0}, {0.25, 0.5}})) << "folded a little";
+  EXPECT_FALSE(IsSimplePolygon({{0, 0}, {1, 0}, {0, 1}, {0, 0}})) << "the first corner twice";
+  EXPECT_FALSE(IsSimplePolygon({{1, 1}, {1, 1}, {1, 1}})) << "a point";
+  EXPECT_FALSE(IsSimplePolygon({{0, 0}, {1, 1}, {2, 2}})) << "a slanted line";
+  EXPECT_TRUE(IsSimplePolygon({{1, 1}, {-1, 1}, {-1, -1}, {1, -1}})) << "around the origin";
+  EXPECT_FALSE(IsSimplePolygon({{0, 0}, {1, 0}, {0, std::nan("")}})) << "no numbers";
+  EXPECT_FALSE(IsSimplePolygon({{1, 2}})) << "one corner";
   EXPECT_FALSE(IsSimplePolygon({})) << "nothing";
   EXPECT_FALSE(IsSimplePolygon({{0, 0}, {1, 0}})) << "a line";
   EXPECT_FALSE(IsSimplePolygon({{0, 0}, {1, 0}, {2, 0}})) << "no area";
