@@ -18,8 +18,8 @@ struct CommandLag {
 // tell: fewer than a second of common ticks, hardly any change, or no twist.
 std::optional<CommandLag> CommandLagOf(const Replay& replay);
 
-// A lag that no robot has: the commands come more than two periods after the motion that they led to,
-// explain it well, and more than twice as well as at any lag that is possible.
+// A lag that no robot has: the commands come more than two periods after the motion that they led
+// to, explain it well, and more than twice as well as at any lag that is possible.
 bool IsImpossible(const CommandLag& lag, double period_s);
 
 }  // namespace gatekeeper::gates

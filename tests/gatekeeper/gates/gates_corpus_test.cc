@@ -105,7 +105,8 @@ TEST_F(CorpusTest, AUnitThatFailsAKeptClipIsRefusedThere) {
   const std::string commit = git_.Commit("keep the incident");
   ASSERT_OK_AND_ASSIGN(const GateRun good, RunAt(commit, tests::LinearOnnx(0.5F, 0)));
   EXPECT_EQ(good.report.outcome(), v1::PASS) << good.report.DebugString();
-  EXPECT_THAT(Gate(good.report, "regression").summary(), HasSubstr("corpus of 1 clip: none failing"));
+  EXPECT_THAT(Gate(good.report, "regression").summary(),
+              HasSubstr("corpus of 1 clip: none failing"));
   EXPECT_EQ(good.report.inputs(6).id(), "corpus/incident");
   EXPECT_EQ(good.report.plan().policy_commit(), commit);
 
