@@ -44,6 +44,7 @@ absl::Status PolicyCompiler::BodyZone(const v1::BodyZone& zone, const std::strin
                     .min_points = zone.min_points(),
                     .trigger_consecutive = zone.trigger_consecutive(),
                     .release_consecutive = zone.release_consecutive(),
+                    .vx_max_mps = zone.vx_max_mps(),
                     .reason = absl::StrCat(stop ? "stop_zone:" : "slow_zone:", zone.id())};
   if (zone.min_points() == 0 || zone.trigger_consecutive() == 0 ||
       zone.release_consecutive() == 0) {
@@ -54,10 +55,7 @@ absl::Status PolicyCompiler::BodyZone(const v1::BodyZone& zone, const std::strin
   if (stop == zone.has_vx_max_mps()) {
     return Wrong(path + ".vx_max_mps", "must be given for action limit and for no other");
   }
-  if (!stop) {
-    RETURN_IF_ERROR(CheckNotNegative(path + ".vx_max_mps", zone.vx_max_mps()));
-    compiled.vx_max_mps = zone.vx_max_mps();
-  }
+  RETURN_IF_ERROR(CheckNotNegative(path + ".vx_max_mps", zone.vx_max_mps()));
   policy_.separation_.push_back(std::move(compiled));
   return absl::OkStatus();
 }

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <string>
 #include <vector>
@@ -247,6 +248,14 @@ INSTANTIATE_TEST_SUITE_P(
               "[footprint] must be given: margins are kept around the ground a robot covers"},
         Bound{"corners", [](P& p) { SetCorners(p, 32); }, [](P& p) { SetCorners(p, 33); },
               "[footprint.polygon_m] must have at most 32 corners, has 33"},
+        Bound{"nothing_to_stay_in",
+              [](P& p) {
+                p.clear_envelope();
+                p.clear_requirements();
+                p.mutable_inputs()->at("odom").set_required(false);
+              },
+              [](P& p) { p.mutable_inputs()->at("odom").set_required(false); },
+              "[envelope] needs odom among the required inputs: it says where the robot is"},
         Bound{"map_zones", [](P& p) { SetMapZones(p, 64); }, [](P& p) { SetMapZones(p, 65); },
               "[envelope] must have at most 64 zones, has 65"},
         Bound{"scan_zones", [](P& p) { SetScanZones(p, 64); }, [](P& p) { SetScanZones(p, 65); },
@@ -260,6 +269,15 @@ INSTANTIATE_TEST_SUITE_P(
               },
               [](P& p) {
                 Set(p.mutable_envelope(0)->mutable_z_m(), {0.5, 0.5});
+              },
+              "[envelope[0].z_m] must be [low, high] with low below high"},
+        Bound{"bottomless",
+              [](P& p) {
+                Set(p.mutable_envelope(0)->mutable_z_m(), {-1e9, 1});
+              },
+              [](P& p) {
+                const double low = -std::numeric_limits<double>::infinity();
+                Set(p.mutable_envelope(0)->mutable_z_m(), {low, 1});
               },
               "[envelope[0].z_m] must be [low, high] with low below high"},
         Bound{"points", [](P& p) { Touch(p).set_min_points(1); },
