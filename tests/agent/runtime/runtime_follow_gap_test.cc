@@ -264,5 +264,66 @@ TEST(FollowGapTest, SteersOnlyToBearingsThatAreFreeByTheDefinition) {
   EXPECT_GE(steered, tests::Cases(100));
 }
 
+// One return among beams that see nothing.
+gatekeeper::v1::LaserScan OneReturn(double from_rad, double step_rad, int beams, int at, float m) {
+  gatekeeper::v1::LaserScan scan;
+  scan.set_angle_min_rad(from_rad);
+  scan.set_angle_increment_rad(step_rad);
+  for (int i = 0; i < beams; ++i) scan.add_ranges_m(i == at ? m : kNothing);
+  return scan;
+}
+
+TEST(FollowGapTest, ReadsTheFirstBeamAsAnyOther) {
+  EXPECT_EQ(Steered(OneReturn(0, 0, 5, 0, 1.0F)).vx_mps, 0) << "it blocks its bearing";
+  EXPECT_NEAR(Steered(OneReturn(0, 0.01, 131, 0, 0.5F)).vx_mps, 0.3 * 0.15 / 0.85, 1e-9)
+      << "it slows the robot down";
+}
+
+TEST(FollowGapTest, AReturnAsideIsAsFarAheadAsItsShadowOnTheWay) {
+  const double x = static_cast<double>(0.6F) * std::cos(0.5);
+  EXPECT_NEAR(Steered(OneReturn(-2, 0.01, 401, 250, 0.6F)).vx_mps, 0.3 * (x - 0.35) / 0.85, 1e-9);
+  EXPECT_EQ(Steered(OneReturn(-2, 0.01, 401, 278, 0.49F)).vx_mps, 0) << "and never backwards";
+}
+
+TEST(FollowGapTest, AReturnAtItsSideIsPassedAndANearerOneIsNot) {
+  const gatekeeper::v1::LaserScan scan = OneReturn(-1, 0.5, 5, 3, 0.5F);
+  FollowGapLimits limits = kLimits;
+  limits.half_width_m = 0.5 * ExactSinCos(0.5).sin;
+  EXPECT_EQ(Steered(scan, limits).vx_mps, 0.3);
+  limits.half_width_m = std::nextafter(limits.half_width_m, 1);
+  EXPECT_LT(Steered(scan, limits).vx_mps, 0.3);
+}
+
+TEST(FollowGapTest, AReturnAtExactlyTheFreeDistanceLeavesTheBearingFree) {
+  FollowGapLimits limits = kLimits;
+  limits.free_m = 1.25;
+  EXPECT_EQ(Steered(OneReturn(0, 0, 1, 0, 1.25F), limits).vx_mps, 0.3);
+  EXPECT_EQ(Steered(OneReturn(0, 0, 1, 0, 1.2499F), limits).vx_mps, 0);
+}
+
+TEST(FollowGapTest, ABearingThatRoundingPutsBesideItsFieldTurnsNoFaster) {
+  for (const double side : {1.0, -1.0}) {
+    EXPECT_EQ(Steered(OneReturn(side * (1.3 + 5e-10), 0, 1, -1, 0)).wz_radps, side * 0.8);
+  }
+}
+
+TEST(FollowGapTest, OfEquallyWideGapsTakesTheNearerAndThenTheFirst) {
+  const FollowGapLimits thin{.vx_mps = 0.3,
+                             .wz_abs_max_radps = 0.8,
+                             .free_m = 1.2,
+                             .half_width_m = 0.001,
+                             .field_rad = 1.0};
+  const auto steered = [&](int first, int second) {  // gaps of 9 beams, 1/64 rad each
+    gatekeeper::v1::LaserScan scan = OneReturn(-2, 0.015625, 257, -1, 0);
+    for (int i = 0; i < 257; ++i) scan.set_ranges_m(i, 1.0F);
+    for (int i = -4; i <= 4; ++i) scan.set_ranges_m(first + i, kNothing);
+    for (int i = -4; i <= 4; ++i) scan.set_ranges_m(second + i, kNothing);
+    return Steered(scan, thin).wz_radps;
+  };
+  EXPECT_EQ(steered(112, 176), 0.8 * -0.25) << "the first is nearer";
+  EXPECT_EQ(steered(80, 144), 0.8 * 0.25) << "the second is nearer";
+  EXPECT_EQ(steered(112, 144), 0.8 * -0.25) << "both are as near";
+}
+
 }  // namespace
 }  // namespace agent::runtime
