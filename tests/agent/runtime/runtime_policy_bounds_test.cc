@@ -316,6 +316,19 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Bound{"joints", [](P& p) { SetJoints(p, 32); }, [](P& p) { SetJoints(p, 33); },
               "[command.fields] must name 1 to 32 joints, names 33"},
+        // Joints that take a hundred periods to stop are looked at every other one.
+        Bound{
+            "a_look_each_other_tick",
+            [](P& p) {
+              for (auto& [name, joint] : *p.mutable_joints()) joint.set_qdd_abs_max_radps2(0.2);
+              Cell(p).set_margin_m(0.05);
+            },
+            [](P& p) {
+              for (auto& [name, joint] : *p.mutable_joints()) joint.set_qdd_abs_max_radps2(0.2);
+              Cell(p).set_margin_m(0.0499);
+            },
+            "[envelope[0].margin_m] must be at least 0.05: half of what the tool goes between two "
+            "looks"},
         // 1 m/s at 20 Hz.
         Bound{"a_look_each_tick", [](P& p) { Cell(p).set_margin_m(0.025); },
               [](P& p) { Cell(p).set_margin_m(0.0249); },
