@@ -34,8 +34,6 @@ Inputs InputsOf(const Policy& policy, const InputBoard& board, Nanos now) {
 }
 
 void Ask(const Pilot& pilot, const InputBoard& board, Inputs inputs, Nanos budget, Answer& answer) {
-  answer.raw.clear();
-  answer.report = {};
   answer.took = Nanos{0};
   answer.kind = RunOnce(pilot, board, inputs, budget, answer);
   if (answer.usable()) return;
