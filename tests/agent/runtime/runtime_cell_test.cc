@@ -118,7 +118,9 @@ TEST_F(CellTest, NoTargetLeavesTheTableTouchesTheViceOrIsTooFast) {
       }
     }
   }
-  if (tests::Cases(60) == 60) EXPECT_LT(nearest, 0.04) << "it was driven against its edges";
+  if (tests::Cases(60) == 60) {  // a few drives need not come that near
+    EXPECT_LT(nearest, 0.04) << "it was driven against its edges";
+  }
 }
 
 TEST_F(CellTest, AContactBrakesEveryJointAndStands) {
