@@ -3,6 +3,7 @@
 #include "agent/base/digest.h"
 #include "agent/base/strict_json.h"
 #include "gtest/gtest.h"
+#include "tests/agent/base/refusals.h"
 #include "tests/support/status_matchers.h"
 
 namespace {
@@ -10,14 +11,8 @@ namespace {
 using agent::base::CanonicalJson;
 using agent::base::Digest;
 using agent::base::ParseStrictJson;
-using testing::HasSubstr;
 using tests::IsOk;
-using tests::StatusIs;
-
-MATCHER_P(RefusedWith, text, "") {
-  return testing::ExplainMatchResult(StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(text)),
-                                     arg, result_listener);
-}
+using tests::RefusedWith;
 
 TEST(StrictJsonTest, ReadsWhatIsWellFormed) {
   ASSERT_OK_AND_ASSIGN(const auto value, ParseStrictJson(R"({"b":[1,{"a":2}],"a":"x"})", "m"));

@@ -3,6 +3,7 @@
 #include "agent/base/yaml_document.h"
 #include "gtest/gtest.h"
 #include "proto/policy.pb.h"
+#include "tests/agent/base/refusals.h"
 #include "tests/support/status_matchers.h"
 
 namespace {
@@ -10,8 +11,7 @@ namespace {
 using agent::base::ReadYaml;
 using gatekeeper::v1::ControlPolicy;
 using testing::AllOf;
-using testing::HasSubstr;
-using tests::StatusIs;
+using tests::RefusedWith;
 
 constexpr char kGood[] = R"(schema: control_policy/1
 id: amr
@@ -32,11 +32,6 @@ envelope:
 absl::Status Read(const std::string& text) {
   ControlPolicy policy;
   return ReadYaml(text, "policy.yaml", "control_policy/1", policy).status();
-}
-
-MATCHER_P(RefusedWith, text, "") {
-  return testing::ExplainMatchResult(StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(text)),
-                                     arg, result_listener);
 }
 
 TEST(YamlDocumentTest, ReadsMapsListsAndPoints) {
