@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/monitor/formula.h"
 #include "gmock/gmock.h"
+#include "tests/agent/monitor/sampling.h"
 #include "tests/support/status_matchers.h"
 
 namespace agent::monitor {
@@ -17,7 +18,6 @@ using ::testing::StartsWith;
 using ::tests::IsOk;
 using ::tests::StatusIs;
 
-constexpr Sampling kSampling{.min_gap = milliseconds(10), .max_gap = milliseconds(100)};
 const std::vector<std::string> kNames = {"clearance_m", "vx_mps", "stop", "joint.1"};
 
 absl::StatusOr<Formula> Parse(std::string_view text) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/monitor/monitor.h"
 #include "gtest/gtest.h"
+#include "tests/agent/monitor/sampling.h"
 #include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
@@ -20,9 +21,8 @@ namespace agent::monitor {
 namespace {
 
 constexpr int64_t kMs = 1'000'000;
-constexpr Sampling kSampling{.min_gap = Nanos{10 * kMs}, .max_gap = Nanos{100 * kMs}};
 constexpr size_t kSignals = 3;
-const std::string kNames[kSignals] = {"a", "b", "c"};
+const std::string kSignalNames[kSignals] = {"a", "b", "c"};
 
 struct Moment {
   int64_t at = 0;
@@ -79,8 +79,8 @@ std::string Text(const Tree& tree) {
     for (size_t i = 0; i < kSignals; ++i) {
       if (tree.factor[i] == 0) continue;
       if (!sum.empty()) sum += " + ";
-      sum +=
-          tree.factor[i] == 1 ? kNames[i] : absl::StrFormat("%g * %s", tree.factor[i], kNames[i]);
+      sum += tree.factor[i] == 1 ? kSignalNames[i]
+                                 : absl::StrFormat("%g * %s", tree.factor[i], kSignalNames[i]);
     }
     if (tree.absolute) sum = "abs(" + sum + ")";
     return absl::StrFormat("%s %s %g", sum, tree.op, tree.constant);
@@ -233,7 +233,7 @@ struct Count {
 
 void Check(const Tree& tree, const std::vector<Moment>& life, Count& count) {
   const std::string text = Text(tree);
-  const auto formula = Formula::Parse(text, kNames, kSampling);
+  const auto formula = Formula::Parse(text, kSignalNames, kSampling);
   ASSERT_TRUE(formula.ok()) << text << ": " << formula.status();
   Monitor monitor(*formula);
   Oracle oracle(life);

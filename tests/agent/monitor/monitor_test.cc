@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gmock/gmock.h"
+#include "tests/agent/monitor/sampling.h"
 #include "tests/support/status_matchers.h"
 
 namespace {
@@ -28,11 +29,10 @@ using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr Sampling kSampling{.min_gap = milliseconds(10), .max_gap = milliseconds(100)};
-const std::vector<std::string> kNames = {"x", "y"};
+const std::vector<std::string> kAxes = {"x", "y"};
 
 Monitor Watch(std::string_view text) {
-  const auto formula = Formula::Parse(text, kNames, kSampling);
+  const auto formula = Formula::Parse(text, kAxes, kSampling);
   EXPECT_THAT(formula, ::tests::IsOk());
   return Monitor(*formula);
 }
