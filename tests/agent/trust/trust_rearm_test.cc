@@ -57,7 +57,7 @@ class RearmApprovalTest : public testing::Test {
     return VerifyRearm(challenge_, approvals, signers_.trust).status();
   }
 
-  const tests::Signers signers_;
+  const tests::Signers signers_{};
   const v1::RearmChallenge challenge_ = Challenge();
 };
 
