@@ -44,7 +44,7 @@ constexpr int kLoads = 30;  // a worker takes seconds to load there
 #else
 constexpr int kLoads = 200;
 #endif
-constexpr Nanos kPatience = std::chrono::minutes(2);  // only a hang comes to it
+constexpr Nanos kLoadPatience = std::chrono::minutes(2);  // only a hang comes to it
 
 // Always asks for the same speed: every answer tells whose it is.
 std::string CruiseModel(float vx_mps) {
@@ -102,7 +102,7 @@ struct Footprint {
   size_t threads = 0;
 };
 
-Footprint Now() {
+Footprint FootprintNow() {
   malloc_trim(0);  // garbage of the test itself
   Footprint now;
   size_t size = 0;
@@ -190,7 +190,7 @@ class SwapTest : public testing::Test {
   // Frames until `digest` drives; while a worker loads, the news of it is waited for.
   void DriveUntil(const std::string& digest) {
     const agent::base::SystemClock wall;
-    const Nanos until = wall.Now() + kPatience;
+    const Nanos until = wall.Now() + kLoadPatience;
     while (Frame().digest != digest) {
       ASSERT_LT(wall.Now(), until);
       pollfd news{.fd = source_->news_fd(), .events = POLLIN, .revents = 0};
@@ -205,7 +205,7 @@ class SwapTest : public testing::Test {
   // The detail of the first event of this kind, which frames go on until.
   std::string DetailOf(const std::string& kind) {
     const agent::base::SystemClock wall;
-    for (const Nanos until = wall.Now() + kPatience; wall.Now() < until;) {
+    for (const Nanos until = wall.Now() + kLoadPatience; wall.Now() < until;) {
       const v1::ControlReport report = core_->Report(clock_.Now());
       for (const v1::ControlEvent& event : report.events()) {
         if (event.kind() == kind) return event.detail();
@@ -260,11 +260,11 @@ TEST_F(SwapTest, LoadsLeaveNothingBehind) {
     wanted.push_back(units[static_cast<size_t>(i) % units.size()]);
     CommitUnit(wanted.back());
     if (HasFatalFailure()) return;
-    if (i + 1 == kWarmSwaps) early = Now();
+    if (i + 1 == kWarmSwaps) early = FootprintNow();
   }
   // The last worker but one may still be ending.
-  for (int i = 0; i < 500 && Now().descriptors > early.descriptors; ++i) Frame();
-  const Footprint late = Now();
+  for (int i = 0; i < 500 && FootprintNow().descriptors > early.descriptors; ++i) Frame();
+  const Footprint late = FootprintNow();
 
   if (wanted.front() != changes_.front()) wanted.erase(wanted.begin());
   EXPECT_EQ(changes_, wanted);
