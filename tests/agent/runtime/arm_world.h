@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <limits>
 #include <optional>
 #include <random>
 #include <string>
@@ -14,6 +13,7 @@
 #include "agent/runtime/tool_path.h"
 #include "agent/runtime/tool_point.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 
 // An arm of two links in a plane, tick by tick.
 
@@ -21,13 +21,6 @@ namespace agent::runtime {
 
 namespace v1 = ::gatekeeper::v1;
 using P = v1::ControlPolicy;
-
-inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-inline constexpr double kPeriod = 0.05;
-
-inline double In(std::mt19937_64& random, double low, double high) {
-  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
-}
 
 inline P TwoLinks() {
   P policy = tests::NavPolicyDocument();
@@ -110,8 +103,8 @@ class ArmTest : public testing::Test {
   std::vector<double> measured_ = {0.5, 0.5};
   Situation situation_{.last = {},
                        .last_raw = {},
-                       .acc_s = kPeriod,
-                       .dec_s = kPeriod,
+                       .acc_s = kPeriodS,
+                       .dec_s = kPeriodS,
                        .motion = {},
                        .joints_rad = {}};
 };

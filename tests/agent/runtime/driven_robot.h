@@ -9,6 +9,9 @@
 
 namespace tests {
 
+// What a controller that may not start, or may not be re-armed, answers.
+inline constexpr auto kRefused = absl::StatusCode::kFailedPrecondition;
+
 // A controller with its units, ticked at 20 Hz with a full packet before each tick.
 class DrivenRobot {
  public:
@@ -45,7 +48,6 @@ class DrivenRobot {
   }
   void GivePrevious() { controller.SwapTo(unit.pilot.get(), previous.pilot.get(), now); }
 
-  static constexpr Nanos kPeriod = milliseconds(50);
   Unit unit;
   Unit previous;
   agent::runtime::Controller controller;

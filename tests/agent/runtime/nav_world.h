@@ -33,20 +33,27 @@ inline std::string TextOf(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-inline v1::ControlPolicy NavPolicyDocument() {
-  v1::ControlPolicy document;
-  const auto map = agent::base::ReadYaml(TextOf("policies/nav/control_policy.yaml"), "policy",
-                                         "control_policy/1", document);
+// One of the policy files that are shipped, such as "nav/control_policy.yaml".
+template <class Message>
+Message Document(const std::string& name, const std::string& schema) {
+  Message document;
+  const auto map = agent::base::ReadYaml(TextOf("policies/" + name), name, schema, document);
   EXPECT_TRUE(map.ok()) << map.status();
   return document;
 }
 
+inline v1::ControlPolicy NavPolicyDocument() {
+  return Document<v1::ControlPolicy>("nav/control_policy.yaml", "control_policy/1");
+}
+
 inline v1::FallbackRules NavFallbackDocument() {
-  v1::FallbackRules document;
-  const auto map = agent::base::ReadYaml(TextOf("policies/nav/fallback_rules.yaml"), "fallback",
-                                         "fallback_rules/1", document);
-  EXPECT_TRUE(map.ok()) << map.status();
-  return document;
+  return Document<v1::FallbackRules>("nav/fallback_rules.yaml", "fallback_rules/1");
+}
+
+inline agent::runtime::Policy Compiled(const v1::ControlPolicy& document) {
+  auto policy = agent::runtime::Policy::Compile(document);
+  EXPECT_TRUE(policy.ok()) << policy.status();
+  return *std::move(policy);
 }
 
 inline v1::ModelCard NavCard() {
@@ -174,6 +181,7 @@ struct Unit {
 };
 
 constexpr Nanos kStartOfTime = std::chrono::hours(1);
+constexpr Nanos kPeriod = milliseconds(50);
 
 // Everything the nav unit reads, of a robot at (10, 4.5) that looks along x, free for 5 m around.
 inline v1::Observation Packet(Nanos now) {

@@ -31,6 +31,38 @@ inline void CheckBound(const gatekeeper::v1::ControlPolicy& before, const Bound&
               StatusIs(absl::StatusCode::kInvalidArgument, bound.refusal));
 }
 
+// A policy that no one may say, and the path that the refusal names.
+struct PolicyDefect {
+  const char* path;
+  void (*seed)(gatekeeper::v1::ControlPolicy&);
+};
+
+inline void PrintTo(const PolicyDefect& defect, std::ostream* out) { *out << defect.path; }
+
+// --- parts of the nav policy
+
+inline gatekeeper::v1::LimitSet& Nominal(gatekeeper::v1::ControlPolicy& policy) {
+  return *policy.mutable_limits()->mutable_nominal();
+}
+inline gatekeeper::v1::LimitSet& Transition(gatekeeper::v1::ControlPolicy& policy) {
+  return *policy.mutable_limits()->mutable_transition();
+}
+inline gatekeeper::v1::LimitSet& Degraded(gatekeeper::v1::ControlPolicy& policy) {
+  return *policy.mutable_limits()->mutable_degraded();
+}
+inline gatekeeper::v1::BodyZone& Touch(gatekeeper::v1::ControlPolicy& policy) {
+  return *policy.mutable_separation()->mutable_zones(0);
+}
+// Anew, with the usual gap.
+inline gatekeeper::v1::Confidence& Confidence(gatekeeper::v1::ControlPolicy& policy) {
+  gatekeeper::v1::Confidence& confidence = *policy.mutable_output()->mutable_confidence();
+  confidence.set_enter_below(0.3);
+  confidence.set_leave_above(0.5);
+  confidence.set_leave_hold_ms(500);
+  confidence.set_trigger("low_confidence");
+  return confidence;
+}
+
 using Doubles = google::protobuf::RepeatedField<double>;
 inline void Set(Doubles* field, std::initializer_list<double> values) {
   field->Assign(values.begin(), values.end());

@@ -92,12 +92,6 @@ inline Rules ArmFallbackDocument() {
   return rules;
 }
 
-inline agent::runtime::Policy Compiled(const v1::ControlPolicy& document) {
-  auto policy = agent::runtime::Policy::Compile(document);
-  EXPECT_TRUE(policy.ok()) << policy.status();
-  return *std::move(policy);
-}
-
 inline agent::runtime::Fallback NavRules() {
   auto rules =
       agent::runtime::Fallback::Compile(NavFallbackDocument(), Compiled(NavPolicyDocument()));

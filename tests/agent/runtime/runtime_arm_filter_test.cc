@@ -44,7 +44,7 @@ TEST_F(ArmTest, BlamesTheModelForItsOwnStepOnly) {
 TEST_F(ArmTest, GathersSpeedAndBrakesNoFasterThanItMay) {
   Compile([](P& p) { SetJoints(p, [](v1::JointLimit& j) { j.set_qdd_abs_max_radps2(4); }); });
   const Enforcement first = Drive({0.5, 0.5});
-  EXPECT_NEAR(first.values[0], 4 * kPeriod * kPeriod, 1e-12);
+  EXPECT_NEAR(first.values[0], 4 * kPeriodS * kPeriodS, 1e-12);
   EXPECT_THAT(first.reasons, ElementsAre("joint_acceleration"));
   EXPECT_FALSE(first.clamped);
   for (int i = 0; i < 3; ++i) Drive({0.5, 0.5});
@@ -61,18 +61,18 @@ TEST_F(ArmTest, SettlesOnATargetThatStands) {
   EXPECT_NEAR(last_[0], 0.9, 1e-9);
   EXPECT_NEAR(last_[1], -0.5, 1e-9);
   EXPECT_TRUE(motion_.stands());
-  EXPECT_LE(farthest, 0.9 + 4 * kPeriod * kPeriod) << "beyond it by one tick's shedding at most";
+  EXPECT_LE(farthest, 0.9 + 4 * kPeriodS * kPeriodS) << "beyond it by one tick's shedding at most";
 }
 
 TEST_F(ArmTest, FollowsATargetThatMovesAtItsSpeed) {
   Compile([](P& p) { SetJoints(p, [](v1::JointLimit& j) { j.set_qdd_abs_max_radps2(4); }); });
   double target = 0.02;  // beyond what it can do in its first tick
-  for (int i = 0; i < 20; ++i, target += 0.8 * kPeriod) {
+  for (int i = 0; i < 20; ++i, target += 0.8 * kPeriodS) {
     Drive({target, 0.5});
     last_raw_ = {target, 0.5};
   }
   EXPECT_NEAR(motion_.speeds_radps()[0], 0.8, 1e-6);
-  EXPECT_NEAR(last_[0], target - 0.8 * kPeriod, 1e-6) << "without a lag";
+  EXPECT_NEAR(last_[0], target - 0.8 * kPeriodS, 1e-6) << "without a lag";
 }
 
 TEST_F(ArmTest, HoldsTheJerkOfGatheringSpeedAndNotOfBraking) {
@@ -226,18 +226,18 @@ TEST_F(ArmPropertyTest, EveryLimitHoldsOnEveryTickOfAnyDrive) {
         at = next;
         ASSERT_GT(ToolClearanceM(*policy_, at), 0.02) << ticks;
       }
-      ASSERT_LE(way, 0.3 * kPeriod * 1.001) << ticks;
+      ASSERT_LE(way, 0.3 * kPeriodS * 1.001) << ticks;
       for (size_t i = 0; i < 2; ++i) {
         const double speed = motion_.speeds_radps()[i];
         const double before = before_.speeds_radps()[i];
         ASSERT_GE(last_[i], -1 - 1e-9);
         ASSERT_LE(last_[i], 2 + 1e-9);
         ASSERT_LE(std::abs(speed), 1 + 1e-9);
-        ASSERT_LE(std::abs(speed - before), 5 * kPeriod + 1e-9) << ticks;
+        ASSERT_LE(std::abs(speed - before), 5 * kPeriodS + 1e-9) << ticks;
         if (std::abs(speed) > std::abs(before) && speed * before > 0) {
           const double gained = std::copysign(1.0, speed) * motion_.accelerations_radps2()[i];
           const double had = std::copysign(1.0, speed) * before_.accelerations_radps2()[i];
-          ASSERT_LE(gained, std::max(0.0, had) + 80 * kPeriod + 1e-6);
+          ASSERT_LE(gained, std::max(0.0, had) + 80 * kPeriodS + 1e-6);
         }
       }
     }
@@ -246,7 +246,7 @@ TEST_F(ArmPropertyTest, EveryLimitHoldsOnEveryTickOfAnyDrive) {
 
 TEST_F(ArmTest, WithoutItsMotionAnArmBrakesByKeepingItsTarget) {
   std::vector<double> values;
-  BrakeAlong(*policy_, last_, {.seconds = kPeriod, .joints_radps = {}}, values);
+  BrakeAlong(*policy_, last_, {.seconds = kPeriodS, .joints_radps = {}}, values);
   EXPECT_EQ(values, last_);
 }
 
@@ -272,11 +272,11 @@ TEST(ArmMotionTest, IsKeptWhereTargetsTellNothingOfIt) {
   const std::vector<double> two = {1, 1};
   const std::vector<double> three = {1, 1, 1};
   motion.Follow(two, two, 0);
-  motion.Follow(one, two, kPeriod);
-  motion.Follow(three, three, kPeriod);
+  motion.Follow(one, two, kPeriodS);
+  motion.Follow(three, three, kPeriodS);
   EXPECT_EQ(motion.speeds_radps()[0], 0.5);
   EXPECT_EQ(motion.speeds_radps()[1], -0.5);
-  motion.Follow(two, two, kPeriod);
+  motion.Follow(two, two, kPeriodS);
   EXPECT_TRUE(motion.stands());
 }
 

@@ -1,6 +1,7 @@
 #include "agent/runtime/arm_contact.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/arm_world.h"
+#include "tests/agent/runtime/policy_bounds.h"
 #include "tests/support/status_matchers.h"
 
 // What a policy for an arm must say, and what counts as a contact.
@@ -11,6 +12,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+using ::tests::PolicyDefect;
 using ::tests::StatusIs;
 
 // --- contact
@@ -61,14 +63,7 @@ TEST_F(ContactTest, AMeasurementWithoutTorquesIsAFaultOfTheInput) {
 
 // --- what is refused at compile
 
-struct Defect {
-  const char* path;
-  void (*seed)(P&);
-};
-
-void PrintTo(const Defect& defect, std::ostream* out) { *out << defect.path; }
-
-class BadArmRuleTest : public testing::TestWithParam<Defect> {};
+class BadArmRuleTest : public testing::TestWithParam<PolicyDefect> {};
 
 TEST_P(BadArmRuleTest, IsRefusedByThePathOfTheDefect) {
   P policy = TwoLinks();
@@ -83,38 +78,43 @@ v1::JointLimit& J1(P& p) { return (*p.mutable_joints())["j1"]; }
 INSTANTIATE_TEST_SUITE_P(
     Arm, BadArmRuleTest,
     testing::Values(
-        Defect{"joints.j1.qdd_abs_max_radps2", [](P& p) { J1(p).set_qdd_abs_max_radps2(0); }},
-        Defect{"joints.j1.qddd_abs_max_radps3", [](P& p) { J1(p).set_qddd_abs_max_radps3(0); }},
-        Defect{"joints.j1.tau_abs_max_nm", [](P& p) { J1(p).set_tau_abs_max_nm(-1); }},
-        Defect{"arm.chain", [](P& p) { p.clear_arm(); }},
-        Defect{"arm.chain", [](P& p) { p.mutable_arm()->add_chain(); }},
-        Defect{"arm.chain",
-               [](P& p) {
-                 for (int i = 0; i < 2; ++i) p.mutable_arm()->mutable_chain(i)->set_a_m(0);
-               }},
-        Defect{"arm.chain[1]", [](P& p) { p.mutable_arm()->mutable_chain(1)->set_a_m(kNan); }},
-        Defect{"arm.chain[1]",
-               [](P& p) { p.mutable_arm()->mutable_chain(1)->set_alpha_rad(kNan); }},
-        Defect{"arm.chain[0]", [](P& p) { p.mutable_arm()->mutable_chain(0)->set_d_m(kNan); }},
-        Defect{"arm.chain[0]",
-               [](P& p) { p.mutable_arm()->mutable_chain(0)->set_theta_offset_rad(kNan); }},
-        Defect{"arm.tcp_v_max_mps", [](P& p) { p.mutable_arm()->set_tcp_v_max_mps(0); }},
-        Defect{"arm.degraded_scale", [](P& p) { p.mutable_arm()->set_degraded_scale(0); }},
-        Defect{"arm.degraded_scale", [](P& p) { p.mutable_arm()->set_degraded_scale(1.01); }},
-        Defect{"arm.transition_for_ms", [](P& p) { p.mutable_arm()->set_transition_for_ms(0); }},
-        Defect{"arm.contact_trigger", [](P& p) { J1(p).set_tau_abs_max_nm(10); }},
-        Defect{"arm.contact_trigger",
-               [](P& p) { p.mutable_arm()->set_contact_trigger("contact"); }},
-        Defect{"footprint", [](P& p) { p.mutable_footprint()->mutable_circle_m()->set_r(0.2); }},
-        Defect{"envelope[0].pose_sigmas",
-               [](P& p) {
-                 p.mutable_arm()->set_tcp_v_max_mps(1);
-                 AddBox(p, "inclusion", {-1, -1}, {1, 1}, {0, 1}).set_pose_sigmas(2);
-               }},
-        Defect{"envelope[0].margin_m", [](P& p) {
-                 p.mutable_arm()->set_tcp_v_max_mps(1.5);  // 7.5 cm a tick
-                 AddBox(p, "inclusion", {-1, -1}, {1, 1}, {0, 1}).set_margin_m(0.037);
-               }}));
+        PolicyDefect{"joints.j1.qdd_abs_max_radps2", [](P& p) { J1(p).set_qdd_abs_max_radps2(0); }},
+        PolicyDefect{"joints.j1.qddd_abs_max_radps3",
+                     [](P& p) { J1(p).set_qddd_abs_max_radps3(0); }},
+        PolicyDefect{"joints.j1.tau_abs_max_nm", [](P& p) { J1(p).set_tau_abs_max_nm(-1); }},
+        PolicyDefect{"arm.chain", [](P& p) { p.clear_arm(); }},
+        PolicyDefect{"arm.chain", [](P& p) { p.mutable_arm()->add_chain(); }},
+        PolicyDefect{"arm.chain",
+                     [](P& p) {
+                       for (int i = 0; i < 2; ++i) p.mutable_arm()->mutable_chain(i)->set_a_m(0);
+                     }},
+        PolicyDefect{"arm.chain[1]",
+                     [](P& p) { p.mutable_arm()->mutable_chain(1)->set_a_m(kNan); }},
+        PolicyDefect{"arm.chain[1]",
+                     [](P& p) { p.mutable_arm()->mutable_chain(1)->set_alpha_rad(kNan); }},
+        PolicyDefect{"arm.chain[0]",
+                     [](P& p) { p.mutable_arm()->mutable_chain(0)->set_d_m(kNan); }},
+        PolicyDefect{"arm.chain[0]",
+                     [](P& p) { p.mutable_arm()->mutable_chain(0)->set_theta_offset_rad(kNan); }},
+        PolicyDefect{"arm.tcp_v_max_mps", [](P& p) { p.mutable_arm()->set_tcp_v_max_mps(0); }},
+        PolicyDefect{"arm.degraded_scale", [](P& p) { p.mutable_arm()->set_degraded_scale(0); }},
+        PolicyDefect{"arm.degraded_scale", [](P& p) { p.mutable_arm()->set_degraded_scale(1.01); }},
+        PolicyDefect{"arm.transition_for_ms",
+                     [](P& p) { p.mutable_arm()->set_transition_for_ms(0); }},
+        PolicyDefect{"arm.contact_trigger", [](P& p) { J1(p).set_tau_abs_max_nm(10); }},
+        PolicyDefect{"arm.contact_trigger",
+                     [](P& p) { p.mutable_arm()->set_contact_trigger("contact"); }},
+        PolicyDefect{"footprint",
+                     [](P& p) { p.mutable_footprint()->mutable_circle_m()->set_r(0.2); }},
+        PolicyDefect{"envelope[0].pose_sigmas",
+                     [](P& p) {
+                       p.mutable_arm()->set_tcp_v_max_mps(1);
+                       AddBox(p, "inclusion", {-1, -1}, {1, 1}, {0, 1}).set_pose_sigmas(2);
+                     }},
+        PolicyDefect{"envelope[0].margin_m", [](P& p) {
+                       p.mutable_arm()->set_tcp_v_max_mps(1.5);  // 7.5 cm a tick
+                       AddBox(p, "inclusion", {-1, -1}, {1, 1}, {0, 1}).set_margin_m(0.037);
+                     }}));
 
 TEST(ArmRuleTest, BelongsToArmsOnly) {
   P policy = tests::NavPolicyDocument();

@@ -2,6 +2,7 @@
 #include "agent/runtime/shadow_run.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/support/status_matchers.h"
 
 // The same controller with an arm: commands are joint targets, and standing still is keeping one.
@@ -11,14 +12,11 @@ namespace {
 
 using agent::base::RunOutcome;
 using std::chrono::milliseconds;
-using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
-
-auto Near(double value) { return DoubleNear(value, 1e-6); }
 
 void MakeArmUnit(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
   const v1::InputRule rule = policy.inputs().at("odom");

@@ -4,6 +4,7 @@
 #include "agent/runtime/binding.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/support/status_matchers.h"
 
 namespace agent::runtime {
@@ -325,13 +326,13 @@ TEST_F(ReadTest, GivesNoNegativeZero) {
 // --- cards that are refused
 // --------------------------------------------------------------------------
 
-struct Defect {
+struct CardDefect {
   const char* path;
   void (*seed)(v1::ModelCard&);
 };
-void PrintTo(const Defect& defect, std::ostream* out) { *out << defect.path; }
+void PrintTo(const CardDefect& defect, std::ostream* out) { *out << defect.path; }
 
-class BadCardTest : public testing::TestWithParam<Defect> {};
+class BadCardTest : public testing::TestWithParam<CardDefect> {};
 
 TEST_P(BadCardTest, IsRefusedByThePathOfTheDefect) {
   v1::ModelCard card = NavCard();
@@ -345,7 +346,6 @@ TEST_P(BadCardTest, IsRefusedByThePathOfTheDefect) {
 }
 
 using C = v1::ModelCard;
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 v1::ImageResample& AsImage(C& c) {
   c.mutable_inputs(0)->set_channel("image");
   c.mutable_inputs(0)->clear_scan();
@@ -359,50 +359,53 @@ v1::ImageResample& AsImage(C& c) {
 INSTANTIATE_TEST_SUITE_P(
     Card, BadCardTest,
     testing::Values(
-        Defect{"schema", [](C& c) { c.clear_schema(); }},
-        Defect{"inputs", [](C& c) { c.clear_inputs(); }},
-        Defect{"outputs", [](C& c) { c.clear_outputs(); }},
-        Defect{"inputs[0].tensor", [](C& c) { c.mutable_inputs(0)->clear_tensor(); }},
-        Defect{"inputs[1].channel", [](C& c) { c.mutable_inputs(1)->set_channel("mood"); }},
-        Defect{"inputs[1].channel", [](C& c) { c.mutable_inputs(1)->set_channel("joints"); }},
-        Defect{"inputs[0]", [](C& c) { c.mutable_inputs(0)->clear_scan(); }},
-        Defect{"inputs[0].fields", [](C& c) { c.mutable_inputs(0)->add_fields("x"); }},
-        Defect{"inputs[0].scan.sectors",
-               [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_sectors(0); }},
-        Defect{"inputs[0].scan.sectors",
-               [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_sectors(4097); }},
-        Defect{"inputs[0].scan.to_rad",
-               [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_to_rad(-2); }},
-        Defect{"inputs[0].scan.to_rad",
-               [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_to_rad(4.3); }},
-        Defect{"inputs[0].scan.range_max_m",
-               [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_range_max_m(kNan); }},
-        Defect{"inputs[0].image", [](C& c) { AsImage(c).set_width(0); }},
-        Defect{"inputs[0].image", [](C& c) { AsImage(c).set_height(2049); }},
-        Defect{"inputs[0].image.color", [](C& c) { AsImage(c).set_color("bgr"); }},
-        Defect{"inputs[0]",
-               [](C& c) {
-                 AsImage(c);
-                 c.mutable_inputs(0)->clear_image();
-               }},
-        Defect{"inputs[1].scan", [](C& c) { c.mutable_inputs(1)->mutable_scan()->set_sectors(1); }},
-        Defect{"inputs[1].image", [](C& c) { c.mutable_inputs(1)->mutable_image()->set_width(1); }},
-        Defect{"inputs[3].fields", [](C& c) { c.mutable_inputs(3)->clear_fields(); }},
-        Defect{"inputs[3].fields[0]", [](C& c) { c.mutable_inputs(3)->set_fields(0, "vz_mps"); }},
-        Defect{"inputs[1].clip_max",
-               [](C& c) {
-                 c.mutable_inputs(1)->set_clip_min(1), c.mutable_inputs(1)->set_clip_max(0);
-               }},
-        Defect{"inputs[1].clip_max", [](C& c) { c.mutable_inputs(1)->set_clip_max(kNan); }},
-        Defect{"inputs[1].scale", [](C& c) { c.mutable_inputs(1)->set_scale(0); }},
-        Defect{"inputs[1].offset", [](C& c) { c.mutable_inputs(1)->set_offset(kNan); }},
-        Defect{"outputs[0].tensor", [](C& c) { c.mutable_outputs(0)->clear_tensor(); }},
-        Defect{"outputs[0].index", [](C& c) { c.mutable_outputs(0)->set_index(65536); }},
-        Defect{"outputs[0].field", [](C& c) { c.mutable_outputs(0)->set_field("vy_mps"); }},
-        Defect{"outputs[1].field", [](C& c) { c.mutable_outputs(1)->set_field("vx_mps"); }},
-        Defect{"outputs[0].clip_max", [](C& c) { c.mutable_outputs(0)->set_clip_max(kNan); }},
-        Defect{"outputs[0].scale", [](C& c) { c.mutable_outputs(0)->set_scale(kNan); }},
-        Defect{"outputs", [](C& c) { c.mutable_outputs()->RemoveLast(); }}));
+        CardDefect{"schema", [](C& c) { c.clear_schema(); }},
+        CardDefect{"inputs", [](C& c) { c.clear_inputs(); }},
+        CardDefect{"outputs", [](C& c) { c.clear_outputs(); }},
+        CardDefect{"inputs[0].tensor", [](C& c) { c.mutable_inputs(0)->clear_tensor(); }},
+        CardDefect{"inputs[1].channel", [](C& c) { c.mutable_inputs(1)->set_channel("mood"); }},
+        CardDefect{"inputs[1].channel", [](C& c) { c.mutable_inputs(1)->set_channel("joints"); }},
+        CardDefect{"inputs[0]", [](C& c) { c.mutable_inputs(0)->clear_scan(); }},
+        CardDefect{"inputs[0].fields", [](C& c) { c.mutable_inputs(0)->add_fields("x"); }},
+        CardDefect{"inputs[0].scan.sectors",
+                   [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_sectors(0); }},
+        CardDefect{"inputs[0].scan.sectors",
+                   [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_sectors(4097); }},
+        CardDefect{"inputs[0].scan.to_rad",
+                   [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_to_rad(-2); }},
+        CardDefect{"inputs[0].scan.to_rad",
+                   [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_to_rad(4.3); }},
+        CardDefect{"inputs[0].scan.range_max_m",
+                   [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_range_max_m(kNan); }},
+        CardDefect{"inputs[0].image", [](C& c) { AsImage(c).set_width(0); }},
+        CardDefect{"inputs[0].image", [](C& c) { AsImage(c).set_height(2049); }},
+        CardDefect{"inputs[0].image.color", [](C& c) { AsImage(c).set_color("bgr"); }},
+        CardDefect{"inputs[0]",
+                   [](C& c) {
+                     AsImage(c);
+                     c.mutable_inputs(0)->clear_image();
+                   }},
+        CardDefect{"inputs[1].scan",
+                   [](C& c) { c.mutable_inputs(1)->mutable_scan()->set_sectors(1); }},
+        CardDefect{"inputs[1].image",
+                   [](C& c) { c.mutable_inputs(1)->mutable_image()->set_width(1); }},
+        CardDefect{"inputs[3].fields", [](C& c) { c.mutable_inputs(3)->clear_fields(); }},
+        CardDefect{"inputs[3].fields[0]",
+                   [](C& c) { c.mutable_inputs(3)->set_fields(0, "vz_mps"); }},
+        CardDefect{"inputs[1].clip_max",
+                   [](C& c) {
+                     c.mutable_inputs(1)->set_clip_min(1), c.mutable_inputs(1)->set_clip_max(0);
+                   }},
+        CardDefect{"inputs[1].clip_max", [](C& c) { c.mutable_inputs(1)->set_clip_max(kNan); }},
+        CardDefect{"inputs[1].scale", [](C& c) { c.mutable_inputs(1)->set_scale(0); }},
+        CardDefect{"inputs[1].offset", [](C& c) { c.mutable_inputs(1)->set_offset(kNan); }},
+        CardDefect{"outputs[0].tensor", [](C& c) { c.mutable_outputs(0)->clear_tensor(); }},
+        CardDefect{"outputs[0].index", [](C& c) { c.mutable_outputs(0)->set_index(65536); }},
+        CardDefect{"outputs[0].field", [](C& c) { c.mutable_outputs(0)->set_field("vy_mps"); }},
+        CardDefect{"outputs[1].field", [](C& c) { c.mutable_outputs(1)->set_field("vx_mps"); }},
+        CardDefect{"outputs[0].clip_max", [](C& c) { c.mutable_outputs(0)->set_clip_max(kNan); }},
+        CardDefect{"outputs[0].scale", [](C& c) { c.mutable_outputs(0)->set_scale(kNan); }},
+        CardDefect{"outputs", [](C& c) { c.mutable_outputs()->RemoveLast(); }}));
 
 TEST(BindingTest, RefusesACardWithoutTheConfidenceThatThePolicyJudges) {
   const Policy policy = PolicyWith([](v1::ControlPolicy& p) {

@@ -1,9 +1,9 @@
-#include <limits>
 #include <string>
 
 #include "agent/runtime/input_board.h"
 #include "gtest/gtest.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 
 // What the board just takes, and what it counts when it takes nothing.
 
@@ -13,8 +13,6 @@ namespace {
 using std::chrono::milliseconds;
 using ::tests::kStartOfTime;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 class BoardTest : public testing::Test {
  protected:

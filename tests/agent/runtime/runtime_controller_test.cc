@@ -4,6 +4,7 @@
 #include "agent/runtime/controller.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/driven_robot.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/support/status_matchers.h"
 
 namespace agent::runtime {
@@ -13,17 +14,12 @@ using agent::base::RunOutcome;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::Contains;
-using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::tests::DrivenRobot;
 using ::tests::kStartOfTime;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr float kNanF = std::numeric_limits<float>::quiet_NaN();
-
-auto Near(double value) { return DoubleNear(value, 1e-6); }
 
 // --- driving
 // -----------------------------------------------------------------------------------------

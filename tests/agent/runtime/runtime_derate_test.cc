@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/driven_robot.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/support/status_matchers.h"
 
 namespace agent::runtime {
@@ -14,7 +15,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::Contains;
-using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -23,8 +23,6 @@ using ::tests::kStartOfTime;
 using ::tests::NavPolicyDocument;
 using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 v1::DerateRule Heat() {
   v1::DerateRule rule;
@@ -50,7 +48,7 @@ v1::DerateRule Supply() {
   return rule;
 }
 
-v1::ControlPolicy With(const std::vector<v1::DerateRule>& rules) {
+v1::ControlPolicy WithDerates(const std::vector<v1::DerateRule>& rules) {
   v1::ControlPolicy document = NavPolicyDocument();
   document.clear_derate();
   for (const v1::DerateRule& rule : rules) *document.add_derate() = rule;
@@ -59,7 +57,7 @@ v1::ControlPolicy With(const std::vector<v1::DerateRule>& rules) {
 
 class DerateTest : public testing::Test {
  protected:
-  explicit DerateTest(const v1::ControlPolicy& document = With({Heat(), Supply()}))
+  explicit DerateTest(const v1::ControlPolicy& document = WithDerates({Heat(), Supply()}))
       : policy_(*Policy::Compile(document)) {}
 
   void Measure(std::string_view signal, double value) { board_.SetSignal(signal, value, now_); }
@@ -168,7 +166,7 @@ class AbsentStopsTest : public DerateTest {
     v1::DerateRule rule = Heat();
     rule.set_scale(2, 0.2);
     rule.set_absent_scale(0);
-    return With({rule});
+    return WithDerates({rule});
   }
 };
 
@@ -184,7 +182,7 @@ TEST_F(AbsentStopsTest, ASignalWithoutWhichTheRobotMayNotDriveRaisesTheTrigger) 
 
 tests::Unit::Edit OnlyHeat() {
   return [](v1::ControlPolicy& policy, v1::FallbackRules&, v1::ModelCard&) {
-    policy = With({Heat()});
+    policy = WithDerates({Heat()});
   };
 }
 
@@ -233,70 +231,70 @@ TEST(DeratedRobotTest, AShadowIsHeldByItsOwnRules) {
 
 // --- what is refused --------------------------------------------------------------------------
 
-struct Defect {
+struct DerateDefect {
   const char* path;
   void (*seed)(v1::DerateRule&);
 };
 
-class BadDerateTest : public testing::TestWithParam<Defect> {};
+class BadDerateTest : public testing::TestWithParam<DerateDefect> {};
 
 TEST_P(BadDerateTest, IsRefusedByThePathOfTheDefect) {
   v1::DerateRule rule = Heat();
   GetParam().seed(rule);
-  EXPECT_THAT(Policy::Compile(With({rule})),
+  EXPECT_THAT(Policy::Compile(WithDerates({rule})),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        StartsWith(std::string("[derate[0]") + GetParam().path + "] ")));
 }
 
-using R = v1::DerateRule;
-
 INSTANTIATE_TEST_SUITE_P(
     Derate, BadDerateTest,
-    testing::Values(Defect{".signal", [](R& r) { r.clear_signal(); }},
-                    Defect{".signal", [](R& r) { r.set_signal("odom"); }},
-                    Defect{".points",
-                           [](R& r) {
-                             r.clear_points();
-                             r.add_points(1);
-                           }},
-                    Defect{".points", [](R& r) { r.set_points(1, 70); }},
-                    Defect{".points", [](R& r) { r.set_points(0, kNan); }},
-                    Defect{".points",
-                           [](R& r) { r.set_points(2, std::numeric_limits<double>::infinity()); }},
-                    Defect{".scale", [](R& r) { r.add_scale(0); }},
-                    Defect{".scale", [](R& r) { r.set_scale(0, 1.01); }},
-                    Defect{".scale", [](R& r) { r.set_scale(2, -0.01); }},
-                    Defect{".scale", [](R& r) { r.set_scale(1, kNan); }},
-                    Defect{".scale",
-                           [](R& r) {
-                             r.set_scale(1, 0);
-                             r.set_scale(2, 0.5);
-                           }},
-                    Defect{".scale",
-                           [](R& r) {
-                             for (int i = 0; i < 3; ++i) r.set_scale(i, 0.5);
-                           }},
-                    Defect{".max_age_ms", [](R& r) { r.clear_max_age_ms(); }},
-                    Defect{".absent_scale", [](R& r) { r.set_absent_scale(1.01); }},
-                    Defect{".absent_scale", [](R& r) { r.set_absent_scale(kNan); }},
-                    Defect{".trigger", [](R& r) { r.clear_trigger(); }},
-                    Defect{".trigger", [](R& r) { r.set_scale(2, 0.1); }},
-                    Defect{".trigger",
-                           [](R& r) {
-                             r.set_scale(2, 0.1);
-                             r.set_absent_scale(0);
-                             r.clear_trigger();
-                           }},
-                    Defect{".release_at",
-                           [](R& r) {
-                             r.set_scale(2, 0.1);
-                             r.clear_trigger();
-                           }},
-                    Defect{".release_at", [](R& r) { r.set_release_at(90); }},
-                    Defect{".release_at", [](R& r) { r.set_release_at(kNan); }}));
+    testing::Values(
+        DerateDefect{".signal", [](v1::DerateRule& r) { r.clear_signal(); }},
+        DerateDefect{".signal", [](v1::DerateRule& r) { r.set_signal("odom"); }},
+        DerateDefect{".points",
+                     [](v1::DerateRule& r) {
+                       r.clear_points();
+                       r.add_points(1);
+                     }},
+        DerateDefect{".points", [](v1::DerateRule& r) { r.set_points(1, 70); }},
+        DerateDefect{".points", [](v1::DerateRule& r) { r.set_points(0, kNan); }},
+        DerateDefect{
+            ".points",
+            [](v1::DerateRule& r) { r.set_points(2, std::numeric_limits<double>::infinity()); }},
+        DerateDefect{".scale", [](v1::DerateRule& r) { r.add_scale(0); }},
+        DerateDefect{".scale", [](v1::DerateRule& r) { r.set_scale(0, 1.01); }},
+        DerateDefect{".scale", [](v1::DerateRule& r) { r.set_scale(2, -0.01); }},
+        DerateDefect{".scale", [](v1::DerateRule& r) { r.set_scale(1, kNan); }},
+        DerateDefect{".scale",
+                     [](v1::DerateRule& r) {
+                       r.set_scale(1, 0);
+                       r.set_scale(2, 0.5);
+                     }},
+        DerateDefect{".scale",
+                     [](v1::DerateRule& r) {
+                       for (int i = 0; i < 3; ++i) r.set_scale(i, 0.5);
+                     }},
+        DerateDefect{".max_age_ms", [](v1::DerateRule& r) { r.clear_max_age_ms(); }},
+        DerateDefect{".absent_scale", [](v1::DerateRule& r) { r.set_absent_scale(1.01); }},
+        DerateDefect{".absent_scale", [](v1::DerateRule& r) { r.set_absent_scale(kNan); }},
+        DerateDefect{".trigger", [](v1::DerateRule& r) { r.clear_trigger(); }},
+        DerateDefect{".trigger", [](v1::DerateRule& r) { r.set_scale(2, 0.1); }},
+        DerateDefect{".trigger",
+                     [](v1::DerateRule& r) {
+                       r.set_scale(2, 0.1);
+                       r.set_absent_scale(0);
+                       r.clear_trigger();
+                     }},
+        DerateDefect{".release_at",
+                     [](v1::DerateRule& r) {
+                       r.set_scale(2, 0.1);
+                       r.clear_trigger();
+                     }},
+        DerateDefect{".release_at", [](v1::DerateRule& r) { r.set_release_at(90); }},
+        DerateDefect{".release_at", [](v1::DerateRule& r) { r.set_release_at(kNan); }}));
 
 TEST(DeratePolicyTest, RefusesTheSameSignalTwice) {
-  EXPECT_THAT(Policy::Compile(With({Heat(), Heat()})),
+  EXPECT_THAT(Policy::Compile(WithDerates({Heat(), Heat()})),
               StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[derate[1].signal] ")));
 }
 
@@ -305,7 +303,7 @@ TEST(DeratePolicyTest, NeedsNoTriggerWhereTheScaleStaysAboveZero) {
   rule.set_scale(2, 0.1);
   rule.clear_trigger();
   rule.clear_release_at();
-  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(With({rule})));
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(WithDerates({rule})));
   EXPECT_FALSE(policy.derate()[0].trigger.has_value());
   EXPECT_THAT(policy.triggers(), Not(Contains("hardware_limit")));
 }

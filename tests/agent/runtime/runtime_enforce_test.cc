@@ -4,6 +4,7 @@
 #include "agent/runtime/enforce.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/support/status_matchers.h"
 
 namespace agent::runtime {
@@ -12,17 +13,9 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::tests::Compiled;
 using ::tests::NavPolicyDocument;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kPeriod = 0.05;
-
-Policy Compiled(const v1::ControlPolicy& document) {
-  auto policy = Policy::Compile(document);
-  EXPECT_TRUE(policy.ok()) << policy.status();
-  return *std::move(policy);
-}
 
 class EnforceTest : public testing::Test {
  protected:
@@ -47,8 +40,8 @@ class EnforceTest : public testing::Test {
   std::vector<double> last_raw_;
   Situation situation_{.last = {},
                        .last_raw = {},
-                       .acc_s = kPeriod,
-                       .dec_s = kPeriod,
+                       .acc_s = kPeriodS,
+                       .dec_s = kPeriodS,
                        .acc_mps2 = 1.2,
                        .motion = Motion{.pose = {10, 4.5, 0}, .vx_mps = 0.5},
                        .joints_rad = {}};
@@ -73,7 +66,7 @@ TEST_F(EnforceTest, HoldsTheSpeedBounds) {
 
 TEST_F(EnforceTest, HoldsTheAccelerationAndLetsBrakingPass) {
   const Enforcement faster = Run(0.6, 0);
-  EXPECT_DOUBLE_EQ(faster.values[0], 0.5 + 1.2 * kPeriod);
+  EXPECT_DOUBLE_EQ(faster.values[0], 0.5 + 1.2 * kPeriodS);
   EXPECT_THAT(faster.reasons, ElementsAre("acceleration"));
   EXPECT_THAT(Run(0.56, 0).reasons, IsEmpty()) << "just what one period allows";
   EXPECT_THAT(Run(0.0, 0).values, ElementsAre(0.0, 0.0));
@@ -117,16 +110,16 @@ TEST_F(EnforceTest, TheTransitionCapsSpeedAndAcceleration) {
   EXPECT_THAT(result.reasons, ElementsAre("transition"));
   EXPECT_FALSE(result.clamped) << "not the model's doing";
   last_ = {0.2, 0};
-  EXPECT_DOUBLE_EQ(Run(0.8, 0).values[0], 0.2 + 0.6 * kPeriod);
+  EXPECT_DOUBLE_EQ(Run(0.8, 0).values[0], 0.2 + 0.6 * kPeriodS);
 }
 
 TEST_F(EnforceTest, ACapThatComesIntoForceSlowsTheRobotAsItBrakes) {
   situation_.transition = true;
   last_ = {1.0, 0};
-  EXPECT_DOUBLE_EQ(Run(1.0, 0).values[0], 1.0 - 2.0 * kPeriod);
+  EXPECT_DOUBLE_EQ(Run(1.0, 0).values[0], 1.0 - 2.0 * kPeriodS);
   situation_.transition = false;
   situation_.degraded = true;
-  EXPECT_DOUBLE_EQ(Run(1.0, 0).values[0], 1.0 - 2.0 * kPeriod);
+  EXPECT_DOUBLE_EQ(Run(1.0, 0).values[0], 1.0 - 2.0 * kPeriodS);
 }
 
 TEST_F(EnforceTest, DegradedTightensSpeedAndYawRate) {
@@ -238,7 +231,7 @@ TEST_F(EnforceTest, TellsSoundCommandsFromOthers) {
 
 TEST_F(EnforceTest, NothingIsBrakedAlongNoCommand) {
   std::vector<double> values = {0.5, 0};
-  BrakeAlong(policy_, {}, {.dec_mps2 = 1, .seconds = kPeriod, .joints_radps = {}}, values);
+  BrakeAlong(policy_, {}, {.dec_mps2 = 1, .seconds = kPeriodS, .joints_radps = {}}, values);
   EXPECT_THAT(values, IsEmpty());
 }
 

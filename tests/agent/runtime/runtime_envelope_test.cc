@@ -1,10 +1,10 @@
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <random>
 
 #include "agent/runtime/envelope.h"
 #include "gtest/gtest.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/agent/runtime/rules_world.h"
 #include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
@@ -14,12 +14,6 @@ namespace {
 
 using ::tests::NavPolicyDocument;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr double kPi = std::numbers::pi;
-
-double In(std::mt19937_64& random, double low, double high) {
-  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
-}
 
 class EnvelopeTest : public testing::Test {
  protected:

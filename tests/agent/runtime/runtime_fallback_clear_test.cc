@@ -12,10 +12,10 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
+using ::tests::kPeriod;
 using ::tests::kStartOfTime;
 using ::tests::StatusIs;
 
-constexpr Nanos kPeriod = milliseconds(50);
 constexpr ZoneMask kDock = ZoneMask{1} << 2;
 
 class RichMachineTest : public testing::Test {

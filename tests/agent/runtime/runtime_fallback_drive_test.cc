@@ -3,6 +3,7 @@
 #include "agent/runtime/controller.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/driven_robot.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/agent/runtime/rules_world.h"
 
 // What a robot does in its fallback states: brakes softly, drives after gaps, waits at the dock,
@@ -14,14 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::Contains;
-using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::tests::DrivenRobot;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr float kNanF = std::numeric_limits<float>::quiet_NaN();
-
-auto Near(double value) { return DoubleNear(value, 1e-6); }
 
 void MakeRich(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard&) {
   policy = tests::RichPolicyDocument();
@@ -304,7 +300,7 @@ TEST_F(ProbationDriveTest, OutlivesUnitsThatComeAndGo) {
   EXPECT_EQ(robot_.controller.fallback().probation, seconds(60));
 }
 
-TEST(ProbationTest, FollowsARearmWithoutAnyUnitToo) {
+TEST(ProbationStartTest, FollowsARearmWithoutAnyUnitToo) {
   DrivenRobot robot;
   robot.controller.SwapTo(nullptr, nullptr, robot.now);
   robot.estop = true;
@@ -316,12 +312,12 @@ TEST(ProbationTest, FollowsARearmWithoutAnyUnitToo) {
   EXPECT_EQ(robot.controller.fallback().probation, seconds(60));
 }
 
-TEST(ProbationTest, FollowsAStartThatWasAwaitedBeforeALossOfPower) {
+TEST(ProbationStartTest, FollowsAStartThatWasAwaitedBeforeALossOfPower) {
   DrivenRobot robot({}, {.latched = false, .awaiting_start = true, .cause = {}});
   EXPECT_EQ(robot.controller.fallback().probation, seconds(60));
 }
 
-TEST(ProbationTest, NobodyIsOnItWhoWasNotRearmed) {
+TEST(ProbationStartTest, NobodyIsOnItWhoWasNotRearmed) {
   DrivenRobot robot;
   robot.DriveAtEight();
   EXPECT_EQ(robot.controller.fallback().probation, Nanos{0});

@@ -18,34 +18,34 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::tests::kPeriod;
 using ::tests::kStartOfTime;
 namespace v1 = ::gatekeeper::v1;
 
-constexpr Nanos kPeriod = milliseconds(50);
-
 // What the machine is told of besides triggers.
-struct World {
+struct Surroundings {
   bool previous = false;
   bool inputs = false;  // what states need is fresh
   bool brakes = false;  // the robot stands within the time that its stop is declared to take
 
-  bool operator<(const World& other) const {
+  bool operator<(const Surroundings& other) const {
     return std::tie(previous, inputs, brakes) <
            std::tie(other.previous, other.inputs, other.brakes);
   }
 };
 
-std::vector<World> AllWorlds() {
-  std::vector<World> worlds;
+std::vector<Surroundings> AllSurroundings() {
+  std::vector<Surroundings> all;
   for (int bits = 0; bits < 8; ++bits) {
-    worlds.push_back({(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0});
+    all.push_back({(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0});
   }
-  return worlds;
+  return all;
 }
 
 class Walk {
  public:
-  Walk(const Fallback& rules, const World& world) : rules_(rules), world_(world) {}
+  Walk(const Fallback& rules, const Surroundings& surroundings)
+      : rules_(rules), surroundings_(surroundings) {}
 
   void Step(TriggerMask raised, Nanos time) {
     now_ += time;
@@ -53,10 +53,10 @@ class Walk {
     const bool stopping = before.driver == Driver::kStop;
     Advance(rules_,
             {.raised = raised,
-             .previous_runs = world_.previous,
-             .standing = before.driver == Driver::kHold || (stopping && world_.brakes),
+             .previous_runs = surroundings_.previous,
+             .standing = before.driver == Driver::kHold || (stopping && surroundings_.brakes),
              .now = now_,
-             .fresh = world_.inputs ? ~InputMask{0} : 0,
+             .fresh = surroundings_.inputs ? ~InputMask{0} : 0,
              .driven = time},
             status);
   }
@@ -67,7 +67,7 @@ class Walk {
 
  private:
   const Fallback& rules_;
-  World world_;
+  Surroundings surroundings_;
   Nanos now_ = kStartOfTime;
 };
 
@@ -102,10 +102,10 @@ INSTANTIATE_TEST_SUITE_P(Rules, ExploreTest, testing::Bool(),
 
 TEST_P(ExploreTest, EverySetWithAStopReachesAMinimalRiskConditionWithinTheBound) {
   int stops = 0;
-  for (const World& world : AllWorlds()) {
+  for (const Surroundings& surroundings : AllSurroundings()) {
     for (TriggerMask set = 0; set < sets(); ++set) {
       const TriggerMask raised = set | MaskOf(rules_.network_down());
-      Walk walk(rules_, world);
+      Walk walk(rules_, surroundings);
       Nanos longest{0};
       for (TriggerIndex i = 0; i < rules_.latched(); ++i) {
         const TriggerRule& rule = rules_.triggers()[i];
@@ -126,11 +126,11 @@ TEST_P(ExploreTest, EverySetWithAStopReachesAMinimalRiskConditionWithinTheBound)
 }
 
 TEST_P(ExploreTest, EveryLossOfTheModelEndsInAMinimalRiskConditionFromEveryState) {
-  for (const World& world : AllWorlds()) {
+  for (const Surroundings& surroundings : AllSurroundings()) {
     for (TriggerIndex first = 0; first < rules_.latched(); ++first) {
       for (TriggerIndex lost = 0; lost < rules_.latched(); ++lost) {
         if ((Loss() & MaskOf(lost)) == 0) continue;
-        Walk walk(rules_, world);
+        Walk walk(rules_, surroundings);
         walk.Step(MaskOf(first), Nanos{0});
         walk.Step(MaskOf(first), kPeriod);
         const TriggerMask raised = MaskOf(first) | MaskOf(lost) | MaskOf(rules_.network_down());
@@ -148,18 +148,19 @@ TEST_P(ExploreTest, EveryLossOfTheModelEndsInAMinimalRiskConditionFromEveryState
 }
 
 TEST_P(ExploreTest, AnotherTriggerNeverGivesALowerRank) {
-  std::map<World, std::vector<std::vector<StateIndex>>> walks;  // by set: states every half second
-  for (const World& world : AllWorlds()) {
+  // By set: states every half second.
+  std::map<Surroundings, std::vector<std::vector<StateIndex>>> walks;
+  for (const Surroundings& surroundings : AllSurroundings()) {
     for (TriggerMask set = 0; set < sets(); ++set) {
-      Walk walk(rules_, world);
-      std::vector<StateIndex>& states = walks[world].emplace_back();
+      Walk walk(rules_, surroundings);
+      std::vector<StateIndex>& states = walks[surroundings].emplace_back();
       for (int tick = 0; tick < 150; ++tick) {
         walk.Step(set, milliseconds(500));
         states.push_back(walk.status.state);
       }
     }
   }
-  for (const auto& [world, by_set] : walks) {
+  for (const auto& [surroundings, by_set] : walks) {
     for (TriggerMask set = 0; set < sets(); ++set) {
       for (TriggerMask less = set; less != 0; less &= less - 1) {
         const TriggerMask part = set & ~(less & ~(less - 1));  // without one of them
@@ -172,9 +173,9 @@ TEST_P(ExploreTest, AnotherTriggerNeverGivesALowerRank) {
 }
 
 TEST_P(ExploreTest, ASetDemandsWhatTheMostRestrictiveOfItsTriggersDoes) {
-  for (const World& world : AllWorlds()) {
-    const FallbackInput input{.previous_runs = world.previous,
-                              .fresh = world.inputs ? ~InputMask{0} : 0};
+  for (const Surroundings& surroundings : AllSurroundings()) {
+    const FallbackInput input{.previous_runs = surroundings.previous,
+                              .fresh = surroundings.inputs ? ~InputMask{0} : 0};
     for (TriggerMask set = 0; set < sets(); ++set) {
       StateIndex most = 0;
       for (TriggerMask left = set; left != 0; left &= left - 1) {

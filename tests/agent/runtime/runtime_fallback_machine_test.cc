@@ -9,14 +9,13 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::tests::Compiled;
+using ::tests::kPeriod;
 using ::tests::kStartOfTime;
 using ::tests::NavFallbackDocument;
 using ::tests::NavPolicyDocument;
 using ::tests::NavRules;
 using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr Nanos kPeriod = milliseconds(50);
 
 class FallbackMachineTest : public testing::Test {
  protected:

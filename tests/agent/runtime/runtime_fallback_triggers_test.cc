@@ -19,7 +19,7 @@ using ::tests::Rule;
 using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
 
-const TriggerRule& RuleOf(const Fallback& rules, const std::string& id) {
+const TriggerRule& TriggerOf(const Fallback& rules, const std::string& id) {
   for (const TriggerRule& rule : rules.triggers()) {
     if (rule.id == id) return rule;
   }
@@ -29,7 +29,7 @@ const TriggerRule& RuleOf(const Fallback& rules, const std::string& id) {
 
 TEST(TriggerTest, KnowsWhereItWaitsAndHowLong) {
   const Fallback rules = tests::RichRules();
-  const TriggerRule& network = RuleOf(rules, "network_down");
+  const TriggerRule& network = TriggerOf(rules, "network_down");
   EXPECT_EQ(network.defer_max, seconds(5));
   EXPECT_EQ(network.defer_in, ZoneMask{1} << 2) << "hall, stairs, dock";
   EXPECT_EQ(rules.deferrable(), MaskOf(rules.network_down()));
@@ -37,7 +37,7 @@ TEST(TriggerTest, KnowsWhereItWaitsAndHowLong) {
 
 TEST(TriggerTest, KnowsHowOftenItMayClearAndWhereItGoesThen) {
   const Fallback rules = tests::RichRules();
-  const TriggerRule& doubt = RuleOf(rules, "low_confidence");
+  const TriggerRule& doubt = TriggerOf(rules, "low_confidence");
   EXPECT_EQ(doubt.max_per_hour, 2U);
   EXPECT_EQ(rules.states()[doubt.otherwise].name, "PREVIOUS_MODEL");
 }

@@ -1,31 +1,20 @@
-#include <boost/geometry.hpp>
-#include <boost/geometry/geometries/point_xy.hpp>
 #include <cmath>
-#include <limits>
-#include <numbers>
 #include <random>
 
 #include "agent/runtime/footprint.h"
 #include "gtest/gtest.h"
+#include "tests/agent/runtime/numbers.h"
+#include "tests/agent/runtime/shapes.h"
 #include "tests/support/cases.h"
 
 namespace agent::runtime {
 namespace {
 
 namespace bg = boost::geometry;
-using BoostPoint = bg::model::d2::point_xy<double>;
-using BoostRing = bg::model::ring<BoostPoint, false>;
 using BoostLine = bg::model::linestring<BoostPoint>;
 
-constexpr double kPi = std::numbers::pi;
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-double In(std::mt19937_64& random, double low, double high) {
-  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
-}
-
 // Corners that go round a centre, with dents.
-std::vector<Vec2> RandomCorners(std::mt19937_64& random, Vec2 centre, double least, double most) {
+std::vector<Vec2> CornersAround(std::mt19937_64& random, Vec2 centre, double least, double most) {
   std::vector<Vec2> corners;
   const auto count = 4 + static_cast<int>(random() % 9);
   for (int i = 0; i < count; ++i) {
@@ -36,7 +25,7 @@ std::vector<Vec2> RandomCorners(std::mt19937_64& random, Vec2 centre, double lea
   return corners;
 }
 
-BoostRing RingOf(const std::vector<Vec2>& corners, const Pose2& pose = {}) {
+BoostRing RingAt(const std::vector<Vec2>& corners, const Pose2& pose) {
   BoostRing ring;
   for (const Vec2& c : corners) {
     ring.emplace_back(pose.x_m + std::cos(pose.yaw_rad) * c.x - std::sin(pose.yaw_rad) * c.y,
@@ -47,9 +36,6 @@ BoostRing RingOf(const std::vector<Vec2>& corners, const Pose2& pose = {}) {
 }
 
 BoostLine BorderOf(const BoostRing& ring) { return {ring.begin(), ring.end()}; }
-
-// A truck with its axle behind: nothing about it is round or centred.
-const std::vector<Vec2> kTruck = {{0.9, 0.3}, {-0.3, 0.3}, {-0.3, -0.3}, {0.9, -0.3}};
 
 TEST(FootprintTest, KnowsHowFarATurnMovesItsOutline) {
   EXPECT_EQ(Footprint(Region::Circle({}, 0.4)).turn_reach_m(), 0) << "a round robot only spins";
@@ -149,11 +135,11 @@ TEST_P(RoomOracleTest, EqualsBoostsForAnyTwoPolygons) {
   int over = 0;
   const int all = tests::Cases(100'000);
   while (free + over < all) {
-    const std::vector<Vec2> body = RandomCorners(random, {In(random, -0.2, 0.2), 0}, 0.1, 0.8);
+    const std::vector<Vec2> body = CornersAround(random, {In(random, -0.2, 0.2), 0}, 0.1, 0.8);
     const double size = In(random, 0.2, 4);
-    const std::vector<Vec2> ground = RandomCorners(random, {}, size / 3, size);
+    const std::vector<Vec2> ground = CornersAround(random, {}, size / 3, size);
     const Pose2 pose{In(random, -3, 3), In(random, -3, 3), In(random, -kPi, kPi)};
-    const BoostRing robot = RingOf(body, pose);
+    const BoostRing robot = RingAt(body, pose);
     const BoostRing zone = RingOf(ground);
     if (!bg::is_valid(robot) || !bg::is_valid(zone)) continue;
     const Footprint footprint(Region::Polygon(body));
@@ -180,7 +166,7 @@ TEST_P(RoomOracleTest, EqualsBoostsForAnyTwoPolygons) {
 TEST_P(RoomOracleTest, ChangesByNoMoreThanTheOutlineMoves) {
   std::mt19937_64 random(12);
   for (int i = 0; i < tests::Cases(100'000); ++i) {
-    const std::vector<Vec2> ground = RandomCorners(random, {}, 1, 3);
+    const std::vector<Vec2> ground = CornersAround(random, {}, 1, 3);
     const Region region =
         random() % 4 == 0 ? Region::Circle({}, In(random, 0.5, 3)) : Region::Polygon(ground);
     if (!region.is_circle() && !bg::is_valid(RingOf(ground))) continue;

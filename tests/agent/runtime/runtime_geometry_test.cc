@@ -1,5 +1,3 @@
-#include <boost/geometry.hpp>
-#include <boost/geometry/geometries/point_xy.hpp>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -7,14 +5,12 @@
 
 #include "agent/runtime/geometry.h"
 #include "gtest/gtest.h"
+#include "tests/agent/runtime/numbers.h"
+#include "tests/agent/runtime/shapes.h"
 #include "tests/support/cases.h"
 
 namespace agent::runtime {
 namespace {
-
-double In(std::mt19937_64& random, double low, double high) {
-  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
-}
 
 TEST(ExactSinCosTest, IsWithinALastBitOfTheCLibrary) {
   std::mt19937_64 random(1);
@@ -118,10 +114,7 @@ TEST(RegionTest, DepthOfACircleIsRadiusMinusDistance) {
   EXPECT_DOUBLE_EQ(region.reach_m(), std::sqrt(5.0) + 0.5);
 }
 
-// Boost's polygons, of corners that go round a centre: simple, and as often as not with dents.
-using BoostPoint = boost::geometry::model::d2::point_xy<double>;
-using BoostRing = boost::geometry::model::ring<BoostPoint, false>;
-
+// Corners that go round a centre: simple, and as often as not with dents.
 std::vector<Vec2> RandomCorners(std::mt19937_64& random) {
   std::vector<Vec2> corners;
   const auto count = 3 + static_cast<int>(random() % 10);
@@ -132,13 +125,6 @@ std::vector<Vec2> RandomCorners(std::mt19937_64& random) {
     corners.push_back({centre.x + radius * std::cos(angle), centre.y + radius * std::sin(angle)});
   }
   return corners;
-}
-
-BoostRing RingOf(const std::vector<Vec2>& corners) {
-  BoostRing ring;
-  for (const Vec2& corner : corners) ring.emplace_back(corner.x, corner.y);
-  ring.push_back(ring.front());
-  return ring;
 }
 
 TEST(RegionTest, DepthOfAnyPolygonEqualsBoosts) {

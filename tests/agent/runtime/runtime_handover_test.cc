@@ -1,8 +1,8 @@
-#include <limits>
 
 #include "agent/runtime/controller.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/driven_robot.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/agent/runtime/rules_world.h"
 #include "tests/support/status_matchers.h"
 
@@ -14,16 +14,11 @@ namespace {
 using agent::base::RunOutcome;
 using std::chrono::milliseconds;
 using ::testing::Contains;
-using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::tests::DrivenRobot;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr float kNanF = std::numeric_limits<float>::quiet_NaN();
-
-auto Near(double value) { return DoubleNear(value, 1e-6); }
 
 TEST(HandoverTest, AProbationThatWasDrivenOutIsNotRenewedBySwappingInDriving) {
   DrivenRobot robot;
@@ -271,8 +266,8 @@ TEST(HandoverTest, NothingIsPutOffByAPoseThatIsOld) {
 constexpr double kStep = 0.05;
 
 // Joints that brake with 4 rad/s2, beside all that wheels tell.
-void MakeArmUnit(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card,
-                 const std::vector<std::string>& joints) {
+void MakeCarriedArm(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card,
+                    const std::vector<std::string>& joints) {
   tests::MakeArm(policy, joints);
   for (auto& [name, joint] : *policy.mutable_joints()) joint.set_qdd_abs_max_radps2(4);
   policy.mutable_arm()->set_degraded_scale(1);
@@ -307,9 +302,9 @@ void MakeArmUnit(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelC
   cell.set_trigger("envelope_breach");
 }
 
-tests::Unit::Edit ArmOf(const std::vector<std::string>& joints, double rate_hz = 20) {
+tests::Unit::Edit CarriedArm(const std::vector<std::string>& joints, double rate_hz = 20) {
   return [=](v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
-    MakeArmUnit(policy, rules, card, joints);
+    MakeCarriedArm(policy, rules, card, joints);
     policy.mutable_command()->set_rate_hz(rate_hz);
     rules.set_mrc_within_ms(5000);  // slower ticks see and stop later
     for (v1::Trigger& trigger : *rules.mutable_triggers()) {
@@ -335,7 +330,7 @@ class ArmHandoverTest : public testing::Test {
 };
 
 TEST_F(ArmHandoverTest, AnArmIsNotJudgedByWhereItsBaseSaysItIs) {
-  DrivenRobot robot(ArmOf({"shoulder", "elbow"}));
+  DrivenRobot robot(CarriedArm({"shoulder", "elbow"}));
   robot.unit.model->says = {0.5F, -0.5F};
   const Tick& tick = Ticks(robot, 40);
   EXPECT_EQ(tick.state, "NOMINAL");
@@ -347,7 +342,7 @@ TEST_F(ArmHandoverTest, AnArmAfterWheelsStartsFromWhereItIsMeasured) {
   DrivenRobot robot;
   robot.unit.model->says = {0.8F, 0.0F};
   Ticks(robot, 100);
-  tests::Unit arm(std::string(64, 'c'), ArmOf({"shoulder", "elbow"}));
+  tests::Unit arm(std::string(64, 'c'), CarriedArm({"shoulder", "elbow"}));
   arm.model->says = {1.5F, -0.5F};
   robot.controller.SwapTo(arm.pilot.get(), nullptr, robot.now);
   EXPECT_THAT(Ticks(robot, 1).enforced, ElementsAre(Near(0.51), Near(-0.5))) << "4 rad/s2";
@@ -355,7 +350,7 @@ TEST_F(ArmHandoverTest, AnArmAfterWheelsStartsFromWhereItIsMeasured) {
 }
 
 TEST_F(ArmHandoverTest, WheelsAfterAnArmStartFromRest) {
-  DrivenRobot robot(ArmOf({"shoulder", "elbow"}));
+  DrivenRobot robot(CarriedArm({"shoulder", "elbow"}));
   robot.unit.model->says = {0.5F, -0.5F};
   Ticks(robot, 40);
   robot.unit.model->says = {1.5F, -0.5F};
@@ -369,10 +364,10 @@ TEST_F(ArmHandoverTest, WheelsAfterAnArmStartFromRest) {
 }
 
 TEST_F(ArmHandoverTest, AnArmWithMoreJointsIsFollowedInAllOfThem) {
-  DrivenRobot robot(ArmOf({"shoulder", "elbow"}));
+  DrivenRobot robot(CarriedArm({"shoulder", "elbow"}));
   robot.unit.model->says = {0.5F, -0.5F};
   Ticks(robot, 40);
-  tests::Unit other(std::string(64, 'c'), ArmOf({"shoulder", "elbow", "wrist"}));
+  tests::Unit other(std::string(64, 'c'), CarriedArm({"shoulder", "elbow", "wrist"}));
   other.model->says = {1.5F, -0.5F, 0.25F};
   q_ = {0.5, -0.5, 0.25};
   robot.controller.SwapTo(other.pilot.get(), nullptr, robot.now);
@@ -386,12 +381,12 @@ TEST_F(ArmHandoverTest, AnArmWithMoreJointsIsFollowedInAllOfThem) {
 }
 
 TEST_F(ArmHandoverTest, NothingIsWaitedForOfAnArmThatIsGone) {
-  DrivenRobot robot(ArmOf({"shoulder", "elbow"}));
+  DrivenRobot robot(CarriedArm({"shoulder", "elbow"}));
   robot.unit.model->says = {0.5F, -0.5F};
   Ticks(robot, 40);
   robot.unit.model->says = {1.5F, -0.5F};
   Ticks(robot, 10);
-  tests::Unit other(std::string(64, 'c'), ArmOf({"shoulder", "elbow", "wrist"}));
+  tests::Unit other(std::string(64, 'c'), CarriedArm({"shoulder", "elbow", "wrist"}));
   robot.controller.SwapTo(other.pilot.get(), nullptr, robot.now);
   robot.estop = true;
   const Tick& tick = Ticks(robot, 3);  // the third joint is never measured
@@ -400,7 +395,7 @@ TEST_F(ArmHandoverTest, NothingIsWaitedForOfAnArmThatIsGone) {
 }
 
 TEST_F(ArmHandoverTest, TheSpeedOfTargetsIsThatOverThePeriodOfTheRules) {
-  DrivenRobot robot(ArmOf({"shoulder", "elbow"}, 10));
+  DrivenRobot robot(CarriedArm({"shoulder", "elbow"}, 10));
   robot.unit.model->says = {0.5F, -0.5F};
   const auto tick = [&]() -> const Tick& {
     robot.now += milliseconds(50);  // and the robot's own 50
@@ -417,7 +412,7 @@ TEST_F(ArmHandoverTest, TheSpeedOfTargetsIsThatOverThePeriodOfTheRules) {
 }
 
 TEST_F(ArmHandoverTest, ALateTickBrakesTargetsForOnePeriod) {
-  DrivenRobot robot(ArmOf({"shoulder", "elbow"}));
+  DrivenRobot robot(CarriedArm({"shoulder", "elbow"}));
   robot.unit.model->says = {0.5F, -0.5F};
   Ticks(robot, 40);
   robot.unit.model->says = {1.5F, -0.5F};

@@ -5,6 +5,7 @@
 #include "agent/runtime/input_board.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
@@ -19,8 +20,6 @@ using ::tests::kStartOfTime;
 using ::tests::NavPolicyDocument;
 using ::tests::Packet;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 class InputsTest : public testing::Test {
  protected:

@@ -1,16 +1,14 @@
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <random>
 
 #include "agent/runtime/kinematics.h"
 #include "gtest/gtest.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/support/cases.h"
 
 namespace agent::runtime {
 namespace {
-
-constexpr double kPi = std::numbers::pi;
 
 DhLink Link(double a, double alpha, double d, double offset = 0) {
   return {.a_m = a, .d_m = d, .theta_offset_rad = offset, .alpha = ExactSinCos(alpha)};

@@ -11,19 +11,10 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 namespace v1 = ::gatekeeper::v1;
 
-template <class Message>
-Message Document(const std::string& name, const std::string& schema) {
-  Message document;
-  const auto map =
-      agent::base::ReadYaml(tests::TextOf("policies/lane/" + name), name, schema, document);
-  EXPECT_TRUE(map.ok()) << map.status();
-  return document;
-}
-
 void MakeTug(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
-  policy = Document<v1::ControlPolicy>("control_policy.yaml", "control_policy/1");
-  rules = Document<v1::FallbackRules>("fallback_rules.yaml", "fallback_rules/1");
-  card = Document<v1::ModelCard>("card.yaml", "model_card/1");
+  policy = tests::Document<v1::ControlPolicy>("lane/control_policy.yaml", "control_policy/1");
+  rules = tests::Document<v1::FallbackRules>("lane/fallback_rules.yaml", "fallback_rules/1");
+  card = tests::Document<v1::ModelCard>("lane/card.yaml", "model_card/1");
 }
 
 class LaneTest : public testing::Test {

@@ -14,11 +14,10 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::tests::DrivenRobot;
+using ::tests::kRefused;
 using ::tests::kStartOfTime;
 using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr auto kRefused = absl::StatusCode::kFailedPrecondition;
 
 // Pressed in driving, braked, latched, released.
 void StopByButton(DrivenRobot& robot) {

@@ -1,8 +1,8 @@
-#include <limits>
 
 #include "agent/runtime/policy.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/agent/runtime/policy_bounds.h"
 #include "tests/support/status_matchers.h"
 
@@ -14,21 +14,19 @@ namespace {
 using ::testing::ElementsAre;
 using ::tests::Bound;
 using ::tests::CheckBound;
+using ::tests::Degraded;
 using ::tests::NavPolicyDocument;
+using ::tests::Nominal;
 using ::tests::Set;
+using ::tests::Transition;
 namespace v1 = ::gatekeeper::v1;
 using P = v1::ControlPolicy;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 class LimitBoundTest : public testing::TestWithParam<Bound> {};
 TEST_P(LimitBoundTest, IsTakenAtItsEdgeAndRefusedBeyondIt) {
   CheckBound(NavPolicyDocument(), GetParam());
 }
 
-v1::LimitSet& Nominal(P& p) { return *p.mutable_limits()->mutable_nominal(); }
-v1::LimitSet& Transition(P& p) { return *p.mutable_limits()->mutable_transition(); }
-v1::LimitSet& Degraded(P& p) { return *p.mutable_limits()->mutable_degraded(); }
 INSTANTIATE_TEST_SUITE_P(
     Nominal, LimitBoundTest,
     testing::Values(

@@ -1,23 +1,21 @@
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <random>
 
 #include "agent/runtime/limits.h"
 #include "gtest/gtest.h"
+#include "tests/agent/runtime/numbers.h"
 
 namespace agent::runtime {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr int kInputs = 200'000;
+constexpr int kDraws = 200'000;
 
 // Any bit pattern, and often one of those that break things.
 double Anything(std::mt19937_64& random) {
   switch (random() % 8) {
     case 0: {
-      const double edges[] = {kNan, kInf, -kInf, 0.0, -0.0, 5e-324, 1.7e308, -1.7e308};
+      const double edges[] = {kNan, kInfinity, -kInfinity, 0.0, -0.0, 5e-324, 1.7e308, -1.7e308};
       return edges[random() % 8];
     }
     case 1:
@@ -31,7 +29,7 @@ struct Limit {
   const char* name;
   double (*apply)(double wanted, double a, double b);
 };
-const Limit kLimits[] = {
+const Limit kClamps[] = {
     {"ClampInto",
      [](double w, double a, double b) { return ClampInto(w, -std::abs(a), std::abs(b)); }},
     {"ClampIntoAnything", [](double w, double a, double b) { return ClampInto(w, a, b); }},
@@ -41,11 +39,11 @@ const Limit kLimits[] = {
 
 TEST(LimitsTest, NeverRaiseAMagnitudeNorTurnASignNorGiveANonFiniteNumber) {
   std::mt19937_64 random(1);
-  for (int i = 0; i < kInputs; ++i) {
+  for (int i = 0; i < kDraws; ++i) {
     const double wanted = Anything(random);
     const double a = Anything(random);
     const double b = Anything(random);
-    for (const Limit& limit : kLimits) {
+    for (const Limit& limit : kClamps) {
       const double got = limit.apply(wanted, a, b);
       ASSERT_TRUE(std::isfinite(got)) << limit.name << " " << wanted << " " << a << " " << b;
       ASSERT_FALSE(std::signbit(got) && got == 0) << limit.name << ": negative zero";
@@ -61,11 +59,11 @@ TEST(LimitsTest, NeverRaiseAMagnitudeNorTurnASignNorGiveANonFiniteNumber) {
 
 TEST(LimitsTest, AreIdempotent) {
   std::mt19937_64 random(2);
-  for (int i = 0; i < kInputs; ++i) {
+  for (int i = 0; i < kDraws; ++i) {
     const double wanted = Anything(random);
     const double a = Anything(random);
     const double b = Anything(random);
-    for (const Limit& limit : kLimits) {
+    for (const Limit& limit : kClamps) {
       const double once = limit.apply(wanted, a, b);
       ASSERT_EQ(limit.apply(once, a, b), once)
           << limit.name << " " << wanted << " " << a << " " << b;
@@ -75,14 +73,14 @@ TEST(LimitsTest, AreIdempotent) {
 
 TEST(LimitsTest, AreMonotoneInWhatIsWanted) {
   std::mt19937_64 random(3);
-  for (int i = 0; i < kInputs; ++i) {
+  for (int i = 0; i < kDraws; ++i) {
     double less = Anything(random);
     double more = Anything(random);
     if (!std::isfinite(less) || !std::isfinite(more)) continue;
     if (less > more) std::swap(less, more);
     const double a = Anything(random);
     const double b = Anything(random);
-    for (const Limit& limit : kLimits) {
+    for (const Limit& limit : kClamps) {
       ASSERT_LE(limit.apply(less, a, b), limit.apply(more, a, b)) << limit.name;
     }
   }
@@ -90,7 +88,7 @@ TEST(LimitsTest, AreMonotoneInWhatIsWanted) {
 
 TEST(LimitsTest, ATighterAllowanceNeverLetsMoreThrough) {
   std::mt19937_64 random(4);
-  for (int i = 0; i < kInputs; ++i) {
+  for (int i = 0; i < kDraws; ++i) {
     const double wanted = Anything(random);
     const double last = Anything(random);
     double tight = std::abs(Anything(random));
@@ -112,7 +110,7 @@ TEST(LimitsTest, ClampIntoHoldsBothEnds) {
 }
 
 TEST(LimitsTest, AnAllowanceThatIsNotFiniteAllowsNothing) {
-  for (double none : {kNan, kInf}) {
+  for (double none : {kNan, kInfinity}) {
     EXPECT_EQ(ClampInto(0.5, -1, none), 0) << none;
     EXPECT_EQ(ClampInto(-0.5, -none, 1), 0) << none;
     EXPECT_EQ(ClampRate(0.5, 0, none), 0) << none;
@@ -120,7 +118,7 @@ TEST(LimitsTest, AnAllowanceThatIsNotFiniteAllowsNothing) {
 }
 
 TEST(LimitsTest, ARateFromWhatIsNotFiniteStartsAtZero) {
-  for (double last : {kNan, kInf, -kInf}) {
+  for (double last : {kNan, kInfinity, -kInfinity}) {
     EXPECT_EQ(ClampRate(1, last, 0.1), 0.1) << last;
     EXPECT_EQ(ClampRate(-1, last, 0.1), -0.1) << last;
   }

@@ -16,8 +16,10 @@ namespace {
 
 using ::tests::Bound;
 using ::tests::CheckBound;
+using ::tests::Confidence;
 using ::tests::NavPolicyDocument;
 using ::tests::Set;
+using ::tests::Touch;
 namespace v1 = ::gatekeeper::v1;
 using P = v1::ControlPolicy;
 
@@ -103,15 +105,6 @@ INSTANTIATE_TEST_SUITE_P(
               [](P& p) { SetWindow(p, 20, 21); },
               "[deadline.window.max] must be below n (20), is 21"}));
 
-v1::Confidence& Confidence(P& p) {
-  v1::Confidence& confidence = *p.mutable_output()->mutable_confidence();
-  confidence.set_enter_below(0.3);
-  confidence.set_leave_above(0.5);
-  confidence.set_leave_hold_ms(500);
-  confidence.set_trigger("low_confidence");
-  return confidence;
-}
-
 v1::Uncertainty& Doubt(P& p) {
   v1::Uncertainty& doubt = *p.mutable_output()->mutable_uncertainty();
   doubt.set_enter_above(0.7);
@@ -150,7 +143,7 @@ INSTANTIATE_TEST_SUITE_P(
               "[output.uncertainty.leave_hold_ms] must be above 0, is 0: without it the state "
               "flickers"}));
 
-v1::DerateRule& Heat(P& p) { return *p.mutable_derate(0); }
+v1::DerateRule& HeatRule(P& p) { return *p.mutable_derate(0); }
 v1::DerateRule& Late(P& p) { return *p.mutable_derate(2); }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -158,44 +151,44 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Bound{"two_points", [](P&) {},
               [](P& p) {
-                Set(Heat(p).mutable_points(), {75});
-                Set(Heat(p).mutable_scale(), {1});
+                Set(HeatRule(p).mutable_points(), {75});
+                Set(HeatRule(p).mutable_scale(), {1});
               },
               "[derate[0].points] must be at least two"},
         Bound{"points_ascend",
               [](P& p) {
-                Set(Heat(p).mutable_points(), {-10, 90});
+                Set(HeatRule(p).mutable_points(), {-10, 90});
               },
               [](P& p) {
-                Set(Heat(p).mutable_points(), {90, 90});
+                Set(HeatRule(p).mutable_points(), {90, 90});
               },
               "[derate[0].points] must be finite and ascend; point 1 is 90"},
         Bound{"values", [](P&) {},
               [](P& p) {
-                Set(Heat(p).mutable_scale(), {1, 0.5, 0});
+                Set(HeatRule(p).mutable_scale(), {1, 0.5, 0});
               },
               "[derate[0].scale] must have one value for each point (2), has 3"},
         Bound{"most", [](P&) {},
               [](P& p) {
-                Set(Heat(p).mutable_scale(), {1.01, 0});
+                Set(HeatRule(p).mutable_scale(), {1.01, 0});
               },
               "[derate[0].scale] must be 0 to 1, has 1.01"},
         Bound{"least", [](P&) {},
               [](P& p) {
-                Set(Heat(p).mutable_scale(), {1, -0.01});
+                Set(HeatRule(p).mutable_scale(), {1, -0.01});
               },
               "[derate[0].scale] must be 0 to 1, has -0.01"},
-        Bound{"absent_most", [](P& p) { Heat(p).set_absent_scale(1); },
-              [](P& p) { Heat(p).set_absent_scale(1.01); },
+        Bound{"absent_most", [](P& p) { HeatRule(p).set_absent_scale(1); },
+              [](P& p) { HeatRule(p).set_absent_scale(1.01); },
               "[derate[0].absent_scale] must be 0 to 1, is 1.01"},
-        Bound{"absent_least", [](P& p) { Heat(p).set_absent_scale(0); },
-              [](P& p) { Heat(p).set_absent_scale(-0.01); },
+        Bound{"absent_least", [](P& p) { HeatRule(p).set_absent_scale(0); },
+              [](P& p) { HeatRule(p).set_absent_scale(-0.01); },
               "[derate[0].absent_scale] must be 0 to 1, is -0.01"},
         Bound{"absent_stops", [](P& p) { Late(p).set_absent_scale(0.01); },
               [](P& p) { Late(p).set_absent_scale(0); },
               "[derate[2].trigger] must name a trigger: a check that tells nobody is no check"},
-        Bound{"release", [](P& p) { Heat(p).set_release_at(89.99); },
-              [](P& p) { Heat(p).set_release_at(90); },
+        Bound{"release", [](P& p) { HeatRule(p).set_release_at(89.99); },
+              [](P& p) { HeatRule(p).set_release_at(90); },
               "[derate[0].release_at] must be a value at which the scale is above 0, is 90"},
         Bound{"no_release", [](P&) {}, [](P& p) { Late(p).set_release_at(1); },
               "[derate[2].release_at] must not be given without a trigger"}));
@@ -225,8 +218,6 @@ void SetScanZones(P& p, int count) {
     zones[i].set_id("z" + std::to_string(i));
   }
 }
-
-v1::BodyZone& Touch(P& p) { return *p.mutable_separation()->mutable_zones(0); }
 
 v1::SpeedAndSeparation& Ssm(P& p) {
   v1::SpeedAndSeparation& ssm = *p.mutable_separation()->mutable_ssm();
@@ -301,7 +292,7 @@ INSTANTIATE_TEST_SUITE_P(
               "[separation.ssm.source] needs inputs.scan.min_valid_fraction above 0: a covered "
               "scanner sees nobody"}));
 
-void SetJoints(P& p, size_t count) { p = ArmDocument(count); }
+void SetJointCount(P& p, size_t count) { p = ArmDocument(count); }
 
 v1::EnvelopeZone& Cell(P& p) {
   v1::EnvelopeZone& zone = *p.add_envelope();
@@ -314,7 +305,7 @@ v1::EnvelopeZone& Cell(P& p) {
 INSTANTIATE_TEST_SUITE_P(
     Arm, ArmBoundTest,
     testing::Values(
-        Bound{"joints", [](P& p) { SetJoints(p, 32); }, [](P& p) { SetJoints(p, 33); },
+        Bound{"joints", [](P& p) { SetJointCount(p, 32); }, [](P& p) { SetJointCount(p, 33); },
               "[command.fields] must name 1 to 32 joints, names 33"},
         // Joints that take a hundred periods to stop are looked at every other one.
         Bound{

@@ -16,6 +16,7 @@
 namespace agent::runtime {
 namespace {
 
+using ::tests::Compiled;
 using ::tests::NavPolicyDocument;
 namespace v1 = ::gatekeeper::v1;
 
@@ -81,7 +82,7 @@ World RandomWorld(Random& random) {
 
 // The nav policy with reverse, a speed zone and sets that hold different things, so that every rule
 // is met.
-v1::ControlPolicy Document() {
+v1::ControlPolicy BusyDocument() {
   v1::ControlPolicy document = NavPolicyDocument();
   v1::Limits& limits = *document.mutable_limits();
   limits.mutable_nominal()->set_vx_min_mps(-0.5);
@@ -100,16 +101,10 @@ v1::ControlPolicy Document() {
 }
 
 v1::ControlPolicy WithoutMap() {
-  v1::ControlPolicy document = Document();
+  v1::ControlPolicy document = BusyDocument();
   document.clear_envelope();
   document.clear_requirements();  // they speak of the clearance
   return document;
-}
-
-Policy Compiled(const v1::ControlPolicy& document) {
-  auto policy = Policy::Compile(document);
-  EXPECT_TRUE(policy.ok()) << policy.status();
-  return *std::move(policy);
 }
 
 class PolicyPropertyTest : public testing::Test {
@@ -124,7 +119,7 @@ class PolicyPropertyTest : public testing::Test {
   Enforcement Run(World& world) { return Run(policy_, free_, world); }
   Enforcement RunWithoutMap(World& world) { return Run(bare_, bare_free_, world); }
 
-  const Policy policy_ = Compiled(Document());
+  const Policy policy_ = Compiled(BusyDocument());
   const Policy bare_ = Compiled(WithoutMap());
   const Separation free_{policy_};
   const Separation bare_free_{bare_};

@@ -7,21 +7,21 @@ namespace {
 using agent::runtime::RuleOf;
 using agent::runtime::Under;
 
-const absl::Status kRefused = absl::InvalidArgumentError("[limits] must be given");
+const absl::Status kNoLimits = absl::InvalidArgumentError("[limits] must be given");
 
 TEST(RuleIdTest, MarksARefusalAndLeavesItsTextAlone) {
-  const absl::Status marked = Under("S9", kRefused);
+  const absl::Status marked = Under("S9", kNoLimits);
   EXPECT_EQ(RuleOf(marked), "S9");
-  EXPECT_EQ(marked.code(), kRefused.code());
-  EXPECT_EQ(marked.message(), kRefused.message());
+  EXPECT_EQ(marked.code(), kNoLimits.code());
+  EXPECT_EQ(marked.message(), kNoLimits.message());
 }
 
 TEST(RuleIdTest, KeepsTheInnermostMark) {
-  EXPECT_EQ(RuleOf(Under("S11", Under("S14", kRefused))), "S14");
+  EXPECT_EQ(RuleOf(Under("S11", Under("S14", kNoLimits))), "S14");
 }
 
 TEST(RuleIdTest, LeavesSuccessAlone) { EXPECT_OK(Under("S9", absl::OkStatus())); }
 
-TEST(RuleIdTest, CallsWhatBearsNoMarkNotUnderstood) { EXPECT_EQ(RuleOf(kRefused), "S1"); }
+TEST(RuleIdTest, CallsWhatBearsNoMarkNotUnderstood) { EXPECT_EQ(RuleOf(kNoLimits), "S1"); }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "agent/runtime/model_watch.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/driven_robot.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/support/status_matchers.h"
 
 // What a model says about its own answer: here how unsure it is.
@@ -19,8 +20,6 @@ using ::tests::NavCard;
 using ::tests::NavPolicyDocument;
 using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 v1::ControlPolicy WithUncertainty() {
   v1::ControlPolicy document = NavPolicyDocument();
@@ -109,12 +108,12 @@ TEST(UncertaintyTest, ACardMayBindItAndConfidenceToo) {
   EXPECT_EQ(report.confidence, 0.75);
 }
 
-struct Defect {
+struct UncertaintyDefect {
   const char* path;
   void (*seed)(v1::Uncertainty&);
 };
 
-class BadUncertaintyTest : public testing::TestWithParam<Defect> {};
+class BadUncertaintyTest : public testing::TestWithParam<UncertaintyDefect> {};
 
 TEST_P(BadUncertaintyTest, IsRefusedByThePathOfTheDefect) {
   v1::ControlPolicy document = WithUncertainty();
@@ -128,12 +127,12 @@ using U = v1::Uncertainty;
 
 INSTANTIATE_TEST_SUITE_P(
     Uncertainty, BadUncertaintyTest,
-    testing::Values(Defect{"enter_above", [](U& u) { u.set_enter_above(0); }},
-                    Defect{"enter_above", [](U& u) { u.set_enter_above(kNan); }},
-                    Defect{"leave_below", [](U& u) { u.set_leave_below(0); }},
-                    Defect{"leave_below", [](U& u) { u.set_leave_below(0.3); }},
-                    Defect{"leave_hold_ms", [](U& u) { u.set_leave_hold_ms(0); }},
-                    Defect{"trigger", [](U& u) { u.clear_trigger(); }}));
+    testing::Values(UncertaintyDefect{"enter_above", [](U& u) { u.set_enter_above(0); }},
+                    UncertaintyDefect{"enter_above", [](U& u) { u.set_enter_above(kNan); }},
+                    UncertaintyDefect{"leave_below", [](U& u) { u.set_leave_below(0); }},
+                    UncertaintyDefect{"leave_below", [](U& u) { u.set_leave_below(0.3); }},
+                    UncertaintyDefect{"leave_hold_ms", [](U& u) { u.set_leave_hold_ms(0); }},
+                    UncertaintyDefect{"trigger", [](U& u) { u.clear_trigger(); }}));
 
 }  // namespace
 }  // namespace agent::runtime

@@ -7,6 +7,7 @@
 #include "agent/runtime/stop_ramp.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 
 // Which returns are in a zone, and which zones stop or slow.
 
@@ -16,8 +17,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 v1::BodyZone Zone(const char* id, const char* action) {
   v1::BodyZone zone;

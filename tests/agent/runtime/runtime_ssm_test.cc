@@ -6,15 +6,13 @@
 #include "agent/runtime/ssm.h"
 #include "gtest/gtest.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/support/cases.h"
 
 namespace agent::runtime {
 namespace {
 
 namespace v1 = ::gatekeeper::v1;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // A person walks at 1.6 m/s, as the standard assumes.
 constexpr SsmLimits kIndoor{.v_human_mps = 1.6,

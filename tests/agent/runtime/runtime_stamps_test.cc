@@ -28,11 +28,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::tests::kPeriod;
 using ::tests::kStartOfTime;
 using ::tests::NavPolicyDocument;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr Nanos kPeriod = milliseconds(50);
 
 // One policy with odometry only: 200 ms of age, 100 ms ahead, stuck after 500 ms.
 v1::ControlPolicy OdomOnly() {

@@ -1,9 +1,9 @@
-#include <limits>
 #include <memory>
 
 #include "agent/runtime/controller.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/driven_robot.h"
+#include "tests/agent/runtime/numbers.h"
 
 // Units that come and go while the robot drives, and the previous one standing by.
 
@@ -11,16 +11,11 @@ namespace agent::runtime {
 namespace {
 
 using agent::base::RunOutcome;
-using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::tests::DrivenRobot;
 using ::tests::kStartOfTime;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr float kNanF = std::numeric_limits<float>::quiet_NaN();
-
-auto Near(double value) { return DoubleNear(value, 1e-6); }
 
 TEST(SwapTest, ATicksViewsOutliveSeveralSwaps) {
   auto robot = std::make_unique<DrivenRobot>();
@@ -312,7 +307,7 @@ TEST(SwapTest, ThePreviousUnitIsAskedOnInputsThatAreFreshByItsOwnRules) {
 
 // --- an arm instead of wheels
 
-void MakeArmUnit(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+void MakeWheelNamedArm(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
   tests::MakeArm(policy, {"vx_mps", "wz_radps"});
   rules.mutable_states()->erase("SIMPLE_CONTROLLER");
   tests::StopAsJointsDo(rules);
@@ -327,7 +322,7 @@ void MakeArmUnit(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelC
 
 TEST(SwapTest, AnArmIsNoPreviousUnitForWheelsHoweverItsJointsAreCalled) {
   DrivenRobot robot;
-  tests::Unit arm(std::string(64, 'b'), MakeArmUnit);
+  tests::Unit arm(std::string(64, 'b'), MakeWheelNamedArm);
   ASSERT_EQ(arm.pilot->rules->policy.command().fields,
             robot.unit.pilot->rules->policy.command().fields);
   robot.controller.SwapTo(robot.unit.pilot.get(), arm.pilot.get(), robot.now);
@@ -340,7 +335,7 @@ TEST(SwapTest, AnArmIsNoPreviousUnitForWheelsHoweverItsJointsAreCalled) {
 TEST(SwapTest, AnArmThatCameAndWentInBetweenLeavesNoSpeedToDrive) {
   DrivenRobot robot;
   robot.DriveAtEight();
-  tests::Unit arm(std::string(64, 'c'), MakeArmUnit);
+  tests::Unit arm(std::string(64, 'c'), MakeWheelNamedArm);
   robot.controller.SwapTo(arm.pilot.get(), nullptr, robot.now);
   robot.controller.SwapTo(nullptr, nullptr, robot.now);
   const Tick& tick = robot.Tick();
@@ -362,7 +357,7 @@ TEST(SwapTest, AnUnknownOutcomeIsNotHiddenByOneThatHolds) {
   ASSERT_EQ(robot.Tick().requirements.at(0).verdict, monitor::Verdict::kHolds);
   // Two periods later: the sample before last is known to hold, the last one reaches the tick in
   // which there is no answer.
-  robot.now += DrivenRobot::kPeriod;
+  robot.now += tests::kPeriod;
   robot.unit.model->outcome = RunOutcome::kDeadlineMissed;
   EXPECT_EQ(robot.Tick().requirements.at(0).verdict, monitor::Verdict::kUnknown);
 }

@@ -1,11 +1,12 @@
 #include <cmath>
 #include <functional>
-#include <numbers>
 #include <random>
 
 #include "agent/runtime/envelope.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
+#include "tests/agent/runtime/shapes.h"
 #include "tests/support/cases.h"
 
 // A robot that is not round: every part of what it sweeps on its way to a stop must stay inside.
@@ -15,15 +16,10 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::tests::Compiled;
 namespace v1 = ::gatekeeper::v1;
 
-constexpr double kPi = std::numbers::pi;
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kMargin = 0.05;
-
-double In(std::mt19937_64& random, double low, double high) {
-  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
-}
 
 void SetPolygon(google::protobuf::RepeatedPtrField<v1::Point>& polygon,
                 const std::vector<Vec2>& corners) {
@@ -35,8 +31,6 @@ void SetPolygon(google::protobuf::RepeatedPtrField<v1::Point>& polygon,
   }
 }
 
-// 1.2 m long, its axle 0.3 m before its tail.
-const std::vector<Vec2> kTruck = {{0.9, 0.3}, {-0.3, 0.3}, {-0.3, -0.3}, {0.9, -0.3}};
 // A column whose corner points at whoever comes along x.
 const std::vector<Vec2> kColumn = {{12, 6}, {13, 5.5}, {13, 6.5}};
 
@@ -49,12 +43,6 @@ v1::ControlPolicy TruckDocument() {
   SetPolygon(*column.mutable_polygon_m(), kColumn);
   column.set_margin_m(kMargin);
   return document;
-}
-
-Policy Compiled(const v1::ControlPolicy& document) {
-  auto policy = Policy::Compile(document);
-  EXPECT_TRUE(policy.ok()) << policy.status();
-  return *std::move(policy);
 }
 
 class SweepTest : public testing::Test {

@@ -23,7 +23,7 @@ TEST_F(ArmTest, TheToolIsNeverFasterThanItMay) {
   EXPECT_THAT(result.reasons, ElementsAre("tool_speed"));
   EXPECT_TRUE(result.clamped) << "its own step was too fast";
   const auto& chain = policy_->arm().chain;
-  EXPECT_NEAR(Distance(ToolPoint(chain, last_), ToolPoint(chain, result.values)), 0.25 * kPeriod,
+  EXPECT_NEAR(Distance(ToolPoint(chain, last_), ToolPoint(chain, result.values)), 0.25 * kPeriodS,
               1e-4);
   EXPECT_NEAR(result.values[0] / (result.values[1] - 0.5), 1, 1e-9) << "on the same way";
   last_raw_ = {0.05, 0.55};
@@ -66,7 +66,7 @@ TEST_F(ArmTest, AnOwnToolStepThatIsTooFarByNoMoreThanNoiseIsNoFaultOfTheModel) {
 
 TEST_F(ArmTest, TheToolGoesAsFarAsItMayToAMillionthOfTheStep) {
   Compile([](P& p) { p.mutable_arm()->set_tcp_v_max_mps(0.25); });
-  const ToolPath path(*policy_, last_, {.seconds = kPeriod, .scale = 1});
+  const ToolPath path(*policy_, last_, {.seconds = kPeriodS, .scale = 1});
   constexpr double kShares = 1 << 20;
   for (const double step : {0.028, 0.031, 0.034, 0.037, 0.041, 0.044, 0.047, 0.05}) {
     const double shares = Run({step, 0.5 + step}).values[0] / step * kShares;
@@ -138,7 +138,7 @@ TEST_F(ArmTest, ASpeedZoneIsEnteredAtItsSpeed) {
     Drive(wanted);
     last_raw_ = wanted;
     const Vec3 after = ToolPoint(policy_->arm().chain, last_);
-    const double speed = Distance(before, after) / kPeriod;
+    const double speed = Distance(before, after) / kPeriodS;
     if (after.x > 0.55 - 0.03) {
       ASSERT_LE(speed, 0.1 + 1e-6) << i;
     } else {
@@ -216,7 +216,7 @@ class ToolPathTest : public ArmTest {
     });
   }
   std::string Blocker(const std::vector<double>& from, const std::vector<double>& step) const {
-    return std::string(ToolPath(*policy_, from, {.seconds = kPeriod, .scale = 1}).Blocker(step));
+    return std::string(ToolPath(*policy_, from, {.seconds = kPeriodS, .scale = 1}).Blocker(step));
   }
 };
 
@@ -232,26 +232,26 @@ TEST_F(ToolPathTest, TheLastPieceOfAStepIsLookedAtToo) {
 TEST_F(ToolPathTest, ASpeedIsTooFastByMoreThanRounding) {
   Limit(1);
   const auto turned_by = [](double chord_m) { return 4 * 2 * std::asin(chord_m / 2 / 0.6); };
-  EXPECT_EQ(Blocker({0, 0}, {turned_by(kPeriod / 4 + 5e-12), 0}), "");
-  EXPECT_EQ(Blocker({0, 0}, {turned_by(kPeriod / 4 + 2e-11), 0}), "tool_speed");
+  EXPECT_EQ(Blocker({0, 0}, {turned_by(kPeriodS / 4 + 5e-12), 0}), "");
+  EXPECT_EQ(Blocker({0, 0}, {turned_by(kPeriodS / 4 + 2e-11), 0}), "tool_speed");
 }
 
 TEST_F(ToolPathTest, AStopIsLookedAtTickByTick) {
   Limit(0.3, 4);
-  EXPECT_EQ(Blocker({0, 0}, {0, 0.9 * kPeriod}), "") << "0.27 m/s, and slower ever after";
+  EXPECT_EQ(Blocker({0, 0}, {0, 0.9 * kPeriodS}), "") << "0.27 m/s, and slower ever after";
 }
 
 TEST_F(ToolPathTest, ALongStopIsGivenTheTimeOfItsStride) {
   Limit(0.3, 0.15);
   ASSERT_EQ(TicksALook(*policy_), 3);
-  EXPECT_EQ(Blocker({0, 0}, {0, 0.9 * kPeriod}), "");
+  EXPECT_EQ(Blocker({0, 0}, {0, 0.9 * kPeriodS}), "");
 }
 
 TEST_F(ToolPathTest, AStopLastsUntilTheLastJointStands) {
   // From 1 rad/s the shoulder goes on by 0.225 rad; the elbow, the last one, stands.
   Limit(1, 2, [](P& p) { AddBox(p, "inclusion", {-1, -1}, {1, 0.3}, {-0.5, 0.5}); });
-  EXPECT_EQ(Blocker({0, 0}, {kPeriod, 0}), "");
-  EXPECT_EQ(Blocker({0.3, 0}, {kPeriod, 0}), "envelope:inclusion1");
+  EXPECT_EQ(Blocker({0, 0}, {kPeriodS, 0}), "");
+  EXPECT_EQ(Blocker({0.3, 0}, {kPeriodS, 0}), "envelope:inclusion1");
 }
 
 TEST_F(ToolPathTest, NearerThanItsMarginATimeOfRoundingIsNoNearer) {
@@ -292,7 +292,7 @@ TEST_F(ToolPathTest, TheSlowestOfAllLimitsHoldsAndTheFirstOfEqualOnesIsNamed) {
     });
     // 0.15 m/s, or 0.6 m/s where nothing may block.
     const double radps = *c.blocker == '\0' ? 1 : 0.25;
-    EXPECT_EQ(Blocker({0, 0}, {radps * kPeriod, 0}), c.blocker)
+    EXPECT_EQ(Blocker({0, 0}, {radps * kPeriodS, 0}), c.blocker)
         << c.tool_mps << " " << c.first_mps << " " << c.second_mps;
   }
 }

@@ -1,4 +1,3 @@
-#include <limits>
 #include <random>
 
 #include "agent/runtime/enforce.h"
@@ -6,6 +5,8 @@
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/driven_robot.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
+#include "tests/agent/runtime/policy_bounds.h"
 #include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
@@ -20,22 +21,14 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
+using ::tests::Compiled;
+using ::tests::Degraded;
 using ::tests::NavPolicyDocument;
+using ::tests::Nominal;
+using ::tests::PolicyDefect;
 using ::tests::StatusIs;
+using ::tests::Transition;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kPeriod = 0.05;
-
-double In(std::mt19937_64& random, double low, double high) {
-  return low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
-}
-
-Policy Compiled(const v1::ControlPolicy& document) {
-  auto policy = Policy::Compile(document);
-  EXPECT_TRUE(policy.ok()) << policy.status();
-  return *std::move(policy);
-}
 
 // --- the tightest of several curves -------------------------------------------------------------
 
@@ -78,10 +71,6 @@ TEST(TightestTest, IsTheLesserOfBothEverywhere) {
 }
 
 // --- sets ---------------------------------------------------------------------------------------
-
-v1::LimitSet& Nominal(v1::ControlPolicy& p) { return *p.mutable_limits()->mutable_nominal(); }
-v1::LimitSet& Transition(v1::ControlPolicy& p) { return *p.mutable_limits()->mutable_transition(); }
-v1::LimitSet& Degraded(v1::ControlPolicy& p) { return *p.mutable_limits()->mutable_degraded(); }
 
 TEST(LimitSetTest, ASituationKeepsWhatItDoesNotTighten) {
   const Policy policy = Compiled(NavPolicyDocument());
@@ -163,12 +152,7 @@ TEST(LimitSetTest, TakesWhatIsJustAsTightAsNominal) {
   EXPECT_OK(Policy::Compile(document).status());
 }
 
-struct Defect {
-  const char* path;
-  void (*seed)(v1::ControlPolicy&);
-};
-
-class BadLimitSetTest : public testing::TestWithParam<Defect> {};
+class BadLimitSetTest : public testing::TestWithParam<PolicyDefect> {};
 
 TEST_P(BadLimitSetTest, IsRefusedByThePathOfTheDefect) {
   v1::ControlPolicy policy = NavPolicyDocument();
@@ -183,52 +167,58 @@ using P = v1::ControlPolicy;
 INSTANTIATE_TEST_SUITE_P(
     Nominal, BadLimitSetTest,
     testing::Values(
-        Defect{"nominal.jerk_max_mps3", [](P& p) { Nominal(p).clear_jerk_max_mps3(); }},
-        Defect{"nominal.jerk_max_mps3", [](P& p) { Nominal(p).set_jerk_max_mps3(0, 0); }},
-        Defect{"nominal.jerk_max_mps3", [](P& p) { Nominal(p).set_jerk_max_mps3(0, kNan); }},
-        Defect{"nominal.jerk_max_mps3", [](P& p) { Nominal(p).add_jerk_max_mps3(10); }},
-        Defect{"nominal.cmd_vs_measured_mps", [](P& p) { Nominal(p).clear_cmd_vs_measured_mps(); }},
-        Defect{"nominal.cmd_vs_measured_mps", [](P& p) { Nominal(p).set_cmd_vs_measured_mps(0); }},
-        Defect{"nominal.for_ms", [](P& p) { Nominal(p).set_for_ms(5); }}));
+        PolicyDefect{"nominal.jerk_max_mps3", [](P& p) { Nominal(p).clear_jerk_max_mps3(); }},
+        PolicyDefect{"nominal.jerk_max_mps3", [](P& p) { Nominal(p).set_jerk_max_mps3(0, 0); }},
+        PolicyDefect{"nominal.jerk_max_mps3", [](P& p) { Nominal(p).set_jerk_max_mps3(0, kNan); }},
+        PolicyDefect{"nominal.jerk_max_mps3", [](P& p) { Nominal(p).add_jerk_max_mps3(10); }},
+        PolicyDefect{"nominal.cmd_vs_measured_mps",
+                     [](P& p) { Nominal(p).clear_cmd_vs_measured_mps(); }},
+        PolicyDefect{"nominal.cmd_vs_measured_mps",
+                     [](P& p) { Nominal(p).set_cmd_vs_measured_mps(0); }},
+        PolicyDefect{"nominal.for_ms", [](P& p) { Nominal(p).set_for_ms(5); }}));
 
 INSTANTIATE_TEST_SUITE_P(
     Situations, BadLimitSetTest,
     testing::Values(
-        Defect{"transition.for_ms", [](P& p) { Transition(p).set_for_ms(0); }},
-        Defect{"transition.acc_max_mps2", [](P& p) { Transition(p).clear_acc_max_mps2(); }},
-        Defect{"transition.acc_max_mps2", [](P& p) { Transition(p).set_acc_max_mps2(0, 1.05); }},
-        Defect{"transition.acc_max_mps2", [](P& p) { Transition(p).set_acc_max_mps2(0, 0); }},
-        Defect{"transition.vx_max_mps", [](P& p) { Transition(p).clear_vx_max_mps(); }},
-        Defect{"transition.vx_max_mps", [](P& p) { Transition(p).set_vx_max_mps(1.01); }},
-        Defect{"transition.vx_max_mps", [](P& p) { Transition(p).set_vx_max_mps(-0.1); }},
-        Defect{"transition.vx_min_mps", [](P& p) { Transition(p).set_vx_min_mps(-0.1); }},
-        Defect{"transition.vx_min_mps", [](P& p) { Transition(p).set_vx_min_mps(0.1); }},
-        Defect{"transition.vx_min_mps", [](P& p) { Transition(p).set_vx_min_mps(kNan); }},
-        Defect{"transition.dec_max_mps2", [](P& p) { Transition(p).add_dec_max_mps2(1); }},
-        Defect{"transition.speed_points_mps",
-               [](P& p) { Transition(p).add_speed_points_mps(0.5); }},
-        Defect{"transition.speed_points_mps",
-               [](P& p) {
-                 Transition(p).add_speed_points_mps(0.5);
-                 Transition(p).add_speed_points_mps(0.4);
-                 Transition(p).add_jerk_max_mps3(1);
-                 Transition(p).add_jerk_max_mps3(1);
-               }},
-        Defect{"degraded.for_ms", [](P& p) { Degraded(p).set_for_ms(5); }},
-        Defect{"degraded.wz_abs_max_radps", [](P& p) { Degraded(p).clear_wz_abs_max_radps(); }},
-        Defect{"degraded.wz_abs_max_radps", [](P& p) { Degraded(p).set_wz_abs_max_radps(0, 1.3); }},
-        Defect{"degraded.wz_abs_max_radps",
-               [](P& p) {
-                 Degraded(p).add_speed_points_mps(0);
-                 Degraded(p).add_speed_points_mps(1);
-                 Degraded(p).add_wz_abs_max_radps(0.9);
-               }},
-        Defect{"degraded.wz_acc_max_radps2", [](P& p) { Degraded(p).set_wz_acc_max_radps2(6.1); }},
-        Defect{"degraded.jerk_max_mps3", [](P& p) { Degraded(p).add_jerk_max_mps3(10.1); }},
-        Defect{"degraded.cmd_vs_measured_mps",
-               [](P& p) { Degraded(p).set_cmd_vs_measured_mps(0.51); }},
-        Defect{"degraded.cmd_vs_measured_mps",
-               [](P& p) { Degraded(p).set_cmd_vs_measured_mps(0); }}));
+        PolicyDefect{"transition.for_ms", [](P& p) { Transition(p).set_for_ms(0); }},
+        PolicyDefect{"transition.acc_max_mps2", [](P& p) { Transition(p).clear_acc_max_mps2(); }},
+        PolicyDefect{"transition.acc_max_mps2",
+                     [](P& p) { Transition(p).set_acc_max_mps2(0, 1.05); }},
+        PolicyDefect{"transition.acc_max_mps2", [](P& p) { Transition(p).set_acc_max_mps2(0, 0); }},
+        PolicyDefect{"transition.vx_max_mps", [](P& p) { Transition(p).clear_vx_max_mps(); }},
+        PolicyDefect{"transition.vx_max_mps", [](P& p) { Transition(p).set_vx_max_mps(1.01); }},
+        PolicyDefect{"transition.vx_max_mps", [](P& p) { Transition(p).set_vx_max_mps(-0.1); }},
+        PolicyDefect{"transition.vx_min_mps", [](P& p) { Transition(p).set_vx_min_mps(-0.1); }},
+        PolicyDefect{"transition.vx_min_mps", [](P& p) { Transition(p).set_vx_min_mps(0.1); }},
+        PolicyDefect{"transition.vx_min_mps", [](P& p) { Transition(p).set_vx_min_mps(kNan); }},
+        PolicyDefect{"transition.dec_max_mps2", [](P& p) { Transition(p).add_dec_max_mps2(1); }},
+        PolicyDefect{"transition.speed_points_mps",
+                     [](P& p) { Transition(p).add_speed_points_mps(0.5); }},
+        PolicyDefect{"transition.speed_points_mps",
+                     [](P& p) {
+                       Transition(p).add_speed_points_mps(0.5);
+                       Transition(p).add_speed_points_mps(0.4);
+                       Transition(p).add_jerk_max_mps3(1);
+                       Transition(p).add_jerk_max_mps3(1);
+                     }},
+        PolicyDefect{"degraded.for_ms", [](P& p) { Degraded(p).set_for_ms(5); }},
+        PolicyDefect{"degraded.wz_abs_max_radps",
+                     [](P& p) { Degraded(p).clear_wz_abs_max_radps(); }},
+        PolicyDefect{"degraded.wz_abs_max_radps",
+                     [](P& p) { Degraded(p).set_wz_abs_max_radps(0, 1.3); }},
+        PolicyDefect{"degraded.wz_abs_max_radps",
+                     [](P& p) {
+                       Degraded(p).add_speed_points_mps(0);
+                       Degraded(p).add_speed_points_mps(1);
+                       Degraded(p).add_wz_abs_max_radps(0.9);
+                     }},
+        PolicyDefect{"degraded.wz_acc_max_radps2",
+                     [](P& p) { Degraded(p).set_wz_acc_max_radps2(6.1); }},
+        PolicyDefect{"degraded.jerk_max_mps3", [](P& p) { Degraded(p).add_jerk_max_mps3(10.1); }},
+        PolicyDefect{"degraded.cmd_vs_measured_mps",
+                     [](P& p) { Degraded(p).set_cmd_vs_measured_mps(0.51); }},
+        PolicyDefect{"degraded.cmd_vs_measured_mps",
+                     [](P& p) { Degraded(p).set_cmd_vs_measured_mps(0); }}));
 
 // --- jerk and the measured speed
 // ------------------------------------------------------------------
@@ -255,22 +245,22 @@ class TwistTest : public testing::Test {
   std::vector<double> last_raw_;
   Situation situation_{.last = {},
                        .last_raw = {},
-                       .acc_s = kPeriod,
-                       .dec_s = kPeriod,
+                       .acc_s = kPeriodS,
+                       .dec_s = kPeriodS,
                        .motion = Motion{.pose = {10, 4.5, 0}, .vx_mps = 0.5},
                        .joints_rad = {}};
 };
 
 TEST_F(TwistTest, TheAccelerationGrowsByTheJerkAtMost) {
-  const double step = 10 * kPeriod * kPeriod;
+  const double step = 10 * kPeriodS * kPeriodS;
   EXPECT_DOUBLE_EQ(Run(0.8).values[0], 0.5 + step) << "from no acceleration";
   EXPECT_THAT(Run(0.8).reasons, ElementsAre("acceleration", "jerk"));
   EXPECT_THAT(Run(0.53).reasons, ElementsAre("jerk"));
   EXPECT_THAT(Run(0.5 + step).reasons, IsEmpty()) << "just what the jerk allows";
   situation_.acc_mps2 = 0.4;
-  EXPECT_DOUBLE_EQ(Run(0.8).values[0], 0.5 + (0.4 + 0.5) * kPeriod);
+  EXPECT_DOUBLE_EQ(Run(0.8).values[0], 0.5 + (0.4 + 0.5) * kPeriodS);
   situation_.acc_mps2 = 0.7;
-  EXPECT_DOUBLE_EQ(Run(0.8).values[0], 0.5 + 1.2 * kPeriod) << "now the acceleration holds";
+  EXPECT_DOUBLE_EQ(Run(0.8).values[0], 0.5 + 1.2 * kPeriodS) << "now the acceleration holds";
   EXPECT_THAT(Run(0.8).reasons, ElementsAre("acceleration"));
 }
 
@@ -283,7 +273,7 @@ TEST_F(TwistTest, JerkNeverHoldsBrakingBack) {
   EXPECT_EQ(Run(0.0).values[0], 0);
   EXPECT_EQ(Run(0.2).values[0], 0.2);
   situation_.acc_mps2 = -5;
-  EXPECT_DOUBLE_EQ(Run(0.8).values[0], 0.5 + 10 * kPeriod * kPeriod) << "nor makes it brake on";
+  EXPECT_DOUBLE_EQ(Run(0.8).values[0], 0.5 + 10 * kPeriodS * kPeriodS) << "nor makes it brake on";
 }
 
 TEST_F(TwistTest, ACommandRunsAheadOfTheMeasuredSpeedByItsLimitAtMost) {
@@ -317,7 +307,7 @@ TEST_F(TwistTest, WithoutAMeasuredSpeedTheCommandIsSlowedAsTheRobotBrakes) {
   situation_.last = last_;
   Separation separation(policy);
   Enforce(policy, separation, wanted, situation_, result);
-  EXPECT_DOUBLE_EQ(result.values[0], 0.9 - 2.0 * kPeriod);
+  EXPECT_DOUBLE_EQ(result.values[0], 0.9 - 2.0 * kPeriodS);
   EXPECT_THAT(result.reasons, Contains("cmd_vs_measured"));
   last_ = {0.5, 0};
   situation_.last = last_;
@@ -359,8 +349,8 @@ TEST(JerkTest, HoldsFromTickToTickInTheControlLoop) {
   double rise = 0;
   for (int i = 0; i < 6; ++i) {
     const double vx = robot.Tick().enforced[0];
-    rise = std::min(rise + 10 * kPeriod, 1.2);
-    EXPECT_NEAR(vx - last, rise * kPeriod, 1e-6) << i;
+    rise = std::min(rise + 10 * kPeriodS, 1.2);
+    EXPECT_NEAR(vx - last, rise * kPeriodS, 1e-6) << i;
     last = vx;
   }
 }

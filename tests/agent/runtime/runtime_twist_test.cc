@@ -1,11 +1,11 @@
 #include <functional>
-#include <limits>
 #include <optional>
 #include <vector>
 
 #include "agent/runtime/enforce.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 
 // The filter of a mobile base's commands, number by number.
 
@@ -17,9 +17,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::tests::NavPolicyDocument;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kPeriod = 0.05;
 
 class TwistFilterTest : public testing::Test {
  protected:
@@ -49,8 +46,8 @@ class TwistFilterTest : public testing::Test {
   std::vector<double> last_raw_;
   Situation situation_{.last = {},
                        .last_raw = {},
-                       .acc_s = kPeriod,
-                       .dec_s = kPeriod,
+                       .acc_s = kPeriodS,
+                       .dec_s = kPeriodS,
                        .acc_mps2 = 1.2,
                        .motion = Motion{.pose = {10, 4.5, 0}, .vx_mps = 0.5},
                        .joints_rad = {}};
@@ -69,14 +66,14 @@ TEST_F(TwistFilterTest, AMillionthIsNoReason) {
 TEST_F(TwistFilterTest, ALastCommandThatIsMissingOrNoNumberIsStanding) {
   for (const std::vector<double>& last : {std::vector<double>{}, std::vector<double>{kNan, kNan}}) {
     last_ = last;
-    EXPECT_THAT(Run(0.8, 1.0).values, ElementsAre(DoubleEq(1.2 * kPeriod), DoubleEq(0.3)));
+    EXPECT_THAT(Run(0.8, 1.0).values, ElementsAre(DoubleEq(1.2 * kPeriodS), DoubleEq(0.3)));
   }
 }
 
 TEST_F(TwistFilterTest, ALastSpeedThatIsNoNumberDoesNotHideTheTurnThatIsStopped) {
   situation_.motion.reset();
   last_ = {kNan, 0.5};
-  EXPECT_THAT(Run(0.01, 0.5).values, ElementsAre(0, DoubleEq(0.5 - 6.0 * kPeriod)));
+  EXPECT_THAT(Run(0.01, 0.5).values, ElementsAre(0, DoubleEq(0.5 - 6.0 * kPeriodS)));
 }
 
 TEST_F(TwistFilterTest, WhereASituationForbidsDrivingBackwardsNoRollForwardsAllowsIt) {
@@ -104,7 +101,7 @@ TEST_F(TwistFilterTest, ATurnIsSlowedToADegradedCapAsItBrakes) {
   last_ = {0.3, 1.4};
   situation_.degraded = true;
   const Enforcement result = Run(0.3, 1.4);
-  EXPECT_THAT(result.values, ElementsAre(0.3, DoubleEq(1.4 - 6.0 * kPeriod)));
+  EXPECT_THAT(result.values, ElementsAre(0.3, DoubleEq(1.4 - 6.0 * kPeriodS)));
   EXPECT_THAT(result.reasons, ElementsAre("degraded"));
   EXPECT_FALSE(result.clamped);
 }

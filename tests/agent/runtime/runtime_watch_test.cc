@@ -78,7 +78,7 @@ TEST(ClampBudgetTest, IsWholeAgainAfterAReset) {
   EXPECT_TRUE(budget.Spent(true));
 }
 
-class SeparationTest : public testing::Test {
+class ZoneWatchTest : public testing::Test {
  protected:
   static Policy Nav() {
     v1::ControlPolicy document = NavPolicyDocument();
@@ -110,7 +110,7 @@ class SeparationTest : public testing::Test {
   uint64_t message_ = 0;
 };
 
-TEST_F(SeparationTest, IsOccupiedAfterEnoughScansInARow) {
+TEST_F(ZoneWatchTest, IsOccupiedAfterEnoughScansInARow) {
   See(10, 0.4F);
   EXPECT_FALSE(Stops());
   See(10, 0.4F);
@@ -118,14 +118,14 @@ TEST_F(SeparationTest, IsOccupiedAfterEnoughScansInARow) {
   EXPECT_THAT(reasons_, ElementsAre("stop_zone:touch"));
 }
 
-TEST_F(SeparationTest, AGapStartsTheRowAnew) {
+TEST_F(ZoneWatchTest, AGapStartsTheRowAnew) {
   See(10, 0.4F);
   See(0, 0.4F);
   See(10, 0.4F);
   EXPECT_FALSE(Stops());
 }
 
-TEST_F(SeparationTest, IsFreeAfterEnoughScansWithoutAndNotBefore) {
+TEST_F(ZoneWatchTest, IsFreeAfterEnoughScansWithoutAndNotBefore) {
   See(10, 0.4F);
   See(10, 0.4F);
   for (int i = 0; i < 7; ++i) See(0, 0.4F);
@@ -135,14 +135,14 @@ TEST_F(SeparationTest, IsFreeAfterEnoughScansWithoutAndNotBefore) {
   EXPECT_THAT(reasons_, IsEmpty());
 }
 
-TEST_F(SeparationTest, NeedsItsMinPoints) {
+TEST_F(ZoneWatchTest, NeedsItsMinPoints) {
   for (int i = 0; i < 5; ++i) See(3, 0.4F);
   EXPECT_FALSE(Stops());
   for (int i = 0; i < 2; ++i) See(4, 0.4F);
   EXPECT_TRUE(Stops());
 }
 
-TEST_F(SeparationTest, EndsAtItsEdge) {
+TEST_F(ZoneWatchTest, EndsAtItsEdge) {
   for (int i = 0; i < 5; ++i) See(10, 0.451F);
   EXPECT_FALSE(Stops());
   EXPECT_EQ(Cap(), 0.4) << "but is inside the slow zone";
@@ -151,7 +151,7 @@ TEST_F(SeparationTest, EndsAtItsEdge) {
   EXPECT_TRUE(std::isinf(Cap()));
 }
 
-TEST_F(SeparationTest, CountsAScanOnce) {
+TEST_F(ZoneWatchTest, CountsAScanOnce) {
   See(10, 0.4F);
   v1::LaserScan same;
   separation_.See(same, message_);
@@ -160,7 +160,7 @@ TEST_F(SeparationTest, CountsAScanOnce) {
   EXPECT_TRUE(Stops());
 }
 
-TEST_F(SeparationTest, IgnoresReturnsThatAreNone) {
+TEST_F(ZoneWatchTest, IgnoresReturnsThatAreNone) {
   for (float none : {0.0F, -1.0F, std::numeric_limits<float>::quiet_NaN(),
                      std::numeric_limits<float>::infinity()}) {
     for (int i = 0; i < 3; ++i) See(40, none);
@@ -168,7 +168,7 @@ TEST_F(SeparationTest, IgnoresReturnsThatAreNone) {
   }
 }
 
-TEST_F(SeparationTest, FollowsAScannerThatLooksElsewhere) {
+TEST_F(ZoneWatchTest, FollowsAScannerThatLooksElsewhere) {
   v1::LaserScan scan;
   scan.set_angle_increment_rad(0.001);
   for (int i = 0; i < 6; ++i) scan.add_ranges_m(0.4F);

@@ -16,11 +16,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::tests::DrivenRobot;
+using ::tests::kRefused;
 using ::tests::kStartOfTime;
 using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
-
-constexpr auto kRefused = absl::StatusCode::kFailedPrecondition;
 
 void TellAll(v1::ControlPolicy& policy, v1::FallbackRules&, v1::ModelCard& card) {
   v1::Confidence& confidence = *policy.mutable_output()->mutable_confidence();

@@ -1,6 +1,5 @@
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <random>
 
@@ -9,6 +8,7 @@
 #include "agent/runtime/rule_id.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
+#include "tests/agent/runtime/numbers.h"
 #include "tests/support/cases.h"
 #include "tests/support/status_matchers.h"
 
@@ -28,10 +28,7 @@ using ::tests::StatusIs;
 namespace v1 = ::gatekeeper::v1;
 using P = v1::ControlPolicy;
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-v1::SpeedAndSeparation& Ssm(P& p) {
+v1::SpeedAndSeparation& IndoorSsm(P& p) {
   v1::SpeedAndSeparation& ssm = *p.mutable_separation()->mutable_ssm();
   ssm.set_source("scan");
   ssm.set_v_human_mps(1.6);
@@ -60,15 +57,15 @@ void SetHeights(P& p, std::initializer_list<double> heights) {
   for (double z : heights) p.mutable_envelope(0)->add_z_m(z);
 }
 
-struct Defect {
+struct GroundDefect {
   const char* path;
   const char* rule;
   std::function<void(P&)> seed;
 };
 
-void PrintTo(const Defect& defect, std::ostream* out) { *out << defect.path; }
+void PrintTo(const GroundDefect& defect, std::ostream* out) { *out << defect.path; }
 
-class BadGroundTest : public testing::TestWithParam<Defect> {};
+class BadGroundTest : public testing::TestWithParam<GroundDefect> {};
 
 TEST_P(BadGroundTest, IsRefusedByThePathOfTheDefectUnderItsRule) {
   P policy = NavPolicyDocument();
@@ -82,71 +79,78 @@ TEST_P(BadGroundTest, IsRefusedByThePathOfTheDefectUnderItsRule) {
 INSTANTIATE_TEST_SUITE_P(
     Ground, BadGroundTest,
     testing::Values(
-        Defect{"footprint", "S11", [](P& p) { p.clear_footprint(); }},
-        Defect{"footprint", "S11", [](P& p) { p.mutable_footprint()->clear_circle_m(); }},
-        Defect{"footprint.circle_m.r", "S14",
-               [](P& p) { p.mutable_footprint()->mutable_circle_m()->set_r(0); }},
-        Defect{"footprint.circle_m.c", "S11",
-               [](P& p) { p.mutable_footprint()->mutable_circle_m()->mutable_c()->set_x(kNan); }},
-        Defect{"footprint.polygon_m", "S11",
-               [](P& p) {
-                 SetBox(*p.mutable_footprint(), 0.5, -0.5, 0.3);
-                 p.mutable_footprint()->mutable_polygon_m()->SwapElements(0, 1);
-               }},
-        Defect{"footprint.polygon_m", "S11",
-               [](P& p) {
-                 p.mutable_footprint()->clear_circle_m();
-                 for (int i = 0; i < 33; ++i) {
-                   v1::Point& point = *p.mutable_footprint()->add_polygon_m();
-                   point.set_x(std::cos(i * 0.19));
-                   point.set_y(std::sin(i * 0.19));
-                 }
-               }},
-        Defect{"envelope[0].z_m", "S11", [](P& p) { SetHeights(p, {0.5}); }},
-        Defect{"envelope[0].z_m", "S11",
-               [](P& p) {
-                 SetHeights(p, {0.5, 0.5});
-               }},
-        Defect{"envelope[0].z_m", "S11",
-               [](P& p) {
-                 SetHeights(p, {0, 1, 2});
-               }},
-        Defect{"envelope[0].z_m", "S11",
-               [](P& p) {
-                 SetHeights(p, {0, kInfinity});
-               }},
-        Defect{"envelope[0].z_m", "S11",
-               [](P& p) {
-                 SetHeights(p, {kNan, 1});
-               }},
-        Defect{"envelope[0].pose_sigmas", "S11",
-               [](P& p) { p.mutable_envelope(0)->set_pose_sigmas(-1); }},
-        Defect{"envelope[0].pose_sigmas", "S11",
-               [](P& p) { p.mutable_envelope(0)->set_pose_sigmas(kInfinity); }}));
+        GroundDefect{"footprint", "S11", [](P& p) { p.clear_footprint(); }},
+        GroundDefect{"footprint", "S11", [](P& p) { p.mutable_footprint()->clear_circle_m(); }},
+        GroundDefect{"footprint.circle_m.r", "S14",
+                     [](P& p) { p.mutable_footprint()->mutable_circle_m()->set_r(0); }},
+        GroundDefect{
+            "footprint.circle_m.c", "S11",
+            [](P& p) { p.mutable_footprint()->mutable_circle_m()->mutable_c()->set_x(kNan); }},
+        GroundDefect{"footprint.polygon_m", "S11",
+                     [](P& p) {
+                       SetBox(*p.mutable_footprint(), 0.5, -0.5, 0.3);
+                       p.mutable_footprint()->mutable_polygon_m()->SwapElements(0, 1);
+                     }},
+        GroundDefect{"footprint.polygon_m", "S11",
+                     [](P& p) {
+                       p.mutable_footprint()->clear_circle_m();
+                       for (int i = 0; i < 33; ++i) {
+                         v1::Point& point = *p.mutable_footprint()->add_polygon_m();
+                         point.set_x(std::cos(i * 0.19));
+                         point.set_y(std::sin(i * 0.19));
+                       }
+                     }},
+        GroundDefect{"envelope[0].z_m", "S11", [](P& p) { SetHeights(p, {0.5}); }},
+        GroundDefect{"envelope[0].z_m", "S11",
+                     [](P& p) {
+                       SetHeights(p, {0.5, 0.5});
+                     }},
+        GroundDefect{"envelope[0].z_m", "S11",
+                     [](P& p) {
+                       SetHeights(p, {0, 1, 2});
+                     }},
+        GroundDefect{"envelope[0].z_m", "S11",
+                     [](P& p) {
+                       SetHeights(p, {0, kInfinity});
+                     }},
+        GroundDefect{"envelope[0].z_m", "S11",
+                     [](P& p) {
+                       SetHeights(p, {kNan, 1});
+                     }},
+        GroundDefect{"envelope[0].pose_sigmas", "S11",
+                     [](P& p) { p.mutable_envelope(0)->set_pose_sigmas(-1); }},
+        GroundDefect{"envelope[0].pose_sigmas", "S11",
+                     [](P& p) { p.mutable_envelope(0)->set_pose_sigmas(kInfinity); }}));
 
 INSTANTIATE_TEST_SUITE_P(
     Ssm, BadGroundTest,
     testing::Values(
-        Defect{"separation.ssm.source", "S10", [](P& p) { Ssm(p).set_source("odom"); }},
-        Defect{"separation.ssm.source", "S10",
-               [](P& p) {
-                 Ssm(p);
-                 (*p.mutable_inputs())["scan"].set_min_valid_fraction(0);
-               }},
-        Defect{"separation.ssm.v_human_mps", "S14", [](P& p) { Ssm(p).set_v_human_mps(0); }},
-        Defect{"separation.ssm.t_react_s", "S14", [](P& p) { Ssm(p).set_t_react_s(0); }},
-        Defect{"separation.ssm.dec_mps2", "S14", [](P& p) { Ssm(p).set_dec_mps2(kInfinity); }},
-        Defect{"separation.ssm.dec_mps2", "S10", [](P& p) { Ssm(p).set_dec_mps2(2.01); }},
-        Defect{"separation.ssm.c_m", "S10", [](P& p) { Ssm(p).set_c_m(-0.1); }},
-        Defect{"separation.ssm.z_sensor_m", "S10", [](P& p) { Ssm(p).set_z_sensor_m(kNan); }},
-        Defect{"separation.ssm.z_robot_m", "S10", [](P& p) { Ssm(p).set_z_robot_m(-1); }}));
+        GroundDefect{"separation.ssm.source", "S10", [](P& p) { IndoorSsm(p).set_source("odom"); }},
+        GroundDefect{"separation.ssm.source", "S10",
+                     [](P& p) {
+                       IndoorSsm(p);
+                       (*p.mutable_inputs())["scan"].set_min_valid_fraction(0);
+                     }},
+        GroundDefect{"separation.ssm.v_human_mps", "S14",
+                     [](P& p) { IndoorSsm(p).set_v_human_mps(0); }},
+        GroundDefect{"separation.ssm.t_react_s", "S14",
+                     [](P& p) { IndoorSsm(p).set_t_react_s(0); }},
+        GroundDefect{"separation.ssm.dec_mps2", "S14",
+                     [](P& p) { IndoorSsm(p).set_dec_mps2(kInfinity); }},
+        GroundDefect{"separation.ssm.dec_mps2", "S10",
+                     [](P& p) { IndoorSsm(p).set_dec_mps2(2.01); }},
+        GroundDefect{"separation.ssm.c_m", "S10", [](P& p) { IndoorSsm(p).set_c_m(-0.1); }},
+        GroundDefect{"separation.ssm.z_sensor_m", "S10",
+                     [](P& p) { IndoorSsm(p).set_z_sensor_m(kNan); }},
+        GroundDefect{"separation.ssm.z_robot_m", "S10",
+                     [](P& p) { IndoorSsm(p).set_z_robot_m(-1); }}));
 
 TEST(GroundTest, CompilesFootprintHeightsAndSeparation) {
   P document = NavPolicyDocument();
   SetBox(*document.mutable_footprint(), 0.5, -0.3, 0.3);
   SetHeights(document, {-0.1, 2});
   document.mutable_envelope(0)->set_pose_sigmas(3);
-  Ssm(document).set_dec_mps2(1.5);
+  IndoorSsm(document).set_dec_mps2(1.5);
   ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
   EXPECT_EQ(policy.footprint().region().edges().size(), 4U);
   EXPECT_EQ(policy.envelope()[0].low_m, -0.1);
@@ -194,7 +198,7 @@ class GroundEnforceTest : public testing::Test {
 };
 
 TEST_F(GroundEnforceTest, ThePersonWhoComesNearIsMetByARobotThatStands) {
-  Compile([](P& p) { Ssm(p); });
+  Compile([](P& p) { IndoorSsm(p); });
   See(8);
   EXPECT_THAT(Run(1.0, 0).values, ElementsAre(1.0, 0));
   See(1.31F);  // 1.06 m from the hull: 0.4 m/s by hand
@@ -209,13 +213,13 @@ TEST_F(GroundEnforceTest, ThePersonWhoComesNearIsMetByARobotThatStands) {
 }
 
 TEST_F(GroundEnforceTest, BeforeTheFirstScanNobodyKnowsWhoIsThere) {
-  Compile([](P& p) { Ssm(p); });
+  Compile([](P& p) { IndoorSsm(p); });
   EXPECT_THAT(Run(1.0, 0).values, ElementsAre(0.0, 0.0));
 }
 
 TEST_F(GroundEnforceTest, NoSpeedEverExceedsThatOfTheNearestReturn) {
   Compile([](P& p) {
-    Ssm(p);
+    IndoorSsm(p);
     SetBox(*p.mutable_footprint(), 0.5, -0.3, 0.3);
   });
   std::mt19937_64 random(3);
