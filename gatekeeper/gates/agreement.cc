@@ -8,7 +8,6 @@
 namespace gatekeeper::gates {
 namespace {
 
-constexpr int64_t kStartUp_ns = 1'000'000'000;
 constexpr double kMinScored_s = 1.0;  // a clip with less of a segment says nothing about it
 
 // The command recorded nearest in time to `at_ns`, not further away than `within_ns`.
@@ -27,8 +26,8 @@ const RecordedCommand* Nearest(const std::vector<RecordedCommand>& commands, int
   return best;
 }
 
-TickScore Compare(const v1::TickRecord& tick, const RecordedCommand& recorded,
-                  const v1::ControlPolicy& policy, const v1::Agreement& agreement) {
+TickScore ScoreTick(const v1::TickRecord& tick, const RecordedCommand& recorded,
+                    const v1::ControlPolicy& policy, const v1::Agreement& agreement) {
   TickScore score;
   score.deviation = -1;
   for (int i = 0; i < policy.command().fields_size(); ++i) {
@@ -69,7 +68,7 @@ std::vector<TickScore> ScoreTicks(const Replay& replay, const v1::ControlPolicy&
     if (!answered && tick.now_ns() - replay.first_ns < kStartUp_ns) continue;
     const RecordedCommand* recorded = Nearest(replay.commands, tick.now_ns(), period_ns);
     if (recorded == nullptr || recorded->values.size() != fields) continue;
-    scores.push_back(Compare(tick, *recorded, policy, agreement));
+    scores.push_back(ScoreTick(tick, *recorded, policy, agreement));
     scores.back().tick = i;
   }
   return scores;

@@ -18,6 +18,7 @@
 #include "agent/base/unique_fd.h"
 #include "agent/trust/hash.h"
 #include "agent/trust/json_fields.h"
+#include "gatekeeper/gates/digest_bytes.h"
 
 // A line: 64 hex digits of SHA-256(the 64 digits of the line before + the JSON), a space, the JSON.
 
@@ -27,7 +28,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kMaxLog = 256 << 20;  // a million runs
-constexpr size_t kHex = 64;
 
 std::string Chain(const std::string& before, const std::string& json) {
   return agent::trust::Sha256(before + json).hex();

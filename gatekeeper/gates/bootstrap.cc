@@ -16,7 +16,6 @@ constexpr size_t kDecorrelations = 10;    // autocorrelation times in a block
 constexpr size_t kMaxLag = 1000;          // 50 s at 20 Hz; what lasts longer lasts the whole clip
 constexpr size_t kLeastDraws = 2000;      // and
 constexpr double kDrawsBeyondBound = 40;  // draws beyond the bound are wanted, at least
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 double Mean(const std::vector<Series>& clips, size_t& n) {
   double sum = 0;
@@ -89,7 +88,7 @@ std::vector<double> Draw(size_t blocks, const Statistic& statistic, size_t draws
 }
 
 // Where in the ordered draws the bound at quantile z of a standard error lies, 0 to 1.
-double Place(double z, double bias, double acceleration) {
+double PlaceOfBound(double z, double bias, double acceleration) {
   const double moved = bias + z;
   const double stretch = 1 - acceleration * moved;
   if (stretch <= 0) return z < 0 ? 0 : 1;
@@ -148,8 +147,8 @@ Bounds Bootstrap(size_t blocks, const Statistic& statistic, double alpha, uint64
   const double bias = Bias(draws, bounds.value);
   const double acceleration = Acceleration(blocks, statistic);
   const auto count = static_cast<double>(draws.size());
-  const double low = std::floor((count + 1) * Place(student, bias, acceleration));
-  const double high = std::ceil((count + 1) * Place(-student, bias, acceleration));
+  const double low = std::floor((count + 1) * PlaceOfBound(student, bias, acceleration));
+  const double high = std::ceil((count + 1) * PlaceOfBound(-student, bias, acceleration));
   bounds.lower = draws[static_cast<size_t>(std::clamp(low, 1.0, count)) - 1];
   bounds.upper = draws[static_cast<size_t>(std::clamp(high, 1.0, count)) - 1];
   return bounds;

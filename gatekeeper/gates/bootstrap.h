@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <vector>
 
 // Bounds for means and other statistics of correlated samples. What is drawn again and again are
@@ -36,6 +37,8 @@ std::vector<Block> CutBlocks(const std::vector<Series>& clips, const Dependence&
 
 // Fewer blocks than these say nothing about how much a statistic varies.
 inline constexpr size_t kLeastBlocks = 10;
+
+inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // The value of the statistic when block i stands times[i] times in the sample; NaN when it has none
 // for such a sample.

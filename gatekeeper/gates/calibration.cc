@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
+
+#include "gatekeeper/gates/bootstrap.h"
 
 namespace gatekeeper::gates {
 namespace {
 
 constexpr size_t kBins = 10;
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 size_t BinOf(double doubt) {
   return static_cast<size_t>(std::clamp(doubt * kBins, 0.0, static_cast<double>(kBins - 1)));

@@ -11,6 +11,7 @@
 #include "agent/runtime/controller.h"
 #include "agent/runtime/envelope.h"
 #include "agent/trust/hash.h"
+#include "gatekeeper/gates/log_time.h"
 #include "gatekeeper/resim/bearing.h"
 #include "gatekeeper/resim/route.h"
 #include "gatekeeper/resim/site_twin.h"
@@ -33,8 +34,6 @@ constexpr double kStartUp_s = 10;  // and that long on top: a swapped unit begin
 constexpr double kMoves_mps = 0.1;
 constexpr double kStands_mps = 0.02;
 constexpr int64_t kCheck_ns = 10'000'000;  // at 1.5 m/s every 1.5 cm
-
-double Seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
 
 // Why this unit cannot be driven here; empty: it can.
 std::string CannotDrive(const agent::runtime::Policy& policy) {

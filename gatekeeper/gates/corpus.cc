@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kLock[] = "corpus.lock";
-constexpr size_t kMaxLock = 4 << 20;
 constexpr size_t kMaxClip = 256 << 20;
 
 using Lock = std::map<std::string, std::string>;  // id -> digest
@@ -67,10 +65,10 @@ std::string LockText(const Lock& lock) {
 }
 
 absl::StatusOr<Lock> ReadLock(const std::string& folder) {
-  auto text = agent::base::OsFiles().Read(folder + "/" + kLock, kMaxLock);
+  auto text = agent::base::OsFiles().Read(folder + "/" + kCorpusLock, kMaxCorpusLock);
   if (absl::IsNotFound(text.status())) return Lock();
   RETURN_IF_ERROR(text.status());
-  return ParseLock(*text, folder + "/" + kLock);
+  return ParseLock(*text, folder + "/" + kCorpusLock);
 }
 
 // Characters that an id may not have become '_'.
@@ -91,7 +89,7 @@ absl::StatusOr<CorpusCheck> CheckCorpus(const CorpusFiles& files, const std::str
   corpus.no_history = files.no_history;
   corpus.pinned = files.pinned;
   ASSIGN_OR_RETURN(corpus.scenarios, LoadScenarios(files.folder, recordings));
-  ASSIGN_OR_RETURN(const Lock lock, ParseLock(files.lock, kLock));
+  ASSIGN_OR_RETURN(const Lock lock, ParseLock(files.lock, kCorpusLock));
   Lock found;
   for (const Scenario& scenario : corpus.scenarios) {
     found[scenario.document.id()] = scenario.sha256.hex();
@@ -112,7 +110,8 @@ absl::StatusOr<CorpusCheck> CheckCorpus(const CorpusFiles& files, const std::str
   }
   std::set<std::pair<std::string, std::string>> told;
   for (const std::string& text : files.earlier_locks) {
-    ASSIGN_OR_RETURN(const Lock earlier, ParseLock(text, absl::StrFormat("an earlier %s", kLock)));
+    ASSIGN_OR_RETURN(const Lock earlier,
+                     ParseLock(text, absl::StrFormat("an earlier %s", kCorpusLock)));
     for (const auto& [id, digest] : earlier) {
       const auto at = lock.find(id);
       const bool kept = at != lock.end() && at->second == digest;
@@ -165,7 +164,7 @@ absl::StatusOr<std::string> KeepClip(const KeptClip& kept) {
   // The lock last: what it names is there.
   RETURN_IF_ERROR(files.WriteDurably(base + ".mcap", bytes, 0644));
   RETURN_IF_ERROR(files.WriteDurably(base + ".yaml", text, 0644));
-  RETURN_IF_ERROR(files.WriteDurably(kept.corpus + "/" + kLock, LockText(lock), 0644));
+  RETURN_IF_ERROR(files.WriteDurably(kept.corpus + "/" + kCorpusLock, LockText(lock), 0644));
   return id;
 }
 

@@ -24,7 +24,7 @@ constexpr int kFloorSeverity = 3;
 // Means of few clips move by chance; a rise above this with more corruption is told.
 constexpr double kNoise = 0.1;
 
-struct Cell {
+struct SeverityCell {
   std::vector<double> agreeing;  // by clip
   uint64_t passed = 0;
   double mean() const {
@@ -35,7 +35,7 @@ struct Cell {
 };
 
 struct Kind {
-  std::map<int, Cell> severities;
+  std::map<int, SeverityCell> severities;
   std::set<size_t> clips;
   std::set<size_t> silent;  // clips that were wrong without a trigger at severity 4 or 5
 };
@@ -73,7 +73,7 @@ std::map<std::string, Kind> Sort(const Evidence& evidence, v1::GateResult& resul
     const faults::Spec& spec = run.planned.fault.spec;
     Kind& kind = kinds[spec.id];
     kind.clips.insert(run.planned.scenario);
-    Cell& cell = kind.severities[spec.severity];
+    SeverityCell& cell = kind.severities[spec.severity];
     cell.agreeing.push_back(run.drive.agreeing());
     const bool right = run.drive.agreeing() >= evidence.suite.agreement().clip_pass_fraction();
     cell.passed += right ? 1 : 0;

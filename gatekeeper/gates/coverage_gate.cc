@@ -22,7 +22,7 @@ namespace {
 constexpr double kLeastOverlap_s = 1;  // of two conditions in one clip; as for scoring a segment
 
 // Seconds of the recording in which both tags hold. Segments of one tag may overlap each other.
-double Overlap(const Replay& replay, const std::string& a, const std::string& b) {
+double SharedSeconds(const Replay& replay, const std::string& a, const std::string& b) {
   const v1::Scenario& scenario = replay.scenario->document;
   const double length_s = replay.Second(replay.last_ns);
   std::vector<double> edges{0, length_s};
@@ -76,7 +76,7 @@ std::vector<Cell> Fill(const Evidence& evidence) {
   for (const Replay& replay : evidence.replays) {
     if (!replay.status.ok()) continue;
     for (Cell& cell : cells) {
-      const double seconds = Overlap(replay, cell.a, cell.b);
+      const double seconds = SharedSeconds(replay, cell.a, cell.b);
       if (seconds < kLeastOverlap_s) continue;
       ++cell.clips;
       cell.seconds += seconds;
@@ -130,13 +130,13 @@ Seen Watch(const Evidence& evidence) {
 }
 
 // How much of something there is.
-struct Share {
+struct Covered {
   uint64_t had = 0;
   uint64_t of = 0;
 };
 
-Share CountCells(const std::vector<Cell>& cells, v1::GateResult& result) {
-  Share share{.had = 0, .of = cells.size()};
+Covered CountCells(const std::vector<Cell>& cells, v1::GateResult& result) {
+  Covered share{.had = 0, .of = cells.size()};
   for (const Cell& cell : cells) {
     if (cell.clips > 0) {
       ++share.had;
@@ -148,9 +148,9 @@ Share CountCells(const std::vector<Cell>& cells, v1::GateResult& result) {
   return share;
 }
 
-Share CountTriggers(const Evidence& evidence, const Seen& seen, v1::GateResult& result) {
+Covered CountTriggers(const Evidence& evidence, const Seen& seen, v1::GateResult& result) {
   const uint64_t wanted = evidence.suite.coverage().trigger_clips();
-  Share share{.had = 0, .of = static_cast<uint64_t>(evidence.fallback.triggers_size())};
+  Covered share{.had = 0, .of = static_cast<uint64_t>(evidence.fallback.triggers_size())};
   for (const v1::Trigger& trigger : evidence.fallback.triggers()) {
     const auto fired = seen.fired.find(trigger.id());
     const uint64_t clips = fired == seen.fired.end() ? 0 : fired->second.size();
@@ -165,8 +165,8 @@ Share CountTriggers(const Evidence& evidence, const Seen& seen, v1::GateResult& 
   return share;
 }
 
-Share CountStates(const Evidence& evidence, const Seen& seen, v1::GateResult& result) {
-  Share share{.had = 0, .of = evidence.fallback.states().size()};
+Covered CountStates(const Evidence& evidence, const Seen& seen, v1::GateResult& result) {
+  Covered share{.had = 0, .of = evidence.fallback.states().size()};
   const std::set<std::string> names = [&] {
     std::set<std::string> all;
     for (const auto& [name, state] : evidence.fallback.states()) all.insert(name);
@@ -201,9 +201,9 @@ v1::GateResult JudgeCoverage(const Evidence& evidence) {
   const std::vector<Cell> cells = Fill(evidence);
   const Seen seen = Watch(evidence);
   const double hours = HoursOf(evidence);
-  const Share covered = CountCells(cells, result);
-  const Share fired = CountTriggers(evidence, seen, result);
-  const Share visited = CountStates(evidence, seen, result);
+  const Covered covered = CountCells(cells, result);
+  const Covered fired = CountTriggers(evidence, seen, result);
+  const Covered visited = CountStates(evidence, seen, result);
   if (hours < limits.min_hours()) {
     result.add_findings()->set_message(absl::StrFormat(
         "%.3f h of robot life are recorded, %.3f h are wanted", hours, limits.min_hours()));

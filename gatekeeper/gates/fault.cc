@@ -6,7 +6,7 @@
 namespace gatekeeper::gates {
 namespace {
 
-const char* InWords(Fault::Previous previous) {
+const char* NameOfPrevious(Fault::Previous previous) {
   switch (previous) {
     case Fault::Previous::kAbsent:
       return "absent";
@@ -38,7 +38,7 @@ std::string Text(const Fault& fault) {
       return absl::StrFormat("%s[%s][%s] onset %d, seen from %d to %d, previous unit %s",
                              fault.closed() ? "fault" : "change", faults::Text(fault.spec),
                              faults::Text(fault.also), fault.onset_ns, fault.from_ns,
-                             fault.until_ns, InWords(fault.previous));
+                             fault.until_ns, NameOfPrevious(fault.previous));
   }
   return "";
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "gatekeeper/gates/fault_actor.h"
+#include "gatekeeper/gates/log_time.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -18,15 +19,13 @@ constexpr char kModelFailed[] = "model_failed";
 constexpr char kInvariantBroken[] = "invariant_broken";
 constexpr char kNetworkDown[] = "network_down";
 
-int64_t Nanoseconds(double ms) { return static_cast<int64_t>(std::llround(ms * 1e6)); }
-
-double Seconds(const faults::Spec& spec) {
+double LengthOf(const faults::Spec& spec) {
   return static_cast<double>(spec.end_ns - spec.onset_ns) * kNs;
 }
 
 // Whole ticks that a fault is on for.
 double Ticks(const faults::Spec& spec, const v1::ControlPolicy& policy) {
-  return std::floor(Seconds(spec) * policy.command().rate_hz());
+  return std::floor(LengthOf(spec) * policy.command().rate_hz());
 }
 
 void ExpectOfInputs(const faults::Entry& entry, const HurtRun& run, const HurtRules& rules,
@@ -87,7 +86,7 @@ void ExpectOfLink(const faults::Entry& entry, const HurtRun& run, const HurtRule
   for (const v1::Trigger& rule : rules.fallback.triggers()) {
     if (rule.id() != kNetworkDown) continue;
     const double slack_s = 2 / rules.policy.command().rate_hz();
-    if (Seconds(run.planned.fault.spec) <= rule.after_ms() * 1e-3 + slack_s) continue;
+    if (LengthOf(run.planned.fault.spec) <= rule.after_ms() * 1e-3 + slack_s) continue;
     expected.wanted = {kNetworkDown};
     expected.allowed_ms = rule.after_ms();
   }

@@ -19,7 +19,7 @@
 namespace gatekeeper::gates {
 namespace {
 
-constexpr int kMaxFindings = 50;
+constexpr int kMostComplaints = 50;
 constexpr double kRightLayers = 0.95;  // at the lower bound
 
 struct Judged {
@@ -94,7 +94,7 @@ Judged Judge(const HurtRun& run, const v1::HurtDrive* control, const Evidence& e
 
 void AddFinding(const Judged& judged, const HurtRun& run, const std::string& message,
                 const Evidence& evidence, v1::GateResult& result) {
-  if (result.findings_size() >= kMaxFindings) return;
+  if (result.findings_size() >= kMostComplaints) return;
   v1::Finding finding =
       FindingAt(evidence.replays[run.planned.scenario], run.planned.fault.onset_ns, message);
   finding.set_segment(

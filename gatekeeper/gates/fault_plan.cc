@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "agent/trust/hash.h"
+#include "gatekeeper/gates/log_time.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -17,15 +18,13 @@ using agent::base::Digest;
 // Both faults are watched a little beyond their last limit.
 constexpr double kWatchOn_ms = 500;
 
-int64_t Nanoseconds(double ms) { return static_cast<int64_t>(std::llround(ms * 1e6)); }
-
 Digest Draw(const v1::GateSuite& suite, const std::string& fault, const Replay& replay) {
   return agent::trust::Sha256(
       absl::StrFormat("%d/%s/%s", suite.seed(), fault, replay.scenario->document.sha256()));
 }
 
 // 0.2 to 0.6, from the digest's last two bytes (the first ones order the recordings).
-double Share(const Digest& draw) {
+double OnsetShare(const Digest& draw) {
   const double unit = (draw.bytes[30] * 256.0 + draw.bytes[31]) / 65536.0;
   return 0.2 + 0.4 * unit;
 }
@@ -54,7 +53,7 @@ std::vector<PlannedFault> Plan(const std::vector<Replay>& replays, const std::st
   std::vector<PlannedFault> plan;
   for (const auto& [draw, index] : order) {
     if (plan.size() >= suite.faults().clips()) break;
-    const auto onset = Onset(replays[index], Share(draw), nominal);
+    const auto onset = Onset(replays[index], OnsetShare(draw), nominal);
     if (!onset.has_value()) continue;
     PlannedFault planned = pattern;
     planned.scenario = index;

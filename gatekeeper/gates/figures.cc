@@ -12,7 +12,7 @@
 namespace gatekeeper::gates {
 namespace {
 
-constexpr int kBins = 40;
+constexpr int kBars = 40;
 constexpr size_t kMaxReasons = 12;
 
 v1::Figure Named(const std::string& id, const std::string& title, const char* x, const char* y) {
@@ -38,17 +38,17 @@ void MarkAt(v1::Figure& figure, double x, double y, const std::string& text) {
   mark.set_text(text);
 }
 
-// Bars over kBins equal parts of [0, high]; what lies beyond stands in the last.
+// Bars over kBars equal parts of [0, high]; what lies beyond stands in the last.
 v1::Series& AddHistogram(v1::Figure& figure, const char* name, const std::vector<double>& values,
                          double high) {
-  std::vector<double> counts(kBins, 0);
+  std::vector<double> counts(kBars, 0);
   for (const double value : values) {
-    const double part = std::floor(value / high * kBins);
-    counts[static_cast<size_t>(std::clamp(part, 0.0, kBins - 1.0))] += 1;
+    const double part = std::floor(value / high * kBars);
+    counts[static_cast<size_t>(std::clamp(part, 0.0, kBars - 1.0))] += 1;
   }
   v1::Series& series = Add(figure, name, v1::Series::BARS);
-  for (int i = 0; i < kBins; ++i) {
-    series.add_x((i + 0.5) * high / kBins);
+  for (int i = 0; i < kBars; ++i) {
+    series.add_x((i + 0.5) * high / kBars);
     series.add_y(counts[static_cast<size_t>(i)]);
   }
   return series;

@@ -25,7 +25,7 @@ constexpr size_t kMaxJpeg = 64 << 20;
 
 using Cells = std::array<uint32_t, kColumns * kRows>;  // mean grey, 0 to 255
 
-std::string LittleEndian(uint32_t value) {
+std::string FourBytes(uint32_t value) {
   std::string bytes(4, '\0');
   for (size_t i = 0; i < 4; ++i) bytes[i] = static_cast<char>((value >> (8 * i)) & 0xff);
   return bytes;
@@ -107,7 +107,7 @@ std::optional<Fingerprint> FingerprintOf(const v1::LaserScan& scan) {
   bytes.reserve(static_cast<size_t>(scan.ranges_m_size()) * 4);
   for (const float range : scan.ranges_m()) {
     if (std::isfinite(range) && distances.size() < kLeastDistances) distances.insert(range);
-    bytes += LittleEndian(std::bit_cast<uint32_t>(range));
+    bytes += FourBytes(std::bit_cast<uint32_t>(range));
   }
   if (distances.size() < kLeastDistances) return std::nullopt;
   return Fingerprint{.content = agent::trust::Sha256(bytes), .dhash = {}};
@@ -120,7 +120,7 @@ std::optional<Fingerprint> FingerprintOf(const v1::Image& image) {
   if (bytes == 0 || pixels == 0 || data.size() != pixels * bytes) return std::nullopt;
   if (data.find_first_not_of(data.front()) == std::string::npos) return std::nullopt;
   agent::trust::Sha256Stream content;
-  content.Update(LittleEndian(image.width()) + LittleEndian(image.height()));
+  content.Update(FourBytes(image.width()) + FourBytes(image.height()));
   content.Update(data);
   Fingerprint fingerprint{.content = content.Finish(), .dhash = {}};
   const Cells cells = Shrink(image, bytes);

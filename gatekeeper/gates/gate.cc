@@ -40,16 +40,16 @@ constexpr Gate kGates[] = {
      [](const v1::GateSuite& s) { return s.has_regression(); }},
 };
 
-int Badness(v1::GateOutcome outcome) {
-  if (outcome == v1::FAIL) return 2;
-  return outcome == v1::PASS ? 0 : 1;
-}
-
 bool Planned(const Gate& gate, const v1::GateSuite& suite) {
   return gate.planned == nullptr || gate.planned(suite);
 }
 
 }  // namespace
+
+int Badness(v1::GateOutcome outcome) {
+  if (outcome == v1::FAIL) return 2;
+  return outcome == v1::PASS ? 0 : 1;
+}
 
 std::span<const Gate> AllGates() { return kGates; }
 

@@ -77,6 +77,7 @@ std::vector<std::string> NotPlanned(const v1::GateSuite& suite);
 // INSUFFICIENT over PASS).
 std::vector<v1::GateResult> JudgeAll(const Evidence& evidence);
 v1::GateOutcome Worst(const std::vector<v1::GateResult>& results);
+int Badness(v1::GateOutcome outcome);  // larger: worse
 
 // The checks, each in the file of its name.
 v1::GateResult JudgeIntegrity(const Evidence& evidence);

@@ -17,7 +17,7 @@ namespace {
 
 using resim::TimedTwist;
 
-constexpr size_t kMostFindings = 50;
+constexpr size_t kMostShortest = 50;
 
 // What a drive is fitted to, as the controller knew it.
 resim::DriveLog LogOf(const Replay& replay) {
@@ -112,7 +112,7 @@ void AddShortest(const Evidence& evidence, v1::GateResult& result) {
   std::stable_sort(left.begin(), left.end(), [](const Replay* a, const Replay* b) {
     return a->horizon.seconds < b->horizon.seconds;
   });
-  for (size_t i = 0; i < std::min(left.size(), kMostFindings); ++i) {
+  for (size_t i = 0; i < std::min(left.size(), kMostShortest); ++i) {
     const Horizon& horizon = left[i]->horizon;
     *result.add_findings() = FindingAt(
         *left[i], left[i]->ticks[horizon.ticks].now_ns(),

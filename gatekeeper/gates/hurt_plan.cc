@@ -10,6 +10,7 @@
 #include "agent/trust/hash.h"
 #include "gatekeeper/faults/catalogue.h"
 #include "gatekeeper/faults/corruption.h"
+#include "gatekeeper/gates/log_time.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -23,11 +24,9 @@ constexpr Nanos kStart = std::chrono::seconds(2);
 // What is watched beyond the last limit: messages that a fault delayed arrive by then.
 constexpr int64_t kWatchOn_ns = 1'000'000'000;
 
-int64_t Nanoseconds(double ms) { return static_cast<int64_t>(std::llround(ms * 1e6)); }
-
 const std::string& RecordingSha(const Replay& replay) { return replay.scenario->document.sha256(); }
 
-std::vector<const faults::Entry*> Wanted(const v1::FaultMatrixGate& gate) {
+std::vector<const faults::Entry*> WantedFaults(const v1::FaultMatrixGate& gate) {
   std::vector<const faults::Entry*> entries;
   for (const faults::Entry& entry : faults::Catalogue()) {
     const auto& ids = gate.faults();
@@ -58,8 +57,8 @@ struct Place {
   int64_t from_ns = 0;
 };
 
-PlannedFault Cell(const std::string& id, const std::string& channel, const Place& place,
-                  double duration_s, const v1::GateSuite& suite, const Replay& replay) {
+PlannedFault PlannedAt(const std::string& id, const std::string& channel, const Place& place,
+                       double duration_s, const v1::GateSuite& suite, const Replay& replay) {
   const v1::FaultMatrixGate& gate = suite.fault_matrix();
   PlannedFault planned;
   planned.id = channel.empty() ? id : id + ":" + channel;
@@ -148,8 +147,8 @@ std::vector<PlannedFault> PlanFaultMatrix(const std::vector<Replay>& replays,
     const double longest_s =
         *std::max_element(gate.durations_s().begin(), gate.durations_s().end());
     for (const Place& place : places)
-      plan.push_back(Cell(kControlDrive, "", place, longest_s, suite, replay));
-    for (const faults::Entry* entry : Wanted(gate)) {
+      plan.push_back(PlannedAt(kControlDrive, "", place, longest_s, suite, replay));
+    for (const faults::Entry* entry : WantedFaults(gate)) {
       const std::vector<std::string> channels = ChannelsFor(*entry, rules, replay);
       if (channels.empty()) continue;
       // So that few onsets and durations reach every channel over the clips. Drawn and not counted:
@@ -158,8 +157,8 @@ std::vector<PlannedFault> PlanFaultMatrix(const std::vector<Replay>& replays,
           faults::SeedFor(suite.seed(), RecordingSha(replay), entry->id) % channels.size();
       for (const Place& place : places) {
         for (const double duration_s : gate.durations_s()) {
-          plan.push_back(Cell(entry->id, channels[turn++ % channels.size()], place, duration_s,
-                              suite, replay));
+          plan.push_back(PlannedAt(entry->id, channels[turn++ % channels.size()], place, duration_s,
+                                   suite, replay));
         }
       }
     }

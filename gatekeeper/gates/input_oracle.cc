@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gatekeeper/faults/channel.h"
+#include "gatekeeper/gates/log_time.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -12,8 +13,6 @@ namespace {
 // What clocks may be off from each other by estimate, and what that may change while a fault lasts.
 constexpr int64_t kDoubt_ns = 30'000'000;
 constexpr int64_t kYear2096_ns = 4'000'000'000'000'000'000;
-
-int64_t Nanoseconds(double ms) { return static_cast<int64_t>(std::llround(ms * 1e6)); }
 
 double ValidShare(const v1::LaserScan& scan) {
   const auto valid = std::count_if(scan.ranges_m().begin(), scan.ranges_m().end(),

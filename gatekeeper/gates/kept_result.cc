@@ -8,17 +8,13 @@
 #include "agent/recording/compression.h"
 #include "agent/recording/zstd_file.h"
 #include "agent/trust/hash.h"
+#include "gatekeeper/gates/digest_bytes.h"
 
 namespace gatekeeper::gates {
 namespace {
 
 constexpr std::string_view kMark("GKRESULT1\n", 10);
-constexpr size_t kDigestSize = 32;
 constexpr int kMeasured = 5;  // numbers of one odometry
-
-std::string_view View(const agent::base::Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()};
-}
 
 absl::Status Contradiction(const char* what) {
   return absl::DataLossError(absl::StrFormat("a kept replay contradicts itself: %s", what));

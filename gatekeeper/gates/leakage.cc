@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/digest.h"
 #include "agent/base/status_macros.h"
+#include "gatekeeper/gates/digest_bytes.h"
 #include "gatekeeper/gates/gate.h"
 
 // A model that was trained on a clip is not tested by it. Whoever trained it says on what; the
@@ -15,7 +16,6 @@
 namespace gatekeeper::gates {
 namespace {
 
-constexpr size_t kHex = 64;
 constexpr std::string_view kDhash = " dhash:";
 constexpr size_t kDhashHex = 16;
 

@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kRounding = 1e-9;
 
-struct Bounds {
+struct FieldBounds {
   double low = 0;
   double high = 0;
   double rise_per_tick = INFINITY;    // of the magnitude
@@ -22,11 +22,11 @@ double Largest(const google::protobuf::RepeatedField<double>& values) {
   return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
 }
 
-std::vector<Bounds> BoundsOf(const v1::ControlPolicy& policy) {
+std::vector<FieldBounds> BoundsOf(const v1::ControlPolicy& policy) {
   const v1::LimitSet& nominal = policy.limits().nominal();
-  std::vector<Bounds> bounds;
+  std::vector<FieldBounds> bounds;
   for (const std::string& field : policy.command().fields()) {
-    Bounds bound;
+    FieldBounds bound;
     if (field == "vx_mps") {
       bound.low = nominal.vx_min_mps();
       bound.high = nominal.vx_max_mps();
@@ -48,7 +48,7 @@ std::vector<Bounds> BoundsOf(const v1::ControlPolicy& policy) {
   return bounds;
 }
 
-double Excess(double value, const Bounds& bound) {
+double Excess(double value, const FieldBounds& bound) {
   return std::max(value - bound.high, bound.low - value);
 }
 
@@ -70,7 +70,7 @@ double FollowBound(const v1::ControlPolicy& policy, double vx, double measured, 
 }  // namespace
 
 std::optional<LimitBreach> FirstBreach(const Replay& replay, const v1::ControlPolicy& policy) {
-  const std::vector<Bounds> bounds = BoundsOf(policy);
+  const std::vector<FieldBounds> bounds = BoundsOf(policy);
   std::vector<double> last, last_rise(bounds.size(), 0);
   for (size_t i = 0; i < replay.ticks.size(); ++i) {
     const v1::TickRecord& tick = replay.ticks[i];
@@ -117,7 +117,7 @@ std::optional<LimitBreach> FirstBreach(const Replay& replay, const v1::ControlPo
 }
 
 std::string WorstRawExcess(const Replay& replay, const v1::ControlPolicy& policy) {
-  const std::vector<Bounds> bounds = BoundsOf(policy);
+  const std::vector<FieldBounds> bounds = BoundsOf(policy);
   double worst = kRounding;
   std::string sentence;
   for (const v1::TickRecord& tick : replay.ticks) {

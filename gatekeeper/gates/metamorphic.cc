@@ -14,7 +14,7 @@
 namespace gatekeeper::gates {
 namespace {
 
-struct Tally {
+struct RelationTally {
   bool exact = false;
   uint64_t clips = 0;
   uint64_t violated = 0;
@@ -26,7 +26,7 @@ bool Holds(const RelationRun& run, const v1::GateSuite& suite) {
 }
 
 // Adds the relation's bound to the result.
-v1::GateOutcome Judge(const std::string& id, const Tally& tally, double alpha,
+v1::GateOutcome Judge(const std::string& id, const RelationTally& tally, double alpha,
                       const v1::MetamorphicGate& limits, v1::GateResult& result) {
   v1::SegmentBound& bound = *result.add_segments();
   bound.set_tag(id);
@@ -51,10 +51,10 @@ v1::GateOutcome Judge(const std::string& id, const Tally& tally, double alpha,
 v1::GateResult JudgeMetamorphic(const Evidence& evidence) {
   v1::GateResult result;
   const v1::MetamorphicGate& limits = evidence.suite.metamorphic();
-  std::map<std::string, Tally> tallies;
+  std::map<std::string, RelationTally> tallies;
   bool failed = false;
   for (const RelationRun& run : evidence.relation_runs) {
-    Tally& tally = tallies[run.planned.rule->id];
+    RelationTally& tally = tallies[run.planned.rule->id];
     tally.exact = run.planned.rule->exact;
     ++tally.clips;
     const bool broken = !run.check.error().empty();

@@ -19,7 +19,7 @@
 namespace gatekeeper::gates {
 namespace {
 
-constexpr int kMaxFindings = 200;
+constexpr int kMostNewlyFailing = 200;
 
 // One clip, or its part in a segment, with both units.
 struct PairedClip {
@@ -56,7 +56,7 @@ void Count(double wanted, Comparison& comparison) {
 }
 
 // The whole clips first, then the segments in the suite's order.
-std::vector<Comparison> Compare(const Evidence& evidence) {
+std::vector<Comparison> CompareAll(const Evidence& evidence) {
   const v1::Agreement& agreement = evidence.suite.agreement();
   std::vector<Comparison> comparisons(1);
   for (const std::string& tag : evidence.suite.worst_segment().tags()) {
@@ -162,7 +162,7 @@ std::set<std::string> AddNewlyFailing(const std::vector<Comparison>& comparisons
     for (const PairedClip* clip : failing) {
       const ClipScore& now = clip->now;
       const bool named = !names.insert(now.replay->id()).second;
-      if (named || result.findings_size() >= kMaxFindings) continue;
+      if (named || result.findings_size() >= kMostNewlyFailing) continue;
       v1::Finding& finding = *result.add_findings();
       finding =
           FindingAt(*now.replay, now.replay->ticks[now.worst.tick].now_ns(),
@@ -185,12 +185,9 @@ bool Marginal(const Comparison& comparison, double delta) {
   return TangoPValue(worse, -delta) > comparison.level;
 }
 
-double Badness(const v1::SegmentBound& row) {
-  return row.outcome() == v1::FAIL ? 2 : row.outcome() == v1::PASS ? 0 : 1;
-}
-
-bool WorseThan(const v1::SegmentBound& a, const v1::SegmentBound& b) {
-  if (Badness(a) != Badness(b)) return Badness(a) > Badness(b);
+bool IsWorse(const v1::SegmentBound& a, const v1::SegmentBound& b) {
+  const int badness = Badness(a.outcome());
+  if (badness != Badness(b.outcome())) return badness > Badness(b.outcome());
   return a.lower() < b.lower();
 }
 
@@ -214,13 +211,13 @@ v1::GateResult JudgeNonInferiority(const Evidence& evidence) {
         "there is no unit to compare with: gate run UNIT --against DEPLOYED_UNIT_FOLDER");
     return result;
   }
-  std::vector<Comparison> comparisons = Compare(evidence);
+  std::vector<Comparison> comparisons = CompareAll(evidence);
   Test(evidence.suite.alpha(), limits.delta(), comparisons);
   std::vector<v1::SegmentBound> rows;
   for (const Comparison& comparison : comparisons) rows.push_back(Row(comparison, limits.delta()));
   rows.push_back(AgreementRow(comparisons.front(), evidence.suite));
   for (const v1::SegmentBound& row : rows) *result.add_segments() = row;
-  const v1::SegmentBound worst = *std::min_element(rows.begin(), rows.end(), WorseThan);
+  const v1::SegmentBound worst = *std::min_element(rows.begin(), rows.end(), IsWorse);
   SetDeciding(worst, evidence.suite.alpha(), result);
   for (const Comparison& comparison : comparisons) {
     if (comparison.tag == worst.tag()) result.set_alpha(comparison.level);

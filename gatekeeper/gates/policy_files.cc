@@ -15,11 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kLock[] = "corpus.lock";
 constexpr char kWaivers[] = "waivers";
 constexpr size_t kMaxDocument = 256 * 1024;
 constexpr size_t kMaxList = 256 << 20;       // 2 million training samples
-constexpr size_t kMaxLock = 4 << 20;         // 20 000 scenarios
 constexpr size_t kMaxRecording = 256 << 20;  // of the corpus: clips of some seconds
 
 // What lies beside a suite, read from wherever the suite came.
@@ -47,7 +45,7 @@ class PlainReader final : public Reader {
                        .no_history =
                            "the suite is a plain file, so nobody knows what its corpus "
                            "held before"};
-    ASSIGN_OR_RETURN(corpus.lock, OrEmpty(Read(folder + "/" + kLock, kMaxLock)));
+    ASSIGN_OR_RETURN(corpus.lock, OrEmpty(Read(folder + "/" + kCorpusLock, kMaxCorpusLock)));
     return corpus;
   }
 };
@@ -65,9 +63,9 @@ class PinnedReader final : public Reader {
   absl::StatusOr<CorpusFiles> Corpus(const std::string& folder) const override {
     CorpusFiles corpus{
         .folder = scratch_ + "/corpus", .lock = {}, .earlier_locks = {}, .no_history = {}};
-    ASSIGN_OR_RETURN(corpus.lock, OrEmpty(Read(folder + "/" + kLock, kMaxLock)));
+    ASSIGN_OR_RETURN(corpus.lock, OrEmpty(Read(folder + "/" + kCorpusLock, kMaxCorpusLock)));
     corpus.pinned = true;
-    auto versions = repository_.Versions(commit_, folder + "/" + kLock, kMaxLock);
+    auto versions = repository_.Versions(commit_, folder + "/" + kCorpusLock, kMaxCorpusLock);
     if (versions.ok()) {
       corpus.earlier_locks = *std::move(versions);
     } else if (absl::IsFailedPrecondition(versions.status())) {

@@ -13,6 +13,9 @@
 
 namespace gatekeeper::gates {
 
+inline constexpr char kCorpusLock[] = "corpus.lock";
+inline constexpr size_t kMaxCorpusLock = 4 << 20;  // 20 000 scenarios
+
 // The regression corpus where it can be read.
 struct CorpusFiles {
   std::string folder;                      // on this disk; scenario/1 files and recordings

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_format.h"
+#include "gatekeeper/gates/log_time.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -14,8 +15,6 @@ constexpr int64_t kJump_ns = 2'000'000'000;
 // As the Controller sees it (agent/runtime/input_board.cc): less far behind, a message was
 // overtaken.
 constexpr int64_t kClockSet_ns = 1'000'000'000;
-
-double Seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
 
 }  // namespace
 

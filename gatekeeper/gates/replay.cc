@@ -24,8 +24,6 @@ namespace {
 
 using agent::base::Nanos;
 
-constexpr int64_t kStartUp_ns =
-    1'000'000'000;  // how long the first tick waits for required channels
 constexpr size_t kHashedAtOnce = size_t{64} << 10;  // bytes of ticks
 constexpr int64_t kRoomAtFirst = 4096;              // ticks; a recording may lie about its length
 

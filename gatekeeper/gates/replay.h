@@ -91,6 +91,9 @@ double MotionClearance(const agent::runtime::Policy& policy, const v1::Odometry&
 // drive.
 inline constexpr int64_t kMaxTicks = 500'000;
 
+// How long the first tick waits for required channels.
+inline constexpr int64_t kStartUp_ns = 1'000'000'000;
+
 // Messages reach the Controller at their log time; the Controller steps at the policy's rate from
 // when every required channel has come (at most a second after the first message) to the last
 // message. From a fault's onset on, odometry answers the enforced commands: the robot in the

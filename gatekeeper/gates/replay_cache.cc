@@ -66,7 +66,7 @@ std::vector<KeptFile> ListKept(const std::string& folder, std::error_code& error
 }
 
 // Results that nobody finished writing.
-void RemoveAbandoned(const std::string& folder) {
+void RemoveUnfinished(const std::string& folder) {
   std::error_code error;
   const auto now = fs::file_time_type::clock::now();
   for (const auto& part : fs::directory_iterator(folder, error)) {
@@ -137,7 +137,7 @@ absl::Status ReplayCache::trouble() const {
 
 absl::StatusOr<CacheSize> PruneCache(const std::string& folder, uint64_t most_bytes) {
   RETURN_IF_ERROR(CheckOwner(folder));
-  RemoveAbandoned(folder);
+  RemoveUnfinished(folder);
   std::error_code error;
   std::vector<KeptFile> kept = ListKept(folder, error);
   if (error)

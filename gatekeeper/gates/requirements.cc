@@ -14,7 +14,7 @@ namespace gatekeeper::gates {
 namespace {
 
 // Where a requirement came closest to its edge, or went farthest beyond it.
-struct Closest {
+struct ClosestCall {
   const Replay* replay = nullptr;
   int64_t at_ns = 0;
   double robustness = 0;
@@ -36,18 +36,18 @@ const v1::RequirementState* StateOf(const v1::TickRecord& tick, const std::strin
 }
 
 // One requirement over all clips.
-struct Judged {
-  Closest closest;
+struct JudgedRequirement {
+  ClosestCall closest;
   uint64_t decided = 0;
   std::vector<v1::Finding> violated;   // one a clip
   std::vector<v1::Finding> undecided;  // one a clip
 };
 
-Judged JudgeOne(const std::string& id, const std::vector<Replay>& replays) {
-  Judged judged;
+JudgedRequirement JudgeOne(const std::string& id, const std::vector<Replay>& replays) {
+  JudgedRequirement judged;
   for (const Replay& replay : replays) {
     if (!replay.status.ok()) continue;  // the recordings gate says so
-    Closest closest;
+    ClosestCall closest;
     for (const v1::TickRecord& tick : replay.ticks) {
       const v1::RequirementState* state = StateOf(tick, id);
       if (state == nullptr || state->verdict() == "unknown") continue;
@@ -67,7 +67,7 @@ Judged JudgeOne(const std::string& id, const std::vector<Replay>& replays) {
   return judged;
 }
 
-std::string Told(const std::string& id, const Closest& closest) {
+std::string Told(const std::string& id, const ClosestCall& closest) {
   if (closest.replay == nullptr) return absl::StrFormat("%s is told by no clip", id);
   return absl::StrFormat("%s %s %.3f (%s at %.2f s)", id, closest.violated ? "fails by" : "keeps",
                          std::abs(closest.robustness), closest.replay->id(),
@@ -86,7 +86,7 @@ v1::GateResult JudgeRequirements(const Evidence& evidence) {
   std::string summary;
   std::vector<v1::Finding> undecided;
   for (const v1::Requirement& requirement : evidence.policy.requirements()) {
-    const Judged judged = JudgeOne(requirement.id(), evidence.replays);
+    const JudgedRequirement judged = JudgeOne(requirement.id(), evidence.replays);
     absl::StrAppend(&summary, summary.empty() ? "" : "; ", Told(requirement.id(), judged.closest));
     result.set_n(result.n() + judged.decided);
     for (const v1::Finding& finding : judged.violated) *result.add_findings() = finding;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
 #include "gatekeeper/gates/gate.h"
+#include "gatekeeper/gates/log_time.h"
 
 // Something comes into a stop zone and leaves it again. The four numbers are those of Nav2's
 // collision monitor test: time to stop, share of the time that it is held, time to resume, share of
@@ -65,8 +66,6 @@ bool StoppedByZone(const v1::TickRecord& tick) {
          });
 }
 
-double Seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
-
 size_t TickFrom(const Replay& replay, int64_t at_ns) {
   const auto first =
       std::lower_bound(replay.ticks.begin(), replay.ticks.end(), at_ns,
@@ -75,9 +74,9 @@ size_t TickFrom(const Replay& replay, int64_t at_ns) {
 }
 
 // The four numbers over all clips, the worst of each.
-class Reaction {
+class WorstEncounters {
  public:
-  Reaction(const v1::SeparationGate& limits, v1::GateResult& result)
+  WorstEncounters(const v1::SeparationGate& limits, v1::GateResult& result)
       : limits_(limits), result_(result) {}
 
   void See(const Replay& replay) {
@@ -205,8 +204,8 @@ class Reaction {
   }
 
   void Find(const Replay& replay, int64_t at_ns, const std::string& message) {
-    constexpr int kMostFindings = 100;
-    if (result_.findings_size() < kMostFindings)
+    constexpr int kMostTold = 100;
+    if (result_.findings_size() < kMostTold)
       *result_.add_findings() = FindingAt(replay, at_ns, message);
   }
 
@@ -261,9 +260,9 @@ v1::GateResult JudgeSeparation(const Evidence& evidence) {
     result.set_summary("the unit's policy has no stop zone: nothing makes it stop before things");
     return result;
   }
-  Reaction reaction(evidence.suite.separation(), result);
-  for (const Replay& replay : evidence.replays) reaction.See(replay);
-  reaction.Report();
+  WorstEncounters worst(evidence.suite.separation(), result);
+  for (const Replay& replay : evidence.replays) worst.See(replay);
+  worst.Report();
   return result;
 }
 

@@ -17,6 +17,7 @@
 #include "agent/base/status_macros.h"
 #include "agent/recording/compression.h"
 #include "agent/recording/zstd_file.h"
+#include "gatekeeper/gates/digest_bytes.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -24,7 +25,6 @@ namespace {
 constexpr char kSchema[] = "gate_shard/1";
 constexpr std::string_view kHead("GKSHARD1\n", 9);
 constexpr std::string_view kTail("\nGKSHARDEND\n", 12);
-constexpr size_t kDigestSize = 32;
 constexpr size_t kFooter =
     8 + kDigestSize + kTail.size();  // index offset, SHA-256 of all before it
 constexpr uint64_t kMaxIndex = uint64_t{256} << 20;
@@ -41,10 +41,6 @@ uint64_t FromLittleEndian(std::string_view bytes) {
   for (size_t i = 0; i < 8; ++i)
     value |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[i])) << (8 * i);
   return value;
-}
-
-std::string_view View(const agent::base::Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()};
 }
 
 absl::Status Damaged(const std::string& path, const char* what) {

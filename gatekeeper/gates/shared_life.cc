@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kLeastShared = 20;
 
 // One command that differs from the one before it: a robot that stands repeats itself.
-struct Change {
+struct CommandChange {
   uint64_t mark = 0;  // of log time and values
   int64_t at_ns = 0;
 };
@@ -25,8 +25,8 @@ uint64_t Mixed(uint64_t mark, uint64_t value) {
   return mark ^ (mark >> 32);
 }
 
-std::vector<Change> ChangesOf(const Replay& replay) {
-  std::vector<Change> changes;
+std::vector<CommandChange> ChangesOf(const Replay& replay) {
+  std::vector<CommandChange> changes;
   for (size_t i = 1; i < replay.commands.size(); ++i) {
     const RecordedCommand& command = replay.commands[i];
     if (command.values == replay.commands[i - 1].values) continue;
@@ -44,10 +44,10 @@ struct Overlap {
 };
 
 // The earliest clip that has enough of these commands too. `owners`: by mark, whose it was first.
-std::optional<SharedLife> Repeated(const std::vector<Change>& changes, size_t clip,
+std::optional<SharedLife> Repeated(const std::vector<CommandChange>& changes, size_t clip,
                                    std::unordered_map<uint64_t, size_t>& owners) {
   std::map<size_t, Overlap> overlaps;  // by the other clip
-  for (const Change& change : changes) {
+  for (const CommandChange& change : changes) {
     const auto [owner, is_new] = owners.try_emplace(change.mark, clip);
     if (is_new || owner->second == clip) continue;
     Overlap& overlap = overlaps[owner->second];

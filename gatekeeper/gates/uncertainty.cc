@@ -183,16 +183,13 @@ void AddSurest(const Evidence& evidence, const Scores& scores, Word word, v1::Ga
                       word == Word::kConfidence ? surest->confidence() : surest->uncertainty()));
 }
 
-int Badness(const v1::SegmentBound& row) {
-  return row.outcome() == v1::FAIL ? 2 : row.outcome() == v1::PASS ? 0 : 1;
-}
-
 // What the worst row says decides.
 void Decide(double alpha, double brier, v1::GateResult& result) {
   const auto& rows = result.segments();
-  const v1::SegmentBound& worst =
-      *std::max_element(rows.begin(), rows.end(),
-                        [](const auto& a, const auto& b) { return Badness(a) < Badness(b); });
+  const v1::SegmentBound& worst = *std::max_element(
+      rows.begin(), rows.end(), [](const v1::SegmentBound& a, const v1::SegmentBound& b) {
+        return Badness(a.outcome()) < Badness(b.outcome());
+      });
   const bool at_least = worst.tag() == "auroc";
   result.set_outcome(worst.outcome());
   result.set_value(worst.value());

@@ -16,7 +16,7 @@
 namespace gatekeeper::gates {
 namespace {
 
-constexpr int kMaxFindings = 50;  // of one segment
+constexpr int kMostOfSegment = 50;  // of one segment
 
 struct SegmentScore {
   std::string tag;
@@ -70,7 +70,7 @@ std::string Sentence(const SegmentScore& segment, const v1::SegmentGate& limits)
 void AddFindings(const SegmentScore& segment, double wanted, v1::GateResult& result) {
   int added = 0;
   for (const ClipScore& clip : segment.clips) {
-    if (clip.agreeing >= wanted || ++added > kMaxFindings) return;
+    if (clip.agreeing >= wanted || ++added > kMostOfSegment) return;
     const TickScore& worst = clip.worst;
     v1::Finding& finding = *result.add_findings();
     finding =
@@ -84,11 +84,9 @@ void AddFindings(const SegmentScore& segment, double wanted, v1::GateResult& res
 }
 
 // The segment that decides: the worst outcome, and the lowest bound among those.
-bool WorseThan(const SegmentScore& a, const SegmentScore& b) {
-  const auto badness = [](const SegmentScore& s) {
-    return s.outcome == v1::FAIL ? 2 : s.outcome == v1::PASS ? 0 : 1;
-  };
-  if (badness(a) != badness(b)) return badness(a) > badness(b);
+bool DecidesOver(const SegmentScore& a, const SegmentScore& b) {
+  const int badness = Badness(a.outcome);
+  if (badness != Badness(b.outcome)) return badness > Badness(b.outcome);
   return a.lower < b.lower;
 }
 
@@ -137,7 +135,7 @@ v1::GateResult JudgeWorstSegment(const Evidence& evidence) {
   v1::GateResult result;
   for (const SegmentScore& segment : segments)
     *result.add_segments() = Row(segment, limits.floor());
-  std::stable_sort(segments.begin(), segments.end(), WorseThan);
+  std::stable_sort(segments.begin(), segments.end(), DecidesOver);
   const SegmentScore& worst = segments.front();
   result.set_outcome(worst.outcome);
   result.set_summary(Sentence(worst, limits));
