@@ -38,11 +38,11 @@ absl::StatusOr<v1::RearmView> FetchRearm(const std::string& robot, const Session
 // A person signs for the robot they named, whatever the server shows them.
 absl::Status CheckChallenge(const v1::RearmView& view, const std::string& robot) {
   if (!view.has_challenge()) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        view.latched() ? "%s has latched an emergency stop but asks for no approvals yet: it still "
-                         "brakes, or its unit is being loaded; ask again in a moment"
-                       : "%s reports no latched stop: nothing waits for re-arm",
-        robot));
+    return absl::FailedPreconditionError(
+        robot + (view.latched()
+                     ? " has latched an emergency stop but asks for no approvals yet: it still "
+                       "brakes, or its unit is being loaded; ask again in a moment"
+                     : " reports no latched stop: nothing waits for re-arm"));
   }
   if (view.challenge().robot() == robot) return absl::OkStatus();
   return absl::FailedPreconditionError(

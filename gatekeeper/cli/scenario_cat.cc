@@ -23,7 +23,7 @@ using ingest::RawMessage;
 using ingest::RecordingFile;
 using ingest::Topic;
 
-struct Request {
+struct CatArguments {
   std::string file;
   std::vector<std::string> topics;
   std::optional<double> from_s;  // since the recording's first message
@@ -63,12 +63,12 @@ absl::Status CheckTopics(const RecordingFile& file, const std::vector<std::strin
   return absl::OkStatus();
 }
 
-bool IsWanted(const Request& request, const Topic& topic) {
+bool IsWanted(const CatArguments& request, const Topic& topic) {
   return request.topics.empty() || std::find(request.topics.begin(), request.topics.end(),
                                              topic.name) != request.topics.end();
 }
 
-absl::Status PrintFields(const RecordingFile& file, const Request& request) {
+absl::Status PrintFields(const RecordingFile& file, const CatArguments& request) {
   for (const Topic& topic : file.topics()) {
     if (!IsWanted(request, topic)) continue;
     const auto fields = ingest::FieldsOf(topic);
@@ -135,7 +135,7 @@ class Printer {
   std::map<uint32_t, absl::StatusOr<MessagePrinter>> printers_;
 };
 
-absl::Status Cat(const Request& request) {
+absl::Status Cat(const CatArguments& request) {
   ASSIGN_OR_RETURN(const auto file, ingest::OpenRecording(request.file));
   RETURN_IF_ERROR(CheckTopics(*file, request.topics));
   if (request.fields) return PrintFields(*file, request);
@@ -158,7 +158,7 @@ absl::Status Cat(const Request& request) {
 
 void AddScenarioCat(CLI::App& scenario, Session& session) {
   constexpr double kLongestS = 1e9;  // 31 years
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<CatArguments>();
   CLI::App* cat = scenario.add_subcommand(
       "cat", "messages of any recording as JSON, one a line: for jq and for eyes");
   cat->add_option("FILE", request->file,

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMostMapBytes = 1 << 20;
 
-struct Request {
+struct ImportArguments {
   std::string file;
   std::string map;
   std::string to;
@@ -38,7 +38,8 @@ absl::Status CheckName(const std::string& name) {
 }
 
 // The whole recording as one segment, for `scenario label` to divide.
-absl::StatusOr<std::string> ScenarioText(const Request& request, const ingest::Imported& imported) {
+absl::StatusOr<std::string> ScenarioText(const ImportArguments& request,
+                                         const ingest::Imported& imported) {
   ASSIGN_OR_RETURN(const agent::base::Digest digest, agent::trust::Sha256File(request.to));
   // A segment ends before its last second: up to the next millisecond behind the last message.
   const double length_s =
@@ -54,7 +55,7 @@ absl::StatusOr<std::string> ScenarioText(const Request& request, const ingest::I
       length_s, absl::StrJoin(request.tags, ", "));
 }
 
-absl::Status Import(const Request& request) {
+absl::Status Import(const ImportArguments& request) {
   agent::base::OsFiles files;
   ASSIGN_OR_RETURN(const std::string text, files.Read(request.map, kMostMapBytes));
   v1::ImportMap map;
@@ -86,7 +87,7 @@ absl::Status Import(const Request& request) {
 }  // namespace
 
 void AddScenarioImport(CLI::App& scenario, Session& session) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<ImportArguments>();
   CLI::App* import = scenario.add_subcommand(
       "import", "make a scenario of any recording: an MCAP file that gates replay, and its YAML");
   import

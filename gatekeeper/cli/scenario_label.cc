@@ -16,7 +16,7 @@
 namespace gatekeeper::cli {
 namespace {
 
-struct Request {
+struct LabelArguments {
   std::string file;
   std::string recordings;
   Label label;
@@ -67,7 +67,7 @@ void Print(const std::vector<v1::Segment>& segments, bool json) {
   std::printf("%s\n", list.dump(2).c_str());
 }
 
-absl::Status LabelScenario(const Request& request, bool json) {
+absl::Status LabelScenario(const LabelArguments& request, bool json) {
   RETURN_IF_ERROR(CheckTags(request.label.tags));
   agent::base::OsFiles files;
   ASSIGN_OR_RETURN(const std::string text, files.Read(request.file, gates::kMaxScenarioBytes));
@@ -87,7 +87,7 @@ absl::Status LabelScenario(const Request& request, bool json) {
 }  // namespace
 
 void AddScenarioLabel(CLI::App& scenario, Session& session) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<LabelArguments>();
   CLI::App* label =
       scenario.add_subcommand("label", "say what a stretch of a scenario is: a segment with tags");
   label->add_option("SCENARIO", request->file, "scenario/1 YAML file, which is changed in place")

@@ -14,13 +14,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Request {
+struct MapArguments {
   std::string file;
   std::string topic = "/map";
   std::string to;
 };
 
-absl::Status ExtractMap(const Request& request) {
+absl::Status ExtractMap(const MapArguments& request) {
   const fs::path yaml(request.to);
   if (yaml.extension() != ".yaml")
     return absl::InvalidArgumentError("--to must end in .yaml: " + request.to);
@@ -49,7 +49,7 @@ absl::Status ExtractMap(const Request& request) {
 }  // namespace
 
 void AddScenarioMap(CLI::App& scenario, Session& session) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<MapArguments>();
   CLI::App* map = scenario.add_subcommand(
       "map", "the map that a recording holds, as files that map_server and the gates read");
   map->add_option("FILE", request->file,

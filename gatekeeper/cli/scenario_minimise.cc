@@ -13,7 +13,7 @@
 namespace gatekeeper::cli {
 namespace {
 
-struct Request {
+struct MinimiseArguments {
   std::string scenario;
   std::string unit;
   GateSource source;
@@ -34,7 +34,7 @@ void Print(const gates::Minimised& done, const std::string& gate) {
   std::printf("wrote %s and %s\n", done.recording.c_str(), done.scenario.c_str());
 }
 
-absl::Status MinimiseScenario(Request request, const Session& session) {
+absl::Status MinimiseScenario(MinimiseArguments request, const Session& session) {
   ASSIGN_OR_RETURN(const auto unit, bundle::UngatedUnit::Open(request.unit));
   ASSIGN_OR_RETURN(request.minimise.scenario,
                    gates::ReadScenario(request.scenario, request.source.recordings));
@@ -49,7 +49,7 @@ absl::Status MinimiseScenario(Request request, const Session& session) {
 }  // namespace
 
 void AddScenarioMinimise(CLI::App& scenario, Session& session) {
-  auto request = std::make_shared<Request>();
+  auto request = std::make_shared<MinimiseArguments>();
   CLI::App* verb = scenario.add_subcommand(
       "minimise", "the shortest piece of a scenario on which a gate still fails a unit");
   verb->add_option("SCENARIO", request->scenario, "scenario/1 YAML file")->required();
