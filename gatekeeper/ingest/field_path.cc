@@ -10,7 +10,7 @@ namespace gatekeeper::ingest {
 namespace {
 
 constexpr size_t kMostNames = 20;  // in one error
-constexpr size_t kDeepest = 64;
+constexpr size_t kMostParts = 64;
 
 absl::Status Malformed(std::string_view path, std::string_view why) {
   return absl::InvalidArgumentError(absl::StrFormat(
@@ -39,7 +39,7 @@ absl::StatusOr<std::vector<PathPart>> ParsePath(std::string_view path) {
     }
     if (part.empty()) return Malformed(path, "a name is missing");
     added.name = part;
-    if (parts.size() > kDeepest) return Malformed(path, "too deep");
+    if (parts.size() > kMostParts) return Malformed(path, "too deep");
     if (end == std::string_view::npos) return parts;
     rest.remove_prefix(end + 1);
   }

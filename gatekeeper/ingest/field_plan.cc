@@ -14,8 +14,6 @@
 namespace gatekeeper::ingest {
 namespace {
 
-constexpr size_t kMostFields = 65'536;
-
 enum class Encoding { kCdr, kRos1, kUlog, kProtobuf, kJson };
 
 struct Known {

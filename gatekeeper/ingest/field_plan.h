@@ -12,6 +12,8 @@
 
 namespace gatekeeper::ingest {
 
+inline constexpr int64_t kSecondNs = 1'000'000'000;
+
 // The value of one field of one message. Reused from message to message.
 struct FieldValue {
   bool present = false;   // the path led somewhere (an index beyond the end does not)

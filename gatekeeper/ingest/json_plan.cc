@@ -10,8 +10,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kSecondNs = 1'000'000'000;
-
 absl::StatusOr<json> ParseSchema(std::string_view type, std::string_view schema) {
   if (schema.empty()) return json::object();
   return agent::base::ParseStrictJson(schema, absl::StrFormat("JSON schema of %s", type));

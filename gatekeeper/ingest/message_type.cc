@@ -10,7 +10,6 @@ namespace gatekeeper::ingest {
 namespace {
 
 constexpr int kDeepest = 32;
-constexpr uint64_t kMostFields = 65'536;  // of one message, arrays of messages unfolded
 constexpr uint64_t kMostBytes = uint64_t{1} << 30;
 constexpr uint64_t kLengthBytes = 4;  // of a string or a sequence
 

@@ -3,12 +3,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace gatekeeper::ingest {
+
+// Of hostile definitions.
+inline constexpr size_t kMostFields = 65'536;       // of one message, arrays of messages unfolded
+inline constexpr size_t kMostFieldsOfType = 4096;   // as they are written
+inline constexpr size_t kMostDefinition = 1 << 20;  // bytes of text
 
 enum class Kind : uint8_t {
   kBool,
@@ -26,6 +32,12 @@ enum class Kind : uint8_t {
   kString,
   kWstring,
   kMessage,
+};
+
+// What a definition calls a kind.
+struct NamedKind {
+  std::string_view name;
+  Kind kind;
 };
 
 // Bytes of one value; 0 for strings and messages, whose size is their own.

@@ -3,6 +3,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
 #include "gatekeeper/ingest/json_text.h"
+#include "gatekeeper/ingest/message_type.h"
 #include "gatekeeper/ingest/protobuf_plan.h"
 #include "google/protobuf/dynamic_message.h"
 
@@ -13,9 +14,7 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-constexpr size_t kMostFields = 65'536;
-
-class Writer {
+class DescribedWriter {
  public:
   JsonText& json() { return json_; }
 
@@ -125,7 +124,7 @@ absl::StatusOr<std::string> ProtobufToJson(const ProtobufSchema& schema, std::st
     return absl::DataLossError(absl::StrFormat("the message's %d bytes are no %s", message.size(),
                                                schema.type->full_name()));
   }
-  Writer writer;
+  DescribedWriter writer;
   writer.Write(*parsed);
   return std::move(writer.json()).Finish();
 }

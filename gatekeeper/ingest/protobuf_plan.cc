@@ -42,7 +42,7 @@ struct Node {
   Slots marks;  // present as soon as the message is, whatever it holds
 };
 
-class Compiler {
+class NodeCompiler {
  public:
   absl::Status Add(const Descriptor& root, const std::string& path, size_t slot) {
     ASSIGN_OR_RETURN(const std::vector<PathPart> parts, ParsePath(path));
@@ -269,7 +269,7 @@ class ProtobufPlan final : public FieldPlan {
 
 absl::StatusOr<std::unique_ptr<FieldPlan>> CompileProtobufPlan(
     const ProtobufSchema& schema, const std::vector<std::string>& paths) {
-  Compiler compiler;
+  NodeCompiler compiler;
   for (size_t slot = 0; slot < paths.size(); ++slot) {
     RETURN_IF_ERROR(compiler.Add(*schema.type, paths[slot], slot));
   }

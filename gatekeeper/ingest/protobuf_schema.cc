@@ -11,8 +11,8 @@ namespace {
 
 using google::protobuf::FileDescriptorProto;
 
-constexpr size_t kMostBytes = 4 << 20;
-constexpr int kMostFiles = 1024;
+constexpr size_t kMostDescriptorBytes = 4 << 20;
+constexpr int kMostProtoFiles = 1024;
 
 // The first thing that libprotobuf finds wrong.
 class FirstError : public google::protobuf::DescriptorPool::ErrorCollector {
@@ -66,14 +66,14 @@ absl::Status AddFiles(const google::protobuf::FileDescriptorSet& set,
 
 absl::StatusOr<ProtobufSchema> ParseProtobufSchema(std::string_view type,
                                                    std::string_view descriptor_set) {
-  if (descriptor_set.size() > kMostBytes) {
+  if (descriptor_set.size() > kMostDescriptorBytes) {
     return absl::ResourceExhaustedError("descriptor set of more than 4 MiB");
   }
   google::protobuf::FileDescriptorSet set;
   if (!set.ParseFromArray(descriptor_set.data(), static_cast<int>(descriptor_set.size()))) {
     return absl::InvalidArgumentError("the schema is no FileDescriptorSet");
   }
-  if (set.file_size() > kMostFiles) {
+  if (set.file_size() > kMostProtoFiles) {
     return absl::ResourceExhaustedError("descriptor set of more than 1,024 files");
   }
   ProtobufSchema schema;

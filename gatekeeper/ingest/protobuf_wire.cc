@@ -7,7 +7,6 @@ using google::protobuf::FieldDescriptor;
 
 constexpr uint32_t kLastNumber = (1u << 29) - 1;
 constexpr int kDeepestGroup = 100;
-constexpr int64_t kSecondNs = 1'000'000'000;
 
 int64_t Unzigzag(uint64_t raw) { return static_cast<int64_t>((raw >> 1) ^ (~(raw & 1) + 1)); }
 

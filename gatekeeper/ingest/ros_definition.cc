@@ -12,9 +12,7 @@
 namespace gatekeeper::ingest {
 namespace {
 
-constexpr size_t kMostText = 1 << 20;
 constexpr size_t kMostTypes = 1024;
-constexpr size_t kMostFields = 4096;  // of one type
 
 constexpr std::string_view kBlank = " \t\r";
 
@@ -84,11 +82,7 @@ absl::StatusOr<Sections> Split(std::string_view text, const std::string& root) {
   return sections;
 }
 
-struct Primitive {
-  std::string_view name;
-  Kind kind;
-};
-constexpr Primitive kPrimitives[] = {
+constexpr NamedKind kRosKinds[] = {
     {"bool", Kind::kBool},       {"int8", Kind::kInt8},       {"uint8", Kind::kUint8},
     {"int16", Kind::kInt16},     {"uint16", Kind::kUint16},   {"int32", Kind::kInt32},
     {"uint32", Kind::kUint32},   {"int64", Kind::kInt64},     {"uint64", Kind::kUint64},
@@ -188,7 +182,8 @@ class Parser {
     for (const Field& other : tree_.types[index].fields) {
       if (other.name == field.name) return Wrong(absl::StrFormat("second '%s'", field.name));
     }
-    if (tree_.types[index].fields.size() >= kMostFields) return Wrong("more than 4,096 fields");
+    if (tree_.types[index].fields.size() >= kMostFieldsOfType)
+      return Wrong("more than 4,096 fields");
     tree_.types[index].fields.push_back(std::move(field));
     return absl::OkStatus();
   }
@@ -230,7 +225,7 @@ class Parser {
       field.kind = wire_ == Wire::kRos1 ? Kind::kInt8 : Kind::kUint8;
       return absl::OkStatus();
     }
-    for (const Primitive& primitive : kPrimitives) {
+    for (const NamedKind& primitive : kRosKinds) {
       if (primitive.name != text) continue;
       field.kind = primitive.kind;
       return absl::OkStatus();
@@ -273,7 +268,7 @@ class Parser {
 
 absl::StatusOr<TypeTree> ParseRosDefinition(std::string_view type, std::string_view text,
                                             Wire wire) {
-  if (text.size() > kMostText) {
+  if (text.size() > kMostDefinition) {
     return absl::ResourceExhaustedError("message definition of more than a MiB");
   }
   const std::string root = ShortName(type);

@@ -11,8 +11,6 @@ namespace {
 using Step = StepProgram::Step;
 using Take = StepProgram::Take;
 
-constexpr int64_t kSecondNs = 1'000'000'000;
-
 bool IsByte(Kind kind) { return SizeOf(kind) == 1 && kind != Kind::kBool; }
 
 void TakeValue(const WireCursor& cursor, Kind kind, const char* from, FieldValue& value) {

@@ -15,9 +15,9 @@ using Take = StepProgram::Take;
 // DDS may fill a message up to a multiple of 4 or 8.
 constexpr uint64_t kCdrFill = 7;
 
-class Compiler {
+class StepCompiler {
  public:
-  Compiler(const TypeTree& tree, Wire wire, StepProgram& program)
+  StepCompiler(const TypeTree& tree, Wire wire, StepProgram& program)
       : tree_(tree), wire_(wire), program_(program) {}
 
   absl::Status Compile(const Want& wanted) {
@@ -187,7 +187,7 @@ uint64_t SpareBytes(const TypeTree& tree, Wire wire) {
 
 absl::StatusOr<StepProgram> CompileSteps(const TypeTree& tree, const Want& wanted, Wire wire) {
   StepProgram program;
-  RETURN_IF_ERROR(Compiler(tree, wire, program).Compile(wanted));
+  RETURN_IF_ERROR(StepCompiler(tree, wire, program).Compile(wanted));
   return program;
 }
 

@@ -10,15 +10,9 @@
 namespace gatekeeper::ingest {
 namespace {
 
-constexpr size_t kMostText = 1 << 20;
-constexpr size_t kMostTypes = 4096;
-constexpr size_t kMostFields = 4096;  // of one type
+constexpr size_t kMostTypesOfTopic = 4096;
 
-struct Primitive {
-  std::string_view name;
-  Kind kind;
-};
-constexpr Primitive kPrimitives[] = {
+constexpr NamedKind kUlogKinds[] = {
     {"int8_t", Kind::kInt8},     {"uint8_t", Kind::kUint8},   {"int16_t", Kind::kInt16},
     {"uint16_t", Kind::kUint16}, {"int32_t", Kind::kInt32},   {"uint32_t", Kind::kUint32},
     {"int64_t", Kind::kInt64},   {"uint64_t", Kind::kUint64}, {"float", Kind::kFloat32},
@@ -44,7 +38,7 @@ absl::Status ReadType(std::string_view text, const Names& names, const MessageTy
     field.shape = Shape::kFixed;
     text = text.substr(0, open);
   }
-  for (const Primitive& primitive : kPrimitives) {
+  for (const NamedKind& primitive : kUlogKinds) {
     if (primitive.name != text) continue;
     field.kind = primitive.kind;
     return absl::OkStatus();
@@ -74,7 +68,7 @@ absl::Status ReadFields(std::string_view text, const Names& names, MessageType& 
     if (field.hidden && field.kind == Kind::kMessage) {
       return Wrong(type.name, field.name, "padding is made of bytes");
     }
-    if (type.fields.size() >= kMostFields) {
+    if (type.fields.size() >= kMostFieldsOfType) {
       return Wrong(type.name, field.name, "more than 4,096 fields");
     }
     type.fields.push_back(std::move(field));
@@ -85,7 +79,7 @@ absl::Status ReadFields(std::string_view text, const Names& names, MessageType& 
 }  // namespace
 
 absl::StatusOr<TypeTree> ParseUlogDefinition(std::string_view type, std::string_view text) {
-  if (text.size() > kMostText) {
+  if (text.size() > kMostDefinition) {
     return absl::ResourceExhaustedError("ULog formats of more than a MiB");
   }
   TypeTree tree;
@@ -100,7 +94,7 @@ absl::StatusOr<TypeTree> ParseUlogDefinition(std::string_view type, std::string_
     if (colon == line.npos) {
       return absl::InvalidArgumentError(absl::StrFormat("ULog format without ':' in '%s'", line));
     }
-    if (names.size() >= kMostTypes) {
+    if (names.size() >= kMostTypesOfTopic) {
       return absl::ResourceExhaustedError("more than 4,096 ULog formats");
     }
     const std::string name(line.substr(0, colon));

@@ -11,8 +11,8 @@ namespace gatekeeper::ingest {
 namespace {
 
 constexpr int kMostDepth = 16;  // of types within types; PX4 uses 2
-constexpr uint64_t kMostMessageBytes = 1 << 20;
-constexpr size_t kMostSchemaBytes = 1 << 20;
+constexpr uint64_t kMostTypeBytes = 1 << 20;
+constexpr size_t kMostTopicSchemaBytes = 1 << 20;
 constexpr size_t kMostFormats = 8192;  // PX4 has some 250
 
 uint64_t PrimitiveSize(std::string_view type) {
@@ -82,9 +82,9 @@ absl::StatusOr<uint64_t> UlogFormats::SizeOf(const std::string& type, int depth,
   uint64_t bytes = 0;
   for (const Field& field : found->second.fields) {
     ASSIGN_OR_RETURN(const uint64_t one, SizeOf(field.type, depth + 1, used));
-    if (one > 0 && field.count > (kMostMessageBytes - bytes) / one)
+    if (one > 0 && field.count > (kMostTypeBytes - bytes) / one)
       return absl::DataLossError(
-          absl::StrFormat("type %.80s is larger than %d bytes", type, kMostMessageBytes));
+          absl::StrFormat("type %.80s is larger than %d bytes", type, kMostTypeBytes));
     bytes += one * field.count;
   }
   return bytes;
@@ -97,7 +97,7 @@ absl::StatusOr<UlogFormats::Layout> UlogFormats::LayoutOf(const std::string& typ
   if (used.empty()) return absl::DataLossError(absl::StrCat("no message can be a ", type));
   for (const std::string& name : used) {
     absl::StrAppend(&layout.schema, formats_.at(name).text, "\n");
-    if (layout.schema.size() > kMostSchemaBytes)
+    if (layout.schema.size() > kMostTopicSchemaBytes)
       return absl::DataLossError(absl::StrFormat("type %.80s has too long a definition", type));
   }
   for (const Field& field : formats_.at(type).fields) {

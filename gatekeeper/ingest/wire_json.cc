@@ -9,9 +9,9 @@
 namespace gatekeeper::ingest {
 namespace {
 
-class Writer {
+class WireWriter {
  public:
-  Writer(const TypeTree& tree, WireCursor& cursor) : tree_(tree), cursor_(cursor) {}
+  WireWriter(const TypeTree& tree, WireCursor& cursor) : tree_(tree), cursor_(cursor) {}
 
   JsonText& json() { return json_; }
 
@@ -114,7 +114,7 @@ class Writer {
 absl::StatusOr<std::string> WireToJson(const TypeTree& tree, Wire wire, std::string_view message) {
   RETURN_IF_ERROR(CompileSteps(tree, Want(), wire).status());  // refuses what cannot be read
   ASSIGN_OR_RETURN(WireCursor cursor, WireCursor::Open(wire, message));
-  Writer writer(tree, cursor);
+  WireWriter writer(tree, cursor);
   const bool whole = writer.Root();
   if (!whole && writer.json().too_long()) return std::move(writer.json()).Finish();
   if (!whole || cursor.left() > SpareBytes(tree, wire)) {
