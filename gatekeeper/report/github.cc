@@ -10,7 +10,6 @@ namespace gatekeeper::report {
 namespace {
 
 constexpr size_t kMaxOfAKind = 10;
-constexpr size_t kMaxMessage = 1000;
 
 std::string EscapeData(const std::string& text) {
   std::string out;

@@ -10,8 +10,8 @@
 namespace gatekeeper::report {
 namespace {
 
-constexpr int kMaxFindings = 200;  // of one gate; the JSON report holds all
-constexpr int kMaxCells = 2000;    // of one gate's fault matrix
+constexpr int kMaxFindingRows = 200;  // of one gate; the JSON report holds all
+constexpr int kMaxCells = 2000;       // of one gate's fault matrix
 constexpr size_t kMaxText = 2000;
 
 constexpr char kStyle[] = R"(
@@ -50,7 +50,7 @@ std::string Number(double value) {
   return std::isfinite(value) ? absl::StrFormat("%.4g", value) : "";
 }
 
-std::string Head(const v1::GateReport& report) {
+std::string Verdict(const v1::GateReport& report) {
   std::string out = absl::StrFormat("<header class=\"verdict %s\"><h1>%s: %s@%s</h1>\n",
                                     OutcomeName(report.outcome()), OutcomeName(report.outcome()),
                                     Html(report.unit_name()), Html(report.unit_version()));
@@ -127,10 +127,10 @@ std::string Figures(const v1::GateReport& report) {
   return "<h2>Pictures</h2>\n<div class=\"figures\">\n" + out + "</div>\n";
 }
 
-std::string Findings(const v1::GateResult& gate) {
+std::string FindingTable(const v1::GateResult& gate) {
   if (gate.findings().empty()) return "";
   std::string out = "<table><tr><th>where<th>second<th>segment<th>finding<th>clip</tr>\n";
-  for (int i = 0; i < gate.findings_size() && i < kMaxFindings; ++i) {
+  for (int i = 0; i < gate.findings_size() && i < kMaxFindingRows; ++i) {
     const v1::Finding& finding = gate.findings(i);
     const std::string where = finding.file().empty()
                                   ? finding.scenario()
@@ -141,9 +141,9 @@ std::string Findings(const v1::GateResult& gate) {
         Html(finding.segment()), Html(finding.message()), Html(finding.clip()));
   }
   out += "</table>\n";
-  if (gate.findings_size() > kMaxFindings) {
+  if (gate.findings_size() > kMaxFindingRows) {
     out += absl::StrFormat("<p class=\"soft\">and %d more: the JSON report has them</p>\n",
-                           gate.findings_size() - kMaxFindings);
+                           gate.findings_size() - kMaxFindingRows);
   }
   return out;
 }
@@ -177,7 +177,7 @@ std::string Details(const v1::GateReport& report) {
                            Html(gate->id()), gate->outcome() == v1::PASS ? "" : " open",
                            Chip(gate->outcome(), gate->waived()), Html(gate->id()),
                            Html(gate->summary()));
-    out += Findings(*gate) + Cells(*gate) + "</details>\n";
+    out += FindingTable(*gate) + Cells(*gate) + "</details>\n";
   }
   return out;
 }
@@ -208,7 +208,7 @@ std::string HtmlReport(const v1::GateReport& report) {
              "<title>%s %s@%s</title>\n<style>%s</style></head><body>\n",
              OutcomeName(report.outcome()), Html(report.unit_name()), Html(report.unit_version()),
              kStyle) +
-         Head(report) + Gates(report) + Figures(report) + Details(report) + Provenance(report) +
+         Verdict(report) + Gates(report) + Figures(report) + Details(report) + Provenance(report) +
          "</body></html>\n";
 }
 

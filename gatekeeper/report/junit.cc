@@ -10,7 +10,7 @@ namespace {
 constexpr size_t kMaxBody =
     64 * 1024;  // a file may have 30 MB on GitLab, and one gate need not fill it
 
-std::string Findings(const v1::GateResult& gate) {
+std::string FindingBody(const v1::GateResult& gate) {
   std::string body;
   for (int i = 0; i < gate.findings_size(); ++i) {
     const std::string line = EscapeXml(FindingText(gate.findings(i))) + "\n";
@@ -25,7 +25,7 @@ std::string Findings(const v1::GateResult& gate) {
 std::string TestCase(const v1::GateResult& gate) {
   const std::string head = absl::StrFormat(
       "    <testcase classname=\"gatekeeper.gates\" name=\"%s\"", EscapeXml(gate.id()));
-  std::string body = Findings(gate);
+  std::string body = FindingBody(gate);
   if (gate.waived()) body = EscapeXml(ResultText(gate) + ": " + gate.summary()) + "\n" + body;
   if (gate.outcome() != v1::PASS && !gate.waived()) {
     return absl::StrFormat(

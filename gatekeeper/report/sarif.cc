@@ -16,8 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMaxResults = 5000;
-constexpr size_t kMaxMessage = 1000;  // bytes; 5,000 results stay below 10 MB even unpacked
+constexpr size_t kMaxResults = 5000;  // with kMaxMessage below 10 MB even unpacked
 
 const char* Level(const v1::GateResult& gate) {
   if (gate.outcome() == v1::FAIL && !gate.waived()) return "error";

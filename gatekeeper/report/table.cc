@@ -4,15 +4,15 @@
 namespace gatekeeper::report {
 namespace {
 
-constexpr int kMaxFindings = 10;  // of one gate; the other formats hold all
+constexpr int kMaxFindingLines = 10;  // of one gate; the other formats hold all
 
-std::string Findings(const v1::GateResult& gate) {
+std::string FindingLines(const v1::GateResult& gate) {
   std::string out;
-  for (int i = 0; i < gate.findings_size() && i < kMaxFindings; ++i) {
+  for (int i = 0; i < gate.findings_size() && i < kMaxFindingLines; ++i) {
     out += absl::StrFormat("    %s\n", Shortened(FindingText(gate.findings(i)), 400));
   }
-  if (gate.findings_size() > kMaxFindings) {
-    out += absl::StrFormat("    and %d more\n", gate.findings_size() - kMaxFindings);
+  if (gate.findings_size() > kMaxFindingLines) {
+    out += absl::StrFormat("    and %d more\n", gate.findings_size() - kMaxFindingLines);
   }
   return out;
 }
@@ -28,7 +28,7 @@ std::string TableReport(const v1::GateReport& report) {
   for (const v1::GateResult& gate : report.gates()) {
     out += absl::StrFormat("%-16s %-13s %s\n", gate.id(), ResultText(gate),
                            Shortened(gate.summary(), 400));
-    out += Findings(gate);
+    out += FindingLines(gate);
   }
   out += absl::StrFormat(
       "\n%d scenarios, %d ticks, mean score %.3f (for people; it decides nothing)\n",

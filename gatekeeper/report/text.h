@@ -38,6 +38,7 @@ std::string ResultText(const v1::GateResult& gate);
 
 // "dusty_07 at 12.35 s [dusty]: message" with what is known of it; file:line for static findings.
 std::string FindingText(const v1::Finding& finding);
+inline constexpr size_t kMaxMessage = 1000;  // bytes of it where a service shows it
 
 std::string EscapeXml(std::string_view text);
 std::string EscapeMarkdown(std::string_view text);  // also fits into a table cell
