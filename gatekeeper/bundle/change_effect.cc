@@ -82,11 +82,6 @@ Effect Opposite(Effect effect) {
 
 std::string LastName(const std::string& path) { return path.substr(path.rfind('.') + 1); }
 
-std::string Parent(const std::string& path) {
-  const size_t dot = path.rfind('.');
-  return dot == std::string::npos ? "" : path.substr(0, dot);
-}
-
 std::string Get(const Flat& flat, const std::string& path) {
   const auto found = flat.find(path);
   return found == flat.end() ? "" : found->second;

@@ -14,4 +14,10 @@ namespace gatekeeper::bundle {
 using Flat = std::map<std::string, std::string>;
 Flat Flatten(const google::protobuf::Message& document);
 
+// The path of what holds it; empty at the top.
+inline std::string Parent(const std::string& path) {
+  const size_t dot = path.rfind('.');
+  return dot == std::string::npos ? "" : path.substr(0, dot);
+}
+
 }  // namespace gatekeeper::bundle

@@ -16,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxDocument = 1 << 20;
 constexpr char kRelease[] = "release/1";
 constexpr char kPolicy[] = "control_policy/1";
 constexpr char kFallback[] = "fallback_rules/1";

@@ -17,11 +17,6 @@ namespace {
 
 constexpr char kModelCard[] = "model card";
 
-std::string Parent(const std::string& path) {
-  const size_t dot = path.rfind('.');
-  return dot == std::string::npos ? "" : path.substr(0, dot);
-}
-
 // Below an element that came or went as a whole, nothing more needs saying.
 bool InsideNewOrGone(const Flat& before, const Flat& after, const std::string& path) {
   for (std::string up = Parent(path); !up.empty(); up = Parent(up)) {

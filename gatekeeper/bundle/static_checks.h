@@ -25,6 +25,8 @@ struct Diagnostic {
 // "policy/control_policy.yaml:12:3: S9: ..."
 std::string ToString(const Diagnostic& diagnostic);
 
+inline constexpr size_t kMaxDocument = 1 << 20;
+
 // One YAML file: what people call it, and its bytes.
 struct Document {
   std::string file;

@@ -26,7 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 using agent::base::SourceMap;
 
-constexpr size_t kMaxDocument = 1 << 20;
 constexpr size_t kMaxModel = size_t{2} << 30;  // protobuf, hence ONNX, ends at 2 GiB
 constexpr int kFileMode = 0644;
 
