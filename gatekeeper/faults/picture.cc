@@ -7,14 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "gatekeeper/faults/severity.h"
+
 namespace gatekeeper::faults {
 namespace {
-
-using BySeverity = std::array<double, 5>;
-
-double At(const BySeverity& values, int severity) {
-  return values[static_cast<size_t>(std::clamp(severity, 1, 5) - 1)];
-}
 
 // A picture as numbers from 0 to 255.
 class Pixels {

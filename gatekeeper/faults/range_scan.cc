@@ -4,12 +4,10 @@
 #include <array>
 #include <cmath>
 
+#include "gatekeeper/faults/severity.h"
+
 namespace gatekeeper::faults {
 namespace {
-
-double At(const std::array<double, 5>& values, int severity) {
-  return values[static_cast<size_t>(std::clamp(severity, 1, 5) - 1)];
-}
 
 bool Returns(float range) { return std::isfinite(range) && range > 0; }
 
