@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -40,6 +41,8 @@ struct TimedScan {
   int64_t at_ns = 0;
   std::vector<float> ranges_m;  // non-finite or <= 0: no return
 };
+
+inline bool IsReturn(double range_m) { return std::isfinite(range_m) && range_m > 0; }
 
 // What a recording tells of one drive, by receive time. The laser is taken to stand in the body's
 // origin and to look ahead, as the policy's zones take it.

@@ -27,8 +27,6 @@ constexpr double kMostCoordinate = 1e6;  // metres; a pose beyond it is none
 // beams: less than half of the narrowest way that a robot would take.
 constexpr double kOneSurface_m = 0.3;
 
-bool IsReturn(double range_m) { return std::isfinite(range_m) && range_m > 0; }
-
 }  // namespace
 
 class GridMapBuilder {

@@ -20,8 +20,6 @@ constexpr double kLeastOutlier_m = 0.15;  // nearer than three cells, the map ma
 constexpr double kRangeEnd = 0.95;        // of the longest range: beyond it no return is no dropout
 constexpr float kNearest_m = 0.01F;
 
-bool IsReturn(double range_m) { return std::isfinite(range_m) && range_m > 0; }
-
 double MedianOf(std::vector<double>& values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());

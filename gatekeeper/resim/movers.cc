@@ -27,8 +27,6 @@ constexpr double kSway_m = 0.3;     // of a middle from scan to scan: now one le
 constexpr size_t kLeastSights = 3;
 constexpr double kTouchStep_m = 0.03;  // less than the map's cell
 
-bool IsReturn(double range_m) { return std::isfinite(range_m) && range_m > 0; }
-
 double Cross(Vec2 a, Vec2 b) { return a.x * b.y - a.y * b.x; }
 Vec2 Less(Vec2 a, Vec2 b) { return {a.x - b.x, a.y - b.y}; }
 

@@ -58,8 +58,6 @@ double BearingOf(const DriveLog& log, const Pose2& pose, size_t beam) {
   return pose.yaw_rad + log.angle_min_rad + log.angle_increment_rad * static_cast<double>(beam);
 }
 
-bool IsReturn(double range_m) { return std::isfinite(range_m) && range_m > 0; }
-
 void AddRangeErrors(const GridMap& walls, const SiteTwin& twin, const TimedScan& scan,
                     const Pose2& pose, std::vector<double>& errors) {
   for (size_t i = 0; i < scan.ranges_m.size(); ++i) {
