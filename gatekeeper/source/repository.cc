@@ -11,22 +11,16 @@
 #include "agent/base/handle.h"
 #include "agent/base/status_macros.h"
 #include "agent/trust/hash.h"
+#include "gatekeeper/source/git_object.h"
 #include "gatekeeper/source/lfs_pointer.h"
 
 namespace gatekeeper::source {
 namespace {
 
 using agent::base::Handle;
-using Object = Handle<git_object, git_object_free>;
-using Entry = Handle<git_tree_entry, git_tree_entry_free>;
 using StatusList = Handle<git_status_list, git_status_list_free>;
 
 constexpr size_t kNamedFiles = 5;  // of a dirty tree: enough to know what it is about
-
-std::string LastError() {
-  const git_error* error = git_error_last();
-  return error == nullptr ? "unknown error" : error->message;
-}
 
 absl::StatusOr<Object> Parse(git_repository* repository, const std::string& spec) {
   git_object* raw = nullptr;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/handle.h"
 #include "agent/base/status_macros.h"
+#include "gatekeeper/source/git_object.h"
 #include "gatekeeper/source/repository.h"
 
 namespace gatekeeper::source {
@@ -15,19 +16,12 @@ namespace {
 using agent::base::Handle;
 using Blob = Handle<git_blob, git_blob_free>;
 using Commit = Handle<git_commit, git_commit_free>;
-using Entry = Handle<git_tree_entry, git_tree_entry_free>;
-using Object = Handle<git_object, git_object_free>;
 using Remote = Handle<git_remote, git_remote_free>;
 using Tree = Handle<git_tree, git_tree_free>;
 using Walk = Handle<git_revwalk, git_revwalk_free>;
 
 constexpr size_t kMaxFiles = 20'000;
 constexpr size_t kMaxCommits = 1'000'000;
-
-std::string LastError() {
-  const git_error* error = git_error_last();
-  return error == nullptr ? "unknown error" : error->message;
-}
 
 absl::StatusOr<git_oid> CommitId(git_repository* repository, const std::string& revision) {
   git_object* raw = nullptr;
