@@ -19,12 +19,10 @@ absl::Status CheckReason(const std::string& reason) {
 }
 
 absl::Status NothingToApprove(const std::string& robot, bool latched) {
-  return absl::FailedPreconditionError(absl::StrFormat(
-      latched
-          ? "%s has latched an emergency stop but asks for no approvals yet: it still brakes, or "
-            "its unit is being loaded"
-          : "%s reports no latched stop: nothing waits for re-arm",
-      robot));
+  return absl::FailedPreconditionError(
+      robot + (latched ? " has latched an emergency stop but asks for no approvals yet: it still "
+                         "brakes, or its unit is being loaded"
+                       : " reports no latched stop: nothing waits for re-arm"));
 }
 
 // Whoever approves in one role stands in no other.
