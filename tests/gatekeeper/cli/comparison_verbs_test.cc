@@ -2,6 +2,7 @@
 #include "gatekeeper/cli/verbs.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/gatekeeper/cli/typed_verb.h"
 #include "tests/support/git_folder.h"
 #include "tests/support/nav_release.h"
 #include "tests/support/status_matchers.h"
@@ -15,24 +16,14 @@ using gatekeeper::cli::Session;
 using testing::HasSubstr;
 using tests::Edit;
 using tests::NavFile;
-
-struct Printed {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
+using tests::Printed;
+using tests::Typed;
 
 Printed Call(const std::string& arguments) {
   Session session;
   CLI::App app;
   gatekeeper::cli::AddComparisonVerbs(app, session);
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  app.parse(arguments);
-  std::fflush(stdout);
-  return {.code = session.exit_code,
-          .out = testing::internal::GetCapturedStdout(),
-          .err = testing::internal::GetCapturedStderr()};
+  return Typed(app, session, arguments);
 }
 
 class UnitCheckTest : public testing::Test {

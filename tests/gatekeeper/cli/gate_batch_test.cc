@@ -4,11 +4,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "gtest/gtest.h"
+#include "tests/agent/recording/file_bytes.h"
 #include "tests/gatekeeper/gates/drive_fixture.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
@@ -19,13 +19,7 @@
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string Text(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
+using tests::ReadBytes;
 
 class BatchTest : public testing::Test {
  protected:
@@ -48,7 +42,7 @@ class BatchTest : public testing::Test {
         "bash -eu -o pipefail step.sh > printed 2>&1",
         folder_.path(), fs::path(GATEKEEPER).parent_path().string(), folder_ / "home", environment);
     const int status = std::system(command.c_str());
-    printed_ = Text(folder_ / "printed");
+    printed_ = ReadBytes(folder_ / "printed");
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
@@ -56,8 +50,8 @@ class BatchTest : public testing::Test {
   void ExpectPassOf(size_t shards) {
     EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "shards"), {}),
               static_cast<std::ptrdiff_t>(shards));
-    EXPECT_THAT(Text(folder_ / "gate.xml"), testing::HasSubstr("<testsuite"));
-    EXPECT_THAT(Text(folder_ / "gate.xml"), testing::Not(testing::HasSubstr("<failure")));
+    EXPECT_THAT(ReadBytes(folder_ / "gate.xml"), testing::HasSubstr("<testsuite"));
+    EXPECT_THAT(ReadBytes(folder_ / "gate.xml"), testing::Not(testing::HasSubstr("<failure")));
   }
 
   tests::TempFolder folder_;
@@ -65,7 +59,7 @@ class BatchTest : public testing::Test {
 };
 
 TEST_F(BatchTest, SlurmGathersInAnArrayAndJudgesAfterIt) {
-  const std::string script = Text("deploy/batch/slurm-gates");
+  const std::string script = ReadBytes("deploy/batch/slurm-gates");
   ASSERT_FALSE(script.empty());
   EXPECT_NE(fs::status("deploy/batch/slurm-gates").permissions() & fs::perms::owner_exec,
             fs::perms::none);
@@ -78,7 +72,7 @@ TEST_F(BatchTest, SlurmGathersInAnArrayAndJudgesAfterIt) {
   }
   EXPECT_EQ(Run(script), 0) << printed_;
   ExpectPassOf(3);
-  EXPECT_THAT(Text(folder_ / "gate.json"), testing::HasSubstr("\"shards\": 3"));
+  EXPECT_THAT(ReadBytes(folder_ / "gate.json"), testing::HasSubstr("\"shards\": 3"));
 
   fs::remove(folder_ / "shards/2.shard");
   EXPECT_EQ(Run(script), 2);  // no verdict, and certainly no pass
@@ -131,7 +125,7 @@ TEST_F(BatchTest, GithubGathersInAMatrixAndJudgesAfterIt) {
   }
   EXPECT_EQ(Run(StepsOf(judge)), 0) << printed_;
   ExpectPassOf(4);
-  EXPECT_THAT(Text(folder_ / "summary.md"), testing::HasSubstr("Merged from 4 shards"));
+  EXPECT_THAT(ReadBytes(folder_ / "summary.md"), testing::HasSubstr("Merged from 4 shards"));
 }
 
 TEST_F(BatchTest, KubernetesGathersInAnIndexedJobAndJudgesAfterIt) {

@@ -7,6 +7,7 @@
 #include "gatekeeper/seal/keyring.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/gatekeeper/cli/typed_verb.h"
 #include "tests/gatekeeper/gates/drive_fixture.h"
 #include "tests/support/git_folder.h"
 #include "tests/support/status_matchers.h"
@@ -20,12 +21,8 @@ using gatekeeper::cli::Session;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-struct Printed {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
+using tests::Printed;
+using tests::Typed;
 
 class GateVerbsTest : public testing::Test {
  protected:
@@ -44,13 +41,7 @@ class GateVerbsTest : public testing::Test {
     session.home = home();
     CLI::App app;
     gatekeeper::cli::AddGateVerbs(app, session);
-    testing::internal::CaptureStdout();
-    testing::internal::CaptureStderr();
-    app.parse("gate " + arguments);
-    std::fflush(stdout);
-    return {.code = session.exit_code,
-            .out = testing::internal::GetCapturedStdout(),
-            .err = testing::internal::GetCapturedStderr()};
+    return Typed(app, session, "gate " + arguments);
   }
   Printed Run(const std::string& arguments) {
     return Gate("run " + (folder_ / "unit") + " --scenarios " + (folder_ / "scenarios") +

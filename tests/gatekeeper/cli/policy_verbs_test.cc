@@ -6,6 +6,8 @@
 #include "gatekeeper/cli/verbs.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/agent/recording/file_bytes.h"
+#include "tests/gatekeeper/cli/typed_verb.h"
 #include "tests/support/temp_folder.h"
 
 // `gatekeeper policy ...` as a person types it.
@@ -14,34 +16,18 @@ namespace {
 
 using gatekeeper::cli::Session;
 using testing::HasSubstr;
+using tests::Printed;
+using tests::ReadBytes;
+using tests::Typed;
 
 constexpr char kGolden[] = "tests/gatekeeper/cli/golden/";
 constexpr char kSmall[] = "tests/gatekeeper/cli/small";
-
-struct Printed {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
 
 Printed Policy(const std::string& arguments) {
   Session session;
   CLI::App app;
   gatekeeper::cli::AddPolicyVerbs(app, session);
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  app.parse("policy " + arguments);
-  std::fflush(stdout);
-  return {.code = session.exit_code,
-          .out = testing::internal::GetCapturedStdout(),
-          .err = testing::internal::GetCapturedStderr()};
-}
-
-std::string ReadWhole(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
+  return Typed(app, session, "policy " + arguments);
 }
 
 // Compares with the golden file; GATEKEEPER_UPDATE_GOLDENS=1 writes it instead, for review as a
@@ -49,7 +35,7 @@ std::string ReadWhole(const std::string& path) {
 void ExpectGolden(const std::string& name, const std::string& text) {
   const std::string path = kGolden + name;
   if (std::getenv("GATEKEEPER_UPDATE_GOLDENS") != nullptr) std::ofstream(path) << text;
-  EXPECT_EQ(text, ReadWhole(path)) << name;
+  EXPECT_EQ(text, ReadBytes(path)) << name;
 }
 
 TEST(PolicyCheckTest, SaysThatNoRuleIsBroken) {
@@ -63,7 +49,7 @@ TEST(PolicyCheckTest, SaysThatNoRuleIsBroken) {
 
 TEST(PolicyCheckTest, NamesFileLineColumnAndRule) {
   tests::TempFolder folder;
-  std::string policy = ReadWhole(std::string(kSmall) + "/control_policy.yaml");
+  std::string policy = ReadBytes(std::string(kSmall) + "/control_policy.yaml");
   policy.replace(policy.find("vx_max_mps: 0.5"), 15, "vx_max_mps: 1.5");
   std::ofstream(folder / "policy.yaml") << policy;
   const Printed refused = Policy("check " + (folder / "policy.yaml"));
@@ -136,7 +122,7 @@ TEST(PolicyExplainTest, TakesTheShippedPolicyAndRefusesABrokenOne) {
   EXPECT_EQ(nowhere.code, 5);
   EXPECT_THAT(nowhere.err, HasSubstr("nowhere/rules.yaml: no such file"));
   tests::TempFolder folder;
-  std::ofstream(folder / "a.yaml") << ReadWhole(std::string(kSmall) + "/control_policy.yaml");
+  std::ofstream(folder / "a.yaml") << ReadBytes(std::string(kSmall) + "/control_policy.yaml");
   std::ofstream(folder / "b.yaml") << "schema: fallback_rules/1\nmrc_within_ms: 0\n";
   const Printed refused = Policy("explain " + folder.path());
   EXPECT_EQ(refused.code, 2);

@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 
 #include "absl/strings/str_format.h"
@@ -12,6 +11,7 @@
 #include "gatekeeper/sim/onnx_writer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/agent/recording/file_bytes.h"
 #include "tests/gatekeeper/gates/drive_fixture.h"
 #include "tests/support/git_folder.h"
 #include "tests/support/importers/shared_recordings.h"
@@ -28,20 +28,14 @@ namespace {
 namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
+using tests::ReadBytes;
 
 constexpr char kFolder[] = "nav2-collision/";
 constexpr char kFile[] = "cm_moving_obstacle_0.mcap.zstd";
 
-std::string Text(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 // The block of the chapter that `word` stands in.
 std::string Block(const std::string& word) {
-  const std::string readme = Text("README.md");
+  const std::string readme = ReadBytes("README.md");
   const std::string fence = "\n```";
   const size_t chapter = readme.find("## Gates for your robot");
   const size_t at = readme.find(word, chapter);
@@ -118,8 +112,9 @@ class ReadmeGatesTest : public testing::Test {
     const fs::path recordings = fs::absolute(tests::SharedRecording(kFolder));
     fs::create_directories(folder_ / "bags/run7");
     fs::create_symlink(recordings / kFile, folder_ / (std::string("bags/run7/") + kFile));
-    std::ofstream(folder_ / "bags/run7/metadata.yaml") << absl::StrReplaceAll(
-        Text((recordings / "metadata.yaml").string()), {{"_tmp_cm_bag_0", "cm_moving_obstacle_0"}});
+    std::ofstream(folder_ / "bags/run7/metadata.yaml")
+        << absl::StrReplaceAll(ReadBytes((recordings / "metadata.yaml").string()),
+                               {{"_tmp_cm_bag_0", "cm_moving_obstacle_0"}});
     std::ofstream(folder_ / "import.yaml") << kImport;
 
     std::string fallback = tests::FallbackYaml();  // without an envelope nobody breaches one
@@ -162,7 +157,7 @@ class ReadmeGatesTest : public testing::Test {
         folder_.path(), fs::path(GATEKEEPER).parent_path().string(), folder_ / "home",
         policy_.path(), commit_);
     const int status = std::system(command.c_str());
-    printed_ = Text(folder_ / "printed");
+    printed_ = ReadBytes(folder_ / "printed");
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
@@ -182,7 +177,7 @@ TEST_F(ReadmeGatesTest, TheChapterWorksWordByWordOnARecordingOfOthers) {
   EXPECT_THAT(printed_, AllOf(HasSubstr("rosbag2 mcap"), HasSubstr("linear.x float64")));
   ASSERT_EQ(Run(Block("gatekeeper scenario import")), 0) << printed_;  // 2. Import
   ASSERT_EQ(Run(Block("gatekeeper scenario label")), 0) << printed_;   // 3. Label
-  EXPECT_THAT(Text(folder_ / "library/run7.yaml"),
+  EXPECT_THAT(ReadBytes(folder_ / "library/run7.yaml"),
               HasSubstr("  - {from_s: 0, to_s: 11.501, tags: [corridor]}\n"
                         "  - {from_s: 2, to_s: 8, tags: [crowd]}\n"));
 
@@ -190,10 +185,10 @@ TEST_F(ReadmeGatesTest, TheChapterWorksWordByWordOnARecordingOfOthers) {
   EXPECT_THAT(printed_,
               AllOf(HasSubstr("run7 at 2.00 s [crowd]"), HasSubstr("vx_mps 0.400, recorded 0.200"),
                     HasSubstr("(clip clips/"), HasSubstr("at commit " + commit_.substr(0, 12))));
-  EXPECT_THAT(Text(folder_ / "gate.xml"), HasSubstr("<failure"));
-  EXPECT_THAT(Text(folder_ / "summary.md"), HasSubstr("## FAIL: hall@1.1.0"));
-  EXPECT_THAT(Text(folder_ / "gate.sarif"), HasSubstr("\"2.1.0\""));
-  EXPECT_THAT(Text(folder_ / "gate.html"), HasSubstr("<svg"));
+  EXPECT_THAT(ReadBytes(folder_ / "gate.xml"), HasSubstr("<failure"));
+  EXPECT_THAT(ReadBytes(folder_ / "summary.md"), HasSubstr("## FAIL: hall@1.1.0"));
+  EXPECT_THAT(ReadBytes(folder_ / "gate.sarif"), HasSubstr("\"2.1.0\""));
+  EXPECT_THAT(ReadBytes(folder_ / "gate.html"), HasSubstr("<svg"));
 
   EXPECT_EQ(Run("gatekeeper scenario info clips/non_inferiority-1-*.mcap"), 0) << printed_;
   EXPECT_THAT(printed_, AllOf(HasSubstr("/verdict"), HasSubstr("foxglove.LaserScan")));
@@ -203,7 +198,7 @@ TEST_F(ReadmeGatesTest, TheChapterWorksWordByWordOnARecordingOfOthers) {
 
   fs::create_directory_symlink(policy_.path(), folder_ / "policy");
   const std::string keep = "gatekeeper gate keep short/run7-min.mcap --corpus policy/corpus";
-  ASSERT_THAT(Text("README.md"), HasSubstr("`" + keep + "`"));
+  ASSERT_THAT(ReadBytes("README.md"), HasSubstr("`" + keep + "`"));
   ASSERT_EQ(Run(keep), 0) << printed_;  // 7. Keep it
   commit_ = policy_.Commit("the unit that drove twice as fast");
   EXPECT_EQ(Run(Block("gatekeeper gate run unit")), 3);

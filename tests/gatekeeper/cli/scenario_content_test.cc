@@ -21,13 +21,13 @@ namespace v1 = gatekeeper::v1;
 using gatekeeper::cli::Session;
 using testing::HasSubstr;
 
-struct Printed {
+struct PrintedLines {
   int code = 0;
   std::vector<std::string> lines;
   std::string err;
 };
 
-Printed Scenario(const std::string& arguments) {
+PrintedLines ScenarioLines(const std::string& arguments) {
   Session session;
   CLI::App app;
   CLI::App* scenario = app.add_subcommand("scenario");
@@ -37,7 +37,7 @@ Printed Scenario(const std::string& arguments) {
   testing::internal::CaptureStderr();
   app.parse("scenario " + arguments);
   std::fflush(stdout);
-  Printed printed{.code = session.exit_code, .lines = {}, .err = {}};
+  PrintedLines printed{.code = session.exit_code, .lines = {}, .err = {}};
   std::stringstream out(testing::internal::GetCapturedStdout());
   for (std::string line; std::getline(out, line);) printed.lines.push_back(line);
   printed.err = testing::internal::GetCapturedStderr();
@@ -72,7 +72,7 @@ class ScenarioContentTest : public testing::Test {
 };
 
 TEST_F(ScenarioContentTest, CatPrintsOneMessageALine) {
-  const Printed all = Scenario("cat " + drive_ + " --topic /signal/supply_v");
+  const PrintedLines all = ScenarioLines("cat " + drive_ + " --topic /signal/supply_v");
   EXPECT_EQ(all.code, 0) << all.err;
   ASSERT_EQ(all.lines.size(), 10u);
   const auto third = nlohmann::json::parse(all.lines[2]);
@@ -85,13 +85,13 @@ TEST_F(ScenarioContentTest, CatPrintsOneMessageALine) {
 
 TEST_F(ScenarioContentTest, CatKeepsToItsTimesAndItsNumber) {
   const std::string cat = "cat " + drive_ + " --topic /odom ";
-  EXPECT_EQ(Scenario(cat + "--from 0.3 --to 0.5").lines.size(), 3u);
-  EXPECT_EQ(Scenario(cat + "--from 0.3 -n 2").lines.size(), 2u);
-  EXPECT_EQ(Scenario(cat + "--from 5").lines.size(), 0u);
+  EXPECT_EQ(ScenarioLines(cat + "--from 0.3 --to 0.5").lines.size(), 3u);
+  EXPECT_EQ(ScenarioLines(cat + "--from 0.3 -n 2").lines.size(), 2u);
+  EXPECT_EQ(ScenarioLines(cat + "--from 5").lines.size(), 0u);
 }
 
 TEST_F(ScenarioContentTest, CatListsThePathsThatAMapMayName) {
-  const Printed fields = Scenario("cat " + drive_ + " --topic /signal/supply_v --fields");
+  const PrintedLines fields = ScenarioLines("cat " + drive_ + " --topic /signal/supply_v --fields");
   EXPECT_THAT(fields.lines, testing::ElementsAre("/signal/supply_v stamp_ns int64",
                                                  "/signal/supply_v value double"));
 }
@@ -100,7 +100,7 @@ TEST_F(ScenarioContentTest, ATopicThatContradictsItsDefinitionHidesNoOther) {
   const std::string bag = tests::SharedRecording("rosbag2/talker.db3");
   SKIP_WITHOUT(bag);
   // Somebody shortened the definition of /rosout in this file, and that of /parameter_events.
-  const Printed all = Scenario("cat " + bag);
+  const PrintedLines all = ScenarioLines("cat " + bag);
   EXPECT_EQ(all.code, 9);
   EXPECT_FALSE(all.lines.empty());
   for (const std::string& line : all.lines) EXPECT_THAT(line, HasSubstr("Hello, world!"));
@@ -109,17 +109,17 @@ TEST_F(ScenarioContentTest, ATopicThatContradictsItsDefinitionHidesNoOther) {
 }
 
 TEST_F(ScenarioContentTest, AWrongTopicComesBackWithTheNearest) {
-  const Printed wrong = Scenario("cat " + drive_ + " --topic /odmo");
+  const PrintedLines wrong = ScenarioLines("cat " + drive_ + " --topic /odmo");
   EXPECT_EQ(wrong.code, 5);
   EXPECT_THAT(wrong.err, HasSubstr("has no topic '/odmo'; did you mean '/odom'?"));
 }
 
 TEST_F(ScenarioContentTest, ImportLeavesAScenarioThatTheLibraryReads) {
-  const Printed imported =
-      Scenario(ImportWith("  speed_mps: {topic: /odom, field: vx_mps}\n"
-                          "  supply_mv: {topic: /signal/supply_v, field: value, scale: 1000}\n"
-                          "  command: {topic: /odom, fields: [vx_mps, wz_radps]}\n") +
-               " --tag yard --tag dusk");
+  const PrintedLines imported =
+      ScenarioLines(ImportWith("  speed_mps: {topic: /odom, field: vx_mps}\n"
+                               "  supply_mv: {topic: /signal/supply_v, field: value, scale: 1000}\n"
+                               "  command: {topic: /odom, fields: [vx_mps, wz_radps]}\n") +
+                    " --tag yard --tag dusk");
   EXPECT_EQ(imported.code, 0) << imported.err;
   ASSERT_OK_AND_ASSIGN(const auto library, gatekeeper::gates::LoadScenarios(folder_ / "."));
   ASSERT_EQ(library.size(), 1u);
@@ -127,20 +127,21 @@ TEST_F(ScenarioContentTest, ImportLeavesAScenarioThatTheLibraryReads) {
   ASSERT_EQ(library[0].document.segments_size(), 1);
   EXPECT_EQ(library[0].document.segments(0).tags(1), "dusk");
   EXPECT_NEAR(library[0].document.segments(0).to_s(), 0.901, 1e-9);
-  const Printed again = Scenario("cat " + (folder_ / "yard.mcap") + " --topic /signal/supply_mv");
+  const PrintedLines again =
+      ScenarioLines("cat " + (folder_ / "yard.mcap") + " --topic /signal/supply_mv");
   ASSERT_EQ(again.lines.size(), 10u);
   EXPECT_EQ(nlohmann::json::parse(again.lines[9])["message"]["value"], 19'500.0);
 }
 
 TEST_F(ScenarioContentTest, AMapIsReadStrictly) {
-  const Printed unknown = Scenario(ImportWith("  scan: {topik: /scan}\n"));
+  const PrintedLines unknown = ScenarioLines(ImportWith("  scan: {topik: /scan}\n"));
   EXPECT_EQ(unknown.code, 2);
   EXPECT_THAT(unknown.err, HasSubstr("did you mean 'topic'?"));
-  const Printed absent = Scenario(ImportWith("  scan: {topic: /odom}\n"));
+  const PrintedLines absent = ScenarioLines(ImportWith("  scan: {topic: /odom}\n"));
   EXPECT_EQ(absent.code, 2);
   EXPECT_THAT(absent.err, HasSubstr("it is made of sensor_msgs/LaserScan"));
-  const Printed name =
-      Scenario(ImportWith("  speed_mps: {topic: /odom, field: vx_mps}\n") + " --tag 'a, b'");
+  const PrintedLines name =
+      ScenarioLines(ImportWith("  speed_mps: {topic: /odom, field: vx_mps}\n") + " --tag 'a, b'");
   EXPECT_EQ(name.code, 2);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "yard.mcap"));
 }

@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/agent/recording/file_bytes.h"
+#include "tests/gatekeeper/cli/typed_verb.h"
 #include "tests/support/importers/shared_recordings.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
@@ -17,24 +18,14 @@ namespace {
 using agent::recording::McapWriter;
 using gatekeeper::cli::Session;
 using testing::HasSubstr;
-
-struct Printed {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
+using tests::Printed;
+using tests::Typed;
 
 Printed Scenario(const std::string& arguments) {
   Session session;
   CLI::App app;
   gatekeeper::cli::AddScenarioVerbs(app, session);
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  app.parse("scenario " + arguments);
-  std::fflush(stdout);
-  return {.code = session.exit_code,
-          .out = testing::internal::GetCapturedStdout(),
-          .err = testing::internal::GetCapturedStderr()};
+  return Typed(app, session, "scenario " + arguments);
 }
 
 // Two topics, one of them silent; the first is 2 ms late to be logged and stops for 3 s.

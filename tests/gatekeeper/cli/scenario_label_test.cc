@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/gatekeeper/cli/typed_verb.h"
 #include "tests/gatekeeper/gates/drive_fixture.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
@@ -18,12 +19,8 @@ namespace {
 using gatekeeper::cli::Session;
 using testing::AllOf;
 using testing::HasSubstr;
-
-struct Printed {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
+using tests::Printed;
+using tests::Typed;
 
 class ScenarioLabelTest : public testing::Test {
  protected:
@@ -38,13 +35,7 @@ class ScenarioLabelTest : public testing::Test {
     Session session;
     CLI::App app;
     gatekeeper::cli::AddScenarioVerbs(app, session);
-    testing::internal::CaptureStdout();
-    testing::internal::CaptureStderr();
-    app.parse("scenario label " + file() + " " + arguments);
-    std::fflush(stdout);
-    return {.code = session.exit_code,
-            .out = testing::internal::GetCapturedStdout(),
-            .err = testing::internal::GetCapturedStderr()};
+    return Typed(app, session, "scenario label " + file() + " " + arguments);
   }
   std::string file() const { return folder_ / "library/yard.yaml"; }
   std::string Text() const {

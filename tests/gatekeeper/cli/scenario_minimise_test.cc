@@ -1,6 +1,5 @@
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "absl/strings/str_replace.h"
 #include "agent/recording/mcap_reader.h"
@@ -8,6 +7,8 @@
 #include "gatekeeper/gates/scenario_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/agent/recording/file_bytes.h"
+#include "tests/gatekeeper/cli/typed_verb.h"
 #include "tests/gatekeeper/gates/drive_fixture.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
@@ -22,18 +23,9 @@ using gatekeeper::gates::ReadScenario;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-struct Printed {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
-
-std::string Bytes(const std::string& path) {
-  std::stringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
+using tests::Printed;
+using tests::ReadBytes;
+using tests::Typed;
 
 class ScenarioMinimiseTest : public testing::Test {
  protected:
@@ -50,13 +42,7 @@ class ScenarioMinimiseTest : public testing::Test {
     CLI::App app;
     gatekeeper::cli::AddScenarioVerbs(app, session);
     gatekeeper::cli::AddGateVerbs(app, session);
-    testing::internal::CaptureStdout();
-    testing::internal::CaptureStderr();
-    app.parse(arguments);
-    std::fflush(stdout);
-    return {.code = session.exit_code,
-            .out = testing::internal::GetCapturedStdout(),
-            .err = testing::internal::GetCapturedStderr()};
+    return Typed(app, session, arguments);
   }
   Printed Minimise(const std::string& unit, const std::string& gate, const std::string& to,
                    const std::string& more = "") {
@@ -97,13 +83,13 @@ TEST_F(ScenarioMinimiseTest, CutsAFailingSegmentToTheShortestPieceThatIsStillSco
 TEST_F(ScenarioMinimiseTest, EqualInputsGiveEqualClipsAndFewerTrialsLongerOnes) {
   ASSERT_EQ(Minimise("bad", "worst_segment", "one").code, 0);
   ASSERT_EQ(Minimise("bad", "worst_segment", "two").code, 0);
-  EXPECT_EQ(Bytes(folder_ / "one/yard-min.mcap"), Bytes(folder_ / "two/yard-min.mcap"));
-  EXPECT_EQ(Bytes(folder_ / "one/yard-min.yaml"), Bytes(folder_ / "two/yard-min.yaml"));
+  EXPECT_EQ(ReadBytes(folder_ / "one/yard-min.mcap"), ReadBytes(folder_ / "two/yard-min.mcap"));
+  EXPECT_EQ(ReadBytes(folder_ / "one/yard-min.yaml"), ReadBytes(folder_ / "two/yard-min.yaml"));
   const Printed few = Minimise("bad", "worst_segment", "few", "--trials 3");
   ASSERT_EQ(few.code, 0) << few.err;
   EXPECT_THAT(few.out, AllOf(HasSubstr("in 3 trials"), HasSubstr("--trials allows more")));
-  EXPECT_GT(Bytes(folder_ / "few/yard-min.mcap").size(),
-            Bytes(folder_ / "one/yard-min.mcap").size());
+  EXPECT_GT(ReadBytes(folder_ / "few/yard-min.mcap").size(),
+            ReadBytes(folder_ / "one/yard-min.mcap").size());
 }
 
 TEST_F(ScenarioMinimiseTest, DropsTopicsThatThePolicyDoesNotRequireAndKeepsTheOthers) {
