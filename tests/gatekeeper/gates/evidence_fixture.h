@@ -16,6 +16,15 @@ namespace gatekeeper::gates {
 
 inline constexpr int64_t kTick_ns = 50'000'000;
 
+// A row of a result; an empty one where there is none of that name.
+inline const v1::SegmentBound& RowOf(const v1::GateResult& result, const std::string& tag) {
+  for (const v1::SegmentBound& row : result.segments()) {
+    if (row.tag() == tag) return row;
+  }
+  static const v1::SegmentBound none;
+  return none;
+}
+
 // Evidence made by hand; each test bends it to one side of a limit.
 class EvidenceTest : public testing::Test {
  protected:

@@ -5,12 +5,11 @@
 #include "agent/base/split_mix.h"
 #include "gatekeeper/gates/bootstrap.h"
 #include "gtest/gtest.h"
+#include "tests/gatekeeper/gates/error_rate.h"
 #include "tests/support/cases.h"
 
 namespace gatekeeper::gates {
 namespace {
-
-constexpr int kRuns = 4'000;
 
 TEST(SplitMixTest, GivesThePublishedNumbers) {
   agent::base::SplitMix random(1234567);

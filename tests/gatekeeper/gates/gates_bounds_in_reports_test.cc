@@ -68,14 +68,6 @@ TEST_F(SegmentBoundsTest, ARecordingHoldsOnlyIfAllItsScenariosDo) {
   EXPECT_THAT(result.summary(), HasSubstr("5 of 6 clips agree"));
 }
 
-const v1::SegmentBound& RowOf(const v1::GateResult& result, const std::string& tag) {
-  for (const v1::SegmentBound& row : result.segments()) {
-    if (row.tag() == tag) return row;
-  }
-  static const v1::SegmentBound none;
-  return none;
-}
-
 TEST_F(LatencyBoundsTest, EveryPercentileHasItsMeasuredValueAndItsBound) {
   AddReplays(8);  // 760 frames without warm-up, of 0.001 to 0.760 ms in some order
   int64_t took_us = 0;

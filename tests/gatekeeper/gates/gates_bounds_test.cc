@@ -5,6 +5,7 @@
 #include "agent/base/split_mix.h"
 #include "gatekeeper/gates/statistics.h"
 #include "gtest/gtest.h"
+#include "tests/gatekeeper/gates/error_rate.h"
 #include "tests/support/cases.h"
 
 // Bounds of rates and quantiles, against sums in long double that share no code with them, and
@@ -141,8 +142,6 @@ TEST(QuantileBoundTest, IsTheLargestThatTheBinomialAllows) {
 }
 
 // --- Error rates, by chance. ---
-
-constexpr int kRuns = 4'000;
 
 TEST(ErrorRateTest, AnExactBoundIsWrongAtMostAsOftenAsItSays) {
   agent::base::SplitMix random(1);

@@ -45,14 +45,6 @@ class NonInferiorityTest : public EvidenceTest {
   }
 };
 
-const v1::SegmentBound& RowOf(const v1::GateResult& result, const std::string& tag) {
-  for (const v1::SegmentBound& row : result.segments()) {
-    if (row.tag() == tag) return row;
-  }
-  static const v1::SegmentBound none;
-  return none;
-}
-
 TEST_F(NonInferiorityTest, WithoutADeployedUnitTheEvidenceIsInsufficientAndSaysWhatToDo) {
   AddReplays(40);
   evidence_.suite.mutable_non_inferiority()->set_delta(0.1);

@@ -3,6 +3,7 @@
 #include "agent/base/split_mix.h"
 #include "gatekeeper/gates/paired.h"
 #include "gtest/gtest.h"
+#include "tests/gatekeeper/gates/error_rate.h"
 #include "tests/support/cases.h"
 
 namespace gatekeeper::gates {
@@ -86,7 +87,6 @@ TEST(TangoTest, EveryClipLostIsWorseThanAnyMargin) {
 
 TEST(TangoErrorRateTest, AtTheMarginIsNominal) {
   agent::base::SplitMix random(31);
-  constexpr int kRuns = 4'000;
   const int runs = tests::Cases(kRuns);
   int lower_wrong = 0;
   int upper_wrong = 0;
@@ -126,7 +126,6 @@ TEST(HolmTest, RejectsAtTheLevelItself) {
 
 TEST(HolmErrorRateTest, OneFalseRejectionAmongManyIsAsRareAsItSays) {
   agent::base::SplitMix random(32);
-  constexpr int kRuns = 4'000;
   int wrong = 0;
   for (int run = 0; run < kRuns; ++run) {
     std::vector<double> p_values(6);

@@ -38,14 +38,6 @@ class UncertaintyTest : public EvidenceTest {
   v1::TickRecord& Tick(size_t clip, size_t tick) { return evidence_.replays[clip].ticks[tick]; }
 };
 
-const v1::SegmentBound& RowOf(const v1::GateResult& result, const std::string& tag) {
-  for (const v1::SegmentBound& row : result.segments()) {
-    if (row.tag() == tag) return row;
-  }
-  static const v1::SegmentBound none;
-  return none;
-}
-
 TEST_F(UncertaintyTest, AModelThatDoubtsItsMistakesPasses) {
   Honest();
   const v1::GateResult result = JudgeUncertainty(evidence_);
