@@ -74,9 +74,9 @@ google::protobuf::FileDescriptorSet EveryType(bool proto3) {
   return set;
 }
 
-class RandomMessage {
+class FilledMessage {
  public:
-  RandomMessage(uint64_t seed, const google::protobuf::Descriptor& type) : random_(seed) {
+  FilledMessage(uint64_t seed, const google::protobuf::Descriptor& type) : random_(seed) {
     message_.reset(factory_.GetPrototype(&type)->New());
     Fill(*message_, 0);
   }
@@ -217,7 +217,7 @@ TEST(ProtobufPlanTest, ReadsWhatReflectionReads) {
     const FieldDescriptor* one = type->FindFieldByName("f11");
     const FieldDescriptor* many = type->FindFieldByName("f11s");
     for (int seed = 0; seed < tests::Cases(400); ++seed) {
-      const RandomMessage random(static_cast<uint64_t>(seed), *type);
+      const FilledMessage random(static_cast<uint64_t>(seed), *type);
       const Message& message = random.message();
       const auto& r = *message.GetReflection();
       ExpectFields(topic, message, message, "");
