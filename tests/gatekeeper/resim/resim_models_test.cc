@@ -13,12 +13,9 @@
 namespace gatekeeper::resim {
 namespace {
 
-using agent::runtime::Footprint;
-using agent::runtime::Region;
 using agent::runtime::TwistLimits;
+using tests::kFootprint;
 using tests::WalledWorld;
-
-const Footprint kFootprint(Region::Circle({0, 0}, 0.2));
 
 LaserModel FitOf(const tests::LaserFaults& faults) {
   const DriveLog log = tests::RecordedDrive(WalledWorld::Room(), 10, faults, {}, tests::Slalom);

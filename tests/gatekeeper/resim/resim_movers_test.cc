@@ -14,12 +14,9 @@ namespace gatekeeper::resim {
 namespace {
 
 using agent::runtime::ExactSinCos;
-using agent::runtime::Footprint;
-using agent::runtime::Region;
 using agent::runtime::Vec2;
+using tests::kFootprint;
 using tests::WalledWorld;
-
-const Footprint kFootprint(Region::Circle({0, 0}, 0.2));
 
 // A robot that stands at (2, 1) and looks along x, 20 scans a second.
 DriveLog StandingLog(double seconds, double sigma_m = 0.01) {

@@ -18,12 +18,9 @@
 namespace gatekeeper::resim {
 namespace {
 
-using agent::runtime::Footprint;
-using agent::runtime::Region;
 using agent::runtime::TwistLimits;
+using tests::kFootprint;
 using tests::WalledWorld;
-
-const Footprint kFootprint(Region::Circle({0, 0}, 0.2));
 
 TwistLimits Limits() {
   TwistLimits limits;

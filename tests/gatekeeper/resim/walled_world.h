@@ -7,6 +7,8 @@
 #include <random>
 #include <vector>
 
+#include "agent/runtime/footprint.h"
+#include "agent/runtime/geometry.h"
 #include "gatekeeper/resim/drive_log.h"
 #include "gatekeeper/resim/site_map.h"
 
@@ -51,6 +53,9 @@ struct WalledWorld {
     return nearest;
   }
 };
+
+// A round robot.
+inline const agent::runtime::Footprint kFootprint(agent::runtime::Region::Circle({0, 0}, 0.2));
 
 struct LaserFaults {
   double sigma_m = 0;
