@@ -7,6 +7,7 @@
 #include "agent/trust/certificate.h"
 #include "gatekeeper/seal/keyring.h"
 #include "tests/agent/trust/unit_fixture.h"
+#include "tests/gatekeeper/seal/sealing_time.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
 
@@ -17,11 +18,11 @@ namespace fs = std::filesystem;
 namespace trust = ::agent::trust;
 using testing::_;
 using testing::HasSubstr;
+using tests::kNowMs;
 using tests::Must;
 using tests::ReadFile;
 using tests::StatusIs;
 
-constexpr int64_t kNowMs = 1'767'225'600'000;
 constexpr int64_t kHourMs = 3'600'000;
 
 std::set<std::string> NamesIn(const std::string& folder) {

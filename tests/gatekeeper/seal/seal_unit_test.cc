@@ -10,6 +10,7 @@
 #include "gatekeeper/gates/run_suite.h"
 #include "gatekeeper/seal/seal.h"
 #include "tests/agent/trust/unit_fixture.h"
+#include "tests/gatekeeper/seal/sealing_time.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
 
@@ -63,11 +64,10 @@ namespace fs = std::filesystem;
 namespace trust = ::agent::trust;
 using Json = nlohmann::json;
 using testing::HasSubstr;
+using tests::kNowMs;
 using tests::Must;
 using tests::ReadFile;
 using tests::StatusIs;
-
-constexpr int64_t kNowMs = 1'767'225'600'000;  // 2026-01-01T00:00:00Z
 
 class SealTest : public testing::Test {
  protected:
