@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "tests/support/temp_folder.h"
@@ -9,6 +10,8 @@ namespace tests {
 // A real git repository of its own, driven by the git program.
 class GitFolder {
  public:
+  static constexpr size_t kCap = 1 << 20;  // bytes; no file of a test has more
+
   GitFolder();
 
   const std::string& path() const { return folder_.path(); }

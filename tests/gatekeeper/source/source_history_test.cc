@@ -15,8 +15,6 @@ using testing::UnorderedElementsAre;
 using tests::GitFolder;
 using tests::StatusIs;
 
-constexpr size_t kCap = 1 << 20;
-
 TEST(RepositoryHistoryTest, ListsTheFilesOfACommitAndNoLinks) {
   GitFolder git;
   git.Write("a/b.yaml", "1");
@@ -53,11 +51,11 @@ TEST(RepositoryHistoryTest, TellsEveryEarlierContentOfAFileAlsoOfAMergedBranch) 
   const std::string last = git.Commit("third");
   ASSERT_OK_AND_ASSIGN(const Repository repository, Repository::Open(git.path()));
 
-  ASSERT_OK_AND_ASSIGN(const auto all, repository.Versions(last, "lock", kCap));
+  ASSERT_OK_AND_ASSIGN(const auto all, repository.Versions(last, "lock", GitFolder::kCap));
   EXPECT_THAT(all, UnorderedElementsAre("one", "side", "three"));
-  ASSERT_OK_AND_ASSIGN(const auto early, repository.Versions(first, "lock", kCap));
+  ASSERT_OK_AND_ASSIGN(const auto early, repository.Versions(first, "lock", GitFolder::kCap));
   EXPECT_THAT(early, ElementsAre("one"));
-  ASSERT_OK_AND_ASSIGN(const auto none, repository.Versions(last, "absent", kCap));
+  ASSERT_OK_AND_ASSIGN(const auto none, repository.Versions(last, "absent", GitFolder::kCap));
   EXPECT_TRUE(none.empty());
 }
 
@@ -70,7 +68,7 @@ TEST(RepositoryHistoryTest, AShallowCloneHasNoHistoryToTell) {
   const tests::TempFolder folder;
   git.Git("clone -q --depth 1 file://" + git.path() + " " + (folder / "clone"));
   ASSERT_OK_AND_ASSIGN(const Repository repository, Repository::Open(folder / "clone"));
-  EXPECT_THAT(repository.Versions(last, "lock", kCap),
+  EXPECT_THAT(repository.Versions(last, "lock", GitFolder::kCap),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("shallow")));
 }
 
@@ -107,13 +105,13 @@ TEST(RepositoryHistoryTest, AMirrorFollowsItsUrlAndServesKnownCommitsWithoutIt) 
     second = git.Commit("second");
     ASSERT_OK_AND_ASSIGN(const Repository mirror,
                          Repository::OpenMirror(url, folder / "mirror.git", second));
-    ASSERT_OK_AND_ASSIGN(const auto file, mirror.ReadFile(second, "a", kCap));
+    ASSERT_OK_AND_ASSIGN(const auto file, mirror.ReadFile(second, "a", GitFolder::kCap));
     EXPECT_EQ(file.bytes, "2");
   }
   // The url is gone now.
   ASSERT_OK_AND_ASSIGN(const Repository mirror,
                        Repository::OpenMirror(url, folder / "mirror.git", first));
-  ASSERT_OK_AND_ASSIGN(const auto file, mirror.ReadFile(first, "a", kCap));
+  ASSERT_OK_AND_ASSIGN(const auto file, mirror.ReadFile(first, "a", GitFolder::kCap));
   EXPECT_EQ(file.bytes, "1");
   EXPECT_THAT(Repository::OpenMirror(url, folder / "mirror.git", std::string(40, 'a')),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("cannot be read")));

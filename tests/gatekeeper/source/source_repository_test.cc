@@ -16,8 +16,6 @@ using testing::HasSubstr;
 using tests::GitFolder;
 using tests::StatusIs;
 
-constexpr size_t kCap = 1 << 20;
-
 std::string PointerTo(const std::string& bytes) {
   return "version https://git-lfs.github.com/spec/v1\noid sha256:" +
          agent::trust::Sha256(bytes).hex() + "\nsize " + std::to_string(bytes.size()) + "\n";
@@ -40,10 +38,10 @@ TEST(RepositoryTest, ReadsAFileAsTheCommitHoldsItWhateverTheWorkTreeSays) {
   git.Write("nav/a.txt", "three");
   ASSERT_OK_AND_ASSIGN(const Repository repository, Repository::Open(git.path() + "/nav"));
 
-  ASSERT_OK_AND_ASSIGN(const auto old, repository.ReadFile(first, "nav/a.txt", kCap));
+  ASSERT_OK_AND_ASSIGN(const auto old, repository.ReadFile(first, "nav/a.txt", GitFolder::kCap));
   EXPECT_EQ(old.bytes, "one");
   ASSERT_OK_AND_ASSIGN(const std::string head, repository.ResolveCommit("HEAD"));
-  ASSERT_OK_AND_ASSIGN(const auto now, repository.ReadFile(head, "nav/a.txt", kCap));
+  ASSERT_OK_AND_ASSIGN(const auto now, repository.ReadFile(head, "nav/a.txt", GitFolder::kCap));
   EXPECT_EQ(now.bytes, "two");
 }
 
@@ -81,7 +79,7 @@ TEST(RepositoryTest, FollowsALfsPointerToTheLocalObject) {
   StoreLfsObject(git, "weights", "weights");
   ASSERT_OK_AND_ASSIGN(const Repository repository, Repository::Open(git.path()));
 
-  ASSERT_OK_AND_ASSIGN(const auto file, repository.ReadFile(commit, "model.onnx", kCap));
+  ASSERT_OK_AND_ASSIGN(const auto file, repository.ReadFile(commit, "model.onnx", GitFolder::kCap));
   EXPECT_EQ(file.bytes, "weights");
   EXPECT_TRUE(file.from_lfs);
 }
@@ -105,7 +103,7 @@ TEST(RepositoryTest, RefusesADamagedLfsObject) {
   StoreLfsObject(git, "weights", "weightz");
   ASSERT_OK_AND_ASSIGN(const Repository repository, Repository::Open(git.path()));
 
-  EXPECT_THAT(repository.ReadFile(commit, "model.onnx", kCap),
+  EXPECT_THAT(repository.ReadFile(commit, "model.onnx", GitFolder::kCap),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("is damaged")));
 }
 
@@ -116,7 +114,7 @@ TEST(RepositoryTest, SaysHowToFetchAMissingLfsObject) {
   ASSERT_OK_AND_ASSIGN(const Repository repository, Repository::Open(git.path()));
 
   EXPECT_THAT(
-      repository.ReadFile(commit, "model.onnx", kCap),
+      repository.ReadFile(commit, "model.onnx", GitFolder::kCap),
       StatusIs(absl::StatusCode::kNotFound, HasSubstr("git lfs fetch --include=model.onnx")));
 }
 
@@ -128,9 +126,9 @@ TEST(RepositoryTest, RefusesLinksFoldersAndFilesAboveTheCap) {
   const std::string commit = git.Commit("first");
   ASSERT_OK_AND_ASSIGN(const Repository repository, Repository::Open(git.path()));
 
-  EXPECT_THAT(repository.ReadFile(commit, "link", kCap),
+  EXPECT_THAT(repository.ReadFile(commit, "link", GitFolder::kCap),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("regular files only")));
-  EXPECT_THAT(repository.ReadFile(commit, "folder", kCap),
+  EXPECT_THAT(repository.ReadFile(commit, "folder", GitFolder::kCap),
               StatusIs(absl::StatusCode::kInvalidArgument, testing::_));
   EXPECT_THAT(repository.ReadFile(commit, "folder/a", 4),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("at most 4")));
@@ -146,7 +144,7 @@ TEST(RepositoryTest, NamesWhatItCannotFind) {
   ASSERT_OK_AND_ASSIGN(const Repository repository, Repository::Open(git.path()));
   EXPECT_THAT(repository.ResolveCommit("v9"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("'v9'")));
-  EXPECT_THAT(repository.ReadFile(commit, "no.yaml", kCap),
+  EXPECT_THAT(repository.ReadFile(commit, "no.yaml", GitFolder::kCap),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("holds no file no.yaml")));
 }
 
