@@ -27,9 +27,9 @@ std::string Text(const Words& words) {
 }
 
 // A gatekeeper with a fleet, a robot that never comes, and a rollout that waits for it.
-class Office : public Stage {
+class WaitingOffice : public Stage {
  public:
-  Office() {
+  WaitingOffice() {
     Serve();
     PushedUnit("1.0.0");
     for (const Words& words :
@@ -40,8 +40,8 @@ class Office : public Stage {
     }
   }
 };
-Stage& TheStage() {
-  static Office office;
+Stage& WaitingStage() {
+  static WaitingOffice office;
   return office;
 }
 
@@ -50,7 +50,7 @@ Finished Call(const std::string& line) {
   Words words;
   std::istringstream stream(line);
   for (std::string word; stream >> word;) words.push_back(word);
-  return TheStage().Cli(words);
+  return WaitingStage().Cli(words);
 }
 
 // The subcommands that a help text names.
@@ -72,7 +72,7 @@ TEST(CommandLineTest, EveryVerbThatTheHelpNamesExplainsItself) {
   for (size_t i = 0; i < verbs.size(); ++i) {
     Words asked = verbs[i];
     asked.push_back("--help");
-    const Finished help = TheStage().Cli(asked);
+    const Finished help = WaitingStage().Cli(asked);
     EXPECT_EQ(help.code, 0) << Text(asked);
     EXPECT_THAT(help.out, HasSubstr("Usage: ")) << Text(asked);
     EXPECT_THAT(help.err, IsEmpty()) << Text(asked);
@@ -106,7 +106,7 @@ TEST(CommandLineTest, WrongUsageEndsWithTwoAndSaysWhatIsMissing) {
 }
 
 TEST(CommandLineTest, JsonIsJson) {
-  const std::string unit = TheStage().SealedUnit("1.0.0");
+  const std::string unit = WaitingStage().SealedUnit("1.0.0");
   for (const std::string line :
        {"fleet show north", "robot create r2 --fleet north --hardware diff-drive-2", "unit list",
         "rollout status --fleet north", "incident list", "audit list", "audit list --after 2"}) {
@@ -117,16 +117,17 @@ TEST(CommandLineTest, JsonIsJson) {
   }
   const auto manifest = nlohmann::json::parse(Call("unit inspect " + unit + " -o json").out);
   EXPECT_EQ(manifest["name"], "nav");
-  const std::string report = TheStage().path("report.json");
-  ASSERT_EQ(Call("gate run " + TheStage().BuiltUnit("1.0.0") + " --suite " + TheStage().suite() +
-                 " --scenarios " + TheStage().scenarios() + " -o json=" + report)
-                .code,
-            0);
+  const std::string report = WaitingStage().path("report.json");
+  ASSERT_EQ(
+      Call("gate run " + WaitingStage().BuiltUnit("1.0.0") + " --suite " + WaitingStage().suite() +
+           " --scenarios " + WaitingStage().scenarios() + " -o json=" + report)
+          .code,
+      0);
   EXPECT_EQ(nlohmann::json::parse(ReadWhole(report))["outcome"], "PASS");
 }
 
 TEST(CommandLineTest, GoldenAnswersAreWrittenWhereTheSpecSays) {
-  const std::string folder = TheStage().path("golden");
+  const std::string folder = WaitingStage().path("golden");
   std::filesystem::create_directories(folder + "/models");
   for (const char* name :
        {"release-1.0.0.yaml", "card.yaml", "control_policy.yaml", "models/nav-1.0.0.onnx"}) {
@@ -148,12 +149,12 @@ TEST(CommandLineTest, GoldenAnswersAreWrittenWhereTheSpecSays) {
 TEST(CommandLineTest, ARolloutUnderWayEndsWithEight) {
   EXPECT_EQ(Call("rollout status --fleet north").code, 8);
   const Finished second =
-      Call("rollout start nav@1.0.0 --fleet north --plan " + TheStage().at_once());
+      Call("rollout start nav@1.0.0 --fleet north --plan " + WaitingStage().at_once());
   EXPECT_EQ(second.code, 6) << second.err;
 }
 
 TEST(CommandLineTest, WhatIsNotThereEndsWithFive) {
-  const std::string plan = " --fleet north --plan " + TheStage().at_once();
+  const std::string plan = " --fleet north --plan " + WaitingStage().at_once();
   const std::vector<std::string> lines = {"fleet show south",
                                           "rollback south --reason x",
                                           "robot rearm r9 --reason x --key k --role r --name n",
@@ -182,11 +183,11 @@ TEST(CommandLineTest, WhatExistsAlreadyEndsWithSix) {
   const Finished fleet = Call("fleet create north");
   EXPECT_EQ(fleet.code, 6) << fleet.err;
   EXPECT_THAT(fleet.err, HasSubstr("north"));
-  const Finished home = RunProgram({GATEKEEPER, "init", TheStage().home()});
+  const Finished home = RunProgram({GATEKEEPER, "init", WaitingStage().home()});
   EXPECT_EQ(home.code, 6) << home.err;
   EXPECT_EQ(Call("operator create admin").code, 6);
-  EXPECT_EQ(Call("unit build --repo " + TheStage().repository().path() +
-                 " --spec release-1.0.0.yaml --out " + TheStage().BuiltUnit("1.0.0"))
+  EXPECT_EQ(Call("unit build --repo " + WaitingStage().repository().path() +
+                 " --spec release-1.0.0.yaml --out " + WaitingStage().BuiltUnit("1.0.0"))
                 .code,
             6);
 }
@@ -194,8 +195,8 @@ TEST(CommandLineTest, WhatExistsAlreadyEndsWithSix) {
 TEST(CommandLineTest, AServerThatIsNotThereEndsWithEleven) {
   for (const Words& verb : {Words{"fleet", "show", "north"}, Words{"status"}, Words{"unit", "list"},
                             Words{"audit", "list"}, Words{"rollback", "north", "--reason", "x"},
-                            Words{"unit", "push", TheStage().SealedUnit("1.0.0")}}) {
-    Words words = {GATEKEEPER, "--home", TheStage().home(), "--server", "127.0.0.1:1"};
+                            Words{"unit", "push", WaitingStage().SealedUnit("1.0.0")}}) {
+    Words words = {GATEKEEPER, "--home", WaitingStage().home(), "--server", "127.0.0.1:1"};
     words.insert(words.end(), verb.begin(), verb.end());
     const Finished refused = RunProgram(words);
     EXPECT_EQ(refused.code, 11) << Text(verb) << "\n" << refused.err;
@@ -204,10 +205,11 @@ TEST(CommandLineTest, AServerThatIsNotThereEndsWithEleven) {
 }
 
 TEST(CommandLineTest, WithoutKeysItSaysHowToGetThem) {
-  const Finished nobody = RunProgram({GATEKEEPER, "--home", TheStage().path("nobody"), "status"});
+  const Finished nobody =
+      RunProgram({GATEKEEPER, "--home", WaitingStage().path("nobody"), "status"});
   EXPECT_EQ(nobody.code, 5);
   EXPECT_THAT(nobody.err, AllOf(HasSubstr("--home"), HasSubstr("gatekeeper init")));
-  const std::string crowded = TheStage().path("crowded");
+  const std::string crowded = WaitingStage().path("crowded");
   ASSERT_EQ(RunProgram({GATEKEEPER, "init", crowded}).code, 0);
   ASSERT_EQ(RunProgram({GATEKEEPER, "--home", crowded, "operator", "create", "mara"}).code, 0);
   const Finished two = RunProgram({GATEKEEPER, "--home", crowded, "status"});

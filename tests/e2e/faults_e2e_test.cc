@@ -21,43 +21,43 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 // A gatekeeper without a robot: nothing here may come as far as one.
-class Office : public Stage {
+class EmptyOffice : public Stage {
  public:
-  Office() { Serve(); }
+  EmptyOffice() { Serve(); }
 };
-Stage& TheStage() {
-  static Office office;
+Stage& EmptyStage() {
+  static EmptyOffice office;
   return office;
 }
 
 // A copy of the sealed unit, to be spoilt.
 std::string Copy(const std::string& name) {
-  std::string copy = TheStage().path(name);
+  std::string copy = EmptyStage().path(name);
   fs::remove_all(copy);
-  fs::copy(TheStage().SealedUnit("1.0.0"), copy, fs::copy_options::recursive);
+  fs::copy(EmptyStage().SealedUnit("1.0.0"), copy, fs::copy_options::recursive);
   return copy;
 }
-Finished Verify(const std::string& unit) { return TheStage().Cli({"unit", "verify", unit}); }
-Finished Push(const std::string& unit) { return TheStage().Cli({"unit", "push", unit}); }
+Finished Verify(const std::string& unit) { return EmptyStage().Cli({"unit", "verify", unit}); }
+Finished Push(const std::string& unit) { return EmptyStage().Cli({"unit", "push", unit}); }
 void ExpectNothingPushed() {
-  EXPECT_THAT(TheStage().Cli({"unit", "list"}).out, Not(HasSubstr("nav@")));
-  const std::string blobs = TheStage().home() + "/blobs";
+  EXPECT_THAT(EmptyStage().Cli({"unit", "list"}).out, Not(HasSubstr("nav@")));
+  const std::string blobs = EmptyStage().home() + "/blobs";
   EXPECT_TRUE(!fs::exists(blobs) || fs::is_empty(blobs));
 }
 Finished Build(const std::string& spec, const std::string& out) {
-  return TheStage().Cli({"unit", "build", "--repo", TheStage().repository().path(), "--spec", spec,
-                         "--out", TheStage().path(out)});
+  return EmptyStage().Cli({"unit", "build", "--repo", EmptyStage().repository().path(), "--spec",
+                           spec, "--out", EmptyStage().path(out)});
 }
 // Nothing of that name, and no temporary neighbour.
 void ExpectNotBuilt(const std::string& out) {
-  for (const auto& entry : fs::directory_iterator(TheStage().path(""))) {
+  for (const auto& entry : fs::directory_iterator(EmptyStage().path(""))) {
     EXPECT_THAT(entry.path().filename().string(), Not(testing::StartsWith(out)));
   }
 }
 Finished Gate(const std::string& unit, const std::string& suite, const std::string& scenarios,
               const std::string& clips) {
-  return TheStage().Cli({"gate", "run", unit, "--suite", suite, "--scenarios", scenarios, "--sign",
-                         "--clips", clips});
+  return EmptyStage().Cli({"gate", "run", unit, "--suite", suite, "--scenarios", scenarios,
+                           "--sign", "--clips", clips});
 }
 
 TEST(FaultsTest, OneFlippedBitAnywhereInAUnitIsFound) {
@@ -110,18 +110,18 @@ TEST(FaultsTest, AMissingFileAndAnExtraOneAreNamed) {
 }
 
 TEST(FaultsTest, AnotherGatekeepersKeysAreNotTrusted) {
-  const std::string other = TheStage().path("other");
+  const std::string other = EmptyStage().path("other");
   ASSERT_EQ(RunProgram({GATEKEEPER, "init", other}).code, 0);
-  const Finished refused = TheStage().Cli(
-      {"unit", "verify", TheStage().SealedUnit("1.0.0"), "--trust", other + "/trust.json"});
+  const Finished refused = EmptyStage().Cli(
+      {"unit", "verify", EmptyStage().SealedUnit("1.0.0"), "--trust", other + "/trust.json"});
   EXPECT_EQ(refused.code, 9);
   EXPECT_THAT(refused.err, AllOf(HasSubstr("signed by key"), HasSubstr("not among")));
 
   // The same to a server: sealed with keys that it does not know.
-  const std::string unit = TheStage().path("foreign");
-  fs::copy(TheStage().BuiltUnit("1.0.0"), unit, fs::copy_options::recursive);
+  const std::string unit = EmptyStage().path("foreign");
+  fs::copy(EmptyStage().BuiltUnit("1.0.0"), unit, fs::copy_options::recursive);
   ASSERT_EQ(RunProgram({GATEKEEPER, "--home", other, "gate", "run", unit, "--suite",
-                        TheStage().suite(), "--scenarios", TheStage().scenarios(), "--sign"})
+                        EmptyStage().suite(), "--scenarios", EmptyStage().scenarios(), "--sign"})
                 .code,
             0);
   const Finished pushed = Push(unit);
@@ -131,29 +131,29 @@ TEST(FaultsTest, AnotherGatekeepersKeysAreNotTrusted) {
 }
 
 TEST(FaultsTest, AnUnsealedUnitIsNotPushed) {
-  const Finished pushed = Push(TheStage().BuiltUnit("1.0.0"));
+  const Finished pushed = Push(EmptyStage().BuiltUnit("1.0.0"));
   EXPECT_EQ(pushed.code, 6) << pushed.err;
   EXPECT_THAT(pushed.err, AllOf(HasSubstr("not sealed"), HasSubstr("gate run")));
-  const Finished verified = Verify(TheStage().BuiltUnit("1.0.0"));
+  const Finished verified = Verify(EmptyStage().BuiltUnit("1.0.0"));
   EXPECT_EQ(verified.code, 9);
   EXPECT_THAT(verified.err, HasSubstr("not sealed"));
   ExpectNothingPushed();
 }
 
 TEST(FaultsTest, AFailedGateAndMissingEvidenceSealNothing) {
-  const std::string unit = TheStage().path("ungated");
-  fs::copy(TheStage().BuiltUnit("1.0.0"), unit, fs::copy_options::recursive);
-  const std::string strict = TheStage().path("strict.yaml");
-  WriteWhole(strict, Edit(ReadWhole(TheStage().suite()), "max_clamp_fraction: 0.9",
+  const std::string unit = EmptyStage().path("ungated");
+  fs::copy(EmptyStage().BuiltUnit("1.0.0"), unit, fs::copy_options::recursive);
+  const std::string strict = EmptyStage().path("strict.yaml");
+  WriteWhole(strict, Edit(ReadWhole(EmptyStage().suite()), "max_clamp_fraction: 0.9",
                           "max_clamp_fraction: 0.0"));
-  const std::string clips = TheStage().path("clips");
-  const Finished failed = Gate(unit, strict, TheStage().scenarios(), clips);
+  const std::string clips = EmptyStage().path("clips");
+  const Finished failed = Gate(unit, strict, EmptyStage().scenarios(), clips);
   EXPECT_EQ(failed.code, 3) << failed.out << failed.err;
   EXPECT_THAT(failed.out, testing::ContainsRegex("raw_vs_enforced +FAIL"));
   EXPECT_FALSE(fs::is_empty(clips)) << "no counterexample";
 
-  fs::create_directory(TheStage().path("empty"));
-  const Finished nothing = Gate(unit, TheStage().suite(), TheStage().path("empty"), clips);
+  fs::create_directory(EmptyStage().path("empty"));
+  const Finished nothing = Gate(unit, EmptyStage().suite(), EmptyStage().path("empty"), clips);
   EXPECT_EQ(nothing.code, 10) << nothing.out << nothing.err;
   EXPECT_THAT(nothing.out, HasSubstr("INSUFFICIENT"));
 
@@ -161,7 +161,7 @@ TEST(FaultsTest, AFailedGateAndMissingEvidenceSealNothing) {
 }
 
 TEST(FaultsTest, ADirtyTreeIsNotBuilt) {
-  const GitFolder& repository = TheStage().repository();
+  const GitFolder& repository = EmptyStage().repository();
   repository.Write("card.yaml", NavFile("card.yaml") + "# tried something\n");
   repository.Write("notes.txt", "not in git");
   const Finished refused = Build("release-1.0.0.yaml", "dirty");
@@ -173,7 +173,7 @@ TEST(FaultsTest, ADirtyTreeIsNotBuilt) {
 }
 
 TEST(FaultsTest, AWrongKeyIsNamedWithFileLineColumnAndItsNeighbour) {
-  const GitFolder& repository = TheStage().repository();
+  const GitFolder& repository = EmptyStage().repository();
   repository.Write("control_policy.yaml",
                    Edit(ReadWhole(repository.path() + "/control_policy.yaml"), "\nid: nav-indoor",
                         "\nidd: nav-indoor"));
@@ -185,18 +185,18 @@ TEST(FaultsTest, AWrongKeyIsNamedWithFileLineColumnAndItsNeighbour) {
   ExpectNotBuilt("misspelt");
   repository.Git("revert --no-edit HEAD");
 
-  const std::string plan = TheStage().path("bad-plan.yaml");
-  WriteWhole(plan, Edit(ReadWhole(TheStage().at_once()), "trial_s", "trail_s"));
+  const std::string plan = EmptyStage().path("bad-plan.yaml");
+  WriteWhole(plan, Edit(ReadWhole(EmptyStage().at_once()), "trial_s", "trail_s"));
   const Finished started =
-      TheStage().Cli({"rollout", "start", "nav@1.0.0", "--fleet", "north", "--plan", plan});
+      EmptyStage().Cli({"rollout", "start", "nav@1.0.0", "--fleet", "north", "--plan", plan});
   EXPECT_EQ(started.code, 2);
   EXPECT_THAT(started.err, AllOf(HasSubstr("bad-plan.yaml:4:"), HasSubstr("'trail_s'"),
                                  HasSubstr("did you mean 'trial_s'?")));
 
-  const std::string suite = TheStage().path("bad-suite.yaml");
-  WriteWhole(suite, Edit(ReadWhole(TheStage().suite()), "alpha: 0.05", "alpha: five"));
-  const Finished gated =
-      Gate(TheStage().BuiltUnit("1.0.0"), suite, TheStage().scenarios(), TheStage().path("clips"));
+  const std::string suite = EmptyStage().path("bad-suite.yaml");
+  WriteWhole(suite, Edit(ReadWhole(EmptyStage().suite()), "alpha: 0.05", "alpha: five"));
+  const Finished gated = Gate(EmptyStage().BuiltUnit("1.0.0"), suite, EmptyStage().scenarios(),
+                              EmptyStage().path("clips"));
   EXPECT_EQ(gated.code, 2);
   EXPECT_THAT(gated.err, AllOf(HasSubstr("bad-suite.yaml:3:"), HasSubstr("alpha")));
 }
@@ -205,42 +205,43 @@ TEST(FaultsTest, WhatACommitDoesNotHoldIsNamed) {
   const Finished spec = Build("release-9.yaml", "absent");
   EXPECT_EQ(spec.code, 5);
   EXPECT_THAT(spec.err, HasSubstr("release-9.yaml"));
-  const Finished repository = TheStage().Cli(
-      {"unit", "build", "--repo", TheStage().path("nowhere"), "--out", TheStage().path("absent")});
+  const Finished repository =
+      EmptyStage().Cli({"unit", "build", "--repo", EmptyStage().path("nowhere"), "--out",
+                        EmptyStage().path("absent")});
   EXPECT_EQ(repository.code, 5);
   EXPECT_THAT(repository.err, HasSubstr("git repository"));
   ExpectNotBuilt("absent");
 }
 
 TEST(FaultsTest, ADamagedRecordingIsNoEvidence) {
-  const std::string scenarios = TheStage().path("damaged");
-  fs::copy(TheStage().scenarios(), scenarios);
+  const std::string scenarios = EmptyStage().path("damaged");
+  fs::copy(EmptyStage().scenarios(), scenarios);
   const std::string recording = scenarios + "/clean-000.mcap";
   std::string bytes = ReadWhole(recording);
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
   WriteWhole(recording, bytes);
-  const Finished judged =
-      Gate(TheStage().BuiltUnit("1.0.0"), TheStage().suite(), scenarios, TheStage().path("clips"));
+  const Finished judged = Gate(EmptyStage().BuiltUnit("1.0.0"), EmptyStage().suite(), scenarios,
+                               EmptyStage().path("clips"));
   EXPECT_EQ(judged.code, 3) << judged.out << judged.err;
   EXPECT_THAT(judged.out, HasSubstr("clean-000"));
 }
 
 TEST(FaultsTest, APortInUseAndASecondServerAreRefused) {
-  const std::string other = TheStage().path("second");
+  const std::string other = EmptyStage().path("second");
   ASSERT_EQ(RunProgram({GATEKEEPER, "init", other}).code, 0);
   const Finished port = RunProgram({GATEKEEPER, "--home", other, "serve", "--listen",
-                                    TheStage().address(), "--enrol-listen", "127.0.0.1:0"});
+                                    EmptyStage().address(), "--enrol-listen", "127.0.0.1:0"});
   EXPECT_EQ(port.code, 6) << port.err;
-  EXPECT_THAT(port.err, AllOf(HasSubstr(TheStage().address()), HasSubstr("in use")));
+  EXPECT_THAT(port.err, AllOf(HasSubstr(EmptyStage().address()), HasSubstr("in use")));
 
-  const Finished home = RunProgram({GATEKEEPER, "--home", TheStage().home(), "serve", "--listen",
+  const Finished home = RunProgram({GATEKEEPER, "--home", EmptyStage().home(), "serve", "--listen",
                                     "127.0.0.1:0", "--enrol-listen", "127.0.0.1:0"});
   EXPECT_EQ(home.code, 6) << home.err;
   EXPECT_THAT(home.err, HasSubstr("another gatekeeper serves"));
 
-  const Finished empty = RunProgram({GATEKEEPER, "--home", TheStage().path("nobody"), "serve"});
+  const Finished empty = RunProgram({GATEKEEPER, "--home", EmptyStage().path("nobody"), "serve"});
   EXPECT_EQ(empty.code, 5) << empty.err;
-  EXPECT_EQ(TheStage().Cli({"unit", "list"}).code, 0) << "the first one serves on";
+  EXPECT_EQ(EmptyStage().Cli({"unit", "list"}).code, 0) << "the first one serves on";
 }
 
 }  // namespace

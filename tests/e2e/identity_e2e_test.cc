@@ -29,27 +29,27 @@ using ::testing::HasSubstr;
 int64_t WallMs() { return agent::base::SystemClock().WallMs(); }
 
 // A gatekeeper with a fleet, and the home of another one.
-class Office : public Stage {
+class EnrolmentOffice : public Stage {
  public:
-  Office() {
+  EnrolmentOffice() {
     Serve();
     EXPECT_EQ(Cli({"fleet", "create", "north"}).code, 0);
     EXPECT_EQ(RunProgram({GATEKEEPER, "init", path("other")}).code, 0);
   }
 };
-Stage& TheStage() {
-  static Office office;
+Stage& EnrolmentStage() {
+  static EnrolmentOffice office;
   return office;
 }
-std::string OtherHome() { return TheStage().path("other"); }
+std::string OtherHome() { return EnrolmentStage().path("other"); }
 
 std::string State(const std::string& name) {
-  fs::create_directories(TheStage().path(name) + "/agent");
-  return TheStage().path(name);
+  fs::create_directories(EnrolmentStage().path(name) + "/agent");
+  return EnrolmentStage().path(name);
 }
 // Starts an agent that is to end by itself.
 Finished RunAgent(const std::string& state, const EnrolWords& enrol) {
-  Process agent(AgentLaunch(TheStage(), state, enrol));
+  Process agent(AgentLaunch(EnrolmentStage(), state, enrol));
   agent.Start();
   return {.code = agent.Wait().value_or(-1), .out = "", .err = agent.Log()};
 }
@@ -90,7 +90,7 @@ std::string EnrolledState(const std::string& name, const Pair& pair, const std::
   return state;
 }
 Launch WithoutEnrolment(const std::string& state) {
-  return {.words = {GATEKEEPER_AGENT, "--state", state, "--server", TheStage().address()},
+  return {.words = {GATEKEEPER_AGENT, "--state", state, "--server", EnrolmentStage().address()},
           .log = state + "/agent.log"};
 }
 // An agent that keeps trying, and what it says about it.
@@ -102,28 +102,28 @@ void ExpectSays(const std::string& state, const testing::Matcher<std::string>& w
 }
 
 TEST(IdentityTest, ATokenWorksOnceAndForItsRobotOnly) {
-  const EnrolWords token = RegisterRobot(TheStage(), "north", "once");
+  const EnrolWords token = RegisterRobot(EnrolmentStage(), "north", "once");
   {
-    Process agent(AgentLaunch(TheStage(), State("once"), token));
+    Process agent(AgentLaunch(EnrolmentStage(), State("once"), token));
     agent.Start();
-    EXPECT_TRUE(Eventually([] { return TheStage().Robot("north", "once").connected(); }))
+    EXPECT_TRUE(Eventually([] { return EnrolmentStage().Robot("north", "once").connected(); }))
         << agent.Log();
     EXPECT_EQ(agent.Terminate(), 0);
     struct stat key {};
-    ASSERT_EQ(stat((TheStage().path("once") + "/agent/key.pem").c_str(), &key), 0);
+    ASSERT_EQ(stat((EnrolmentStage().path("once") + "/agent/key.pem").c_str(), &key), 0);
     EXPECT_EQ(key.st_mode & 0777, 0600U);
   }
   ExpectRefusedToken(State("twin"), token);
 
-  const EnrolWords mine = RegisterRobot(TheStage(), "north", "mine");
-  RegisterRobot(TheStage(), "north", "yours");
+  const EnrolWords mine = RegisterRobot(EnrolmentStage(), "north", "mine");
+  RegisterRobot(EnrolmentStage(), "north", "yours");
   ExpectRefusedToken(State("thief"), {"yours", mine.token, mine.ca_sha256});
   ExpectRefusedToken(State("guess"), {"mine", std::string(32, '0'), mine.ca_sha256});
   ExpectRefusedToken(State("ghost"), {"ghost", mine.token, mine.ca_sha256});
 }
 
 TEST(IdentityTest, AnotherServerThanTheOneOnThePaperIsNotTrusted) {
-  EnrolWords enrol = RegisterRobot(TheStage(), "north", "careful");
+  EnrolWords enrol = RegisterRobot(EnrolmentStage(), "north", "careful");
   enrol.ca_sha256 = std::string(64, 'a');
   const Finished refused = RunAgent(State("careful"), enrol);
   EXPECT_EQ(refused.code, 9) << refused.err;
@@ -132,9 +132,10 @@ TEST(IdentityTest, AnotherServerThanTheOneOnThePaperIsNotTrusted) {
 }
 
 TEST(IdentityTest, AnExpiredCertificateSaysWhatToDo) {
-  RegisterRobot(TheStage(), "north", "late");
-  const std::string state = EnrolledState(
-      "late", CertificateFor(TheStage().home(), "late", std::chrono::hours(48)), TheStage().home());
+  RegisterRobot(EnrolmentStage(), "north", "late");
+  const std::string state =
+      EnrolledState("late", CertificateFor(EnrolmentStage().home(), "late", std::chrono::hours(48)),
+                    EnrolmentStage().home());
   Process agent(WithoutEnrolment(state));
   agent.Start();
   EXPECT_EQ(agent.Wait(), 9) << agent.Log();
@@ -142,28 +143,29 @@ TEST(IdentityTest, AnExpiredCertificateSaysWhatToDo) {
 }
 
 TEST(IdentityTest, ACertificateOfAnotherAuthorityIsRefusedOnBothSides) {
-  RegisterRobot(TheStage(), "north", "stranger");
+  RegisterRobot(EnrolmentStage(), "north", "stranger");
   const Pair foreign = CertificateFor(OtherHome(), "stranger");
   // By the robot, which knows its own authority only.
   ExpectSays(EnrolledState("lost", foreign, OtherHome()), HasSubstr("wrong server"));
 
   // By the server, whatever the robot believes.
-  const grpc::SslCredentialsOptions tls{.pem_root_certs = ReadWhole(TheStage().home() + "/ca.pem"),
-                                        .pem_private_key = foreign.key_pem,
-                                        .pem_cert_chain = foreign.certificate_pem};
-  const auto link =
-      v1::AgentLink::NewStub(grpc::CreateChannel(TheStage().address(), grpc::SslCredentials(tls)));
+  const grpc::SslCredentialsOptions tls{
+      .pem_root_certs = ReadWhole(EnrolmentStage().home() + "/ca.pem"),
+      .pem_private_key = foreign.key_pem,
+      .pem_cert_chain = foreign.certificate_pem};
+  const auto link = v1::AgentLink::NewStub(
+      grpc::CreateChannel(EnrolmentStage().address(), grpc::SslCredentials(tls)));
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kPatience);
   v1::UnitPapers papers;
   EXPECT_EQ(link->GetUnit(&context, {}, &papers).error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_FALSE(TheStage().Robot("north", "stranger").connected());
+  EXPECT_FALSE(EnrolmentStage().Robot("north", "stranger").connected());
 }
 
 TEST(IdentityTest, ARobotThatNobodyCreatedStaysOutside) {
-  ExpectSays(
-      EnrolledState("nobody", CertificateFor(TheStage().home(), "nobody"), TheStage().home()),
-      HasSubstr("no robot nobody was created here"));
+  ExpectSays(EnrolledState("nobody", CertificateFor(EnrolmentStage().home(), "nobody"),
+                           EnrolmentStage().home()),
+             HasSubstr("no robot nobody was created here"));
 }
 
 TEST(IdentityTest, AnAgentWithoutCertificateOrTokenSaysHowToGetThem) {
@@ -174,11 +176,11 @@ TEST(IdentityTest, AnAgentWithoutCertificateOrTokenSaysHowToGetThem) {
 }
 
 TEST(IdentityTest, TwoAgentsCannotShareAStateFolder) {
-  const EnrolWords token = RegisterRobot(TheStage(), "north", "shared");
-  Process first(AgentLaunch(TheStage(), State("shared"), token));
+  const EnrolWords token = RegisterRobot(EnrolmentStage(), "north", "shared");
+  Process first(AgentLaunch(EnrolmentStage(), State("shared"), token));
   first.Start();
-  ASSERT_TRUE(Eventually([] { return TheStage().Robot("north", "shared").connected(); }));
-  const Finished second = RunAgent(TheStage().path("shared"), token);
+  ASSERT_TRUE(Eventually([] { return EnrolmentStage().Robot("north", "shared").connected(); }));
+  const Finished second = RunAgent(EnrolmentStage().path("shared"), token);
   EXPECT_EQ(second.code, 6) << second.err;
   EXPECT_THAT(second.err, HasSubstr("another gatekeeper-agent"));
 }

@@ -42,7 +42,6 @@ constexpr uint64_t kAnswersWhileAway = 20;
 constexpr Nanos kGap = milliseconds(300);
 constexpr Nanos kGapOfControl = milliseconds(2000);
 
-Nanos Now() { return agent::base::SystemClock().Now(); }
 double Ms(Nanos time) { return static_cast<double>(duration_cast<milliseconds>(time).count()); }
 
 bool Ended(v1::RolloutPhase phase) {

@@ -8,6 +8,7 @@
 #include "agent/control/two_slot_file.h"
 #include "agent/trust/trust_policy.h"
 #include "agent/trust/unit.h"
+#include "tests/e2e/process.h"
 
 namespace tests {
 namespace {
@@ -15,7 +16,6 @@ namespace {
 namespace v1 = ::gatekeeper::v1;
 using agent::base::Nanos;
 
-constexpr auto kLook = std::chrono::milliseconds(10);
 constexpr size_t kMaxTrust = 1 << 16;
 
 std::set<std::string> NamedBy(const v1::Pointer& pointer) {

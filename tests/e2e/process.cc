@@ -24,10 +24,6 @@ namespace {
 using agent::base::Nanos;
 using agent::base::UniqueFd;
 
-constexpr auto kLook = std::chrono::milliseconds(10);
-
-Nanos Now() { return agent::base::SystemClock().Now(); }
-
 [[noreturn]] void Die(const char* what) {
   std::perror(what);
   std::abort();

@@ -24,6 +24,9 @@ inline constexpr int kSlowdown = 1;
 // Only a hang comes to this.
 inline constexpr agent::base::Nanos kPatience = std::chrono::seconds(60) * kSlowdown;
 
+inline constexpr auto kLook = std::chrono::milliseconds(10);
+inline agent::base::Nanos Now() { return agent::base::SystemClock().Now(); }
+
 // Looks every few milliseconds; false when `patience` ran out.
 bool Eventually(const std::function<bool()>& holds, agent::base::Nanos patience = kPatience);
 

@@ -20,8 +20,6 @@ using agent::client::RobotClient;
 constexpr auto kPeriod = std::chrono::milliseconds(50);
 constexpr auto kAnswerWithin = std::chrono::milliseconds(48);
 
-Nanos Now() { return agent::base::SystemClock().Now(); }
-
 // A command must be one thing: a stop, or two finite speeds. Empty when it is.
 std::string Nonsense(const v1::Command& command) {
   const bool finite =
