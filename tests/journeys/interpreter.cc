@@ -11,8 +11,6 @@
 namespace tests::journeys {
 namespace {
 
-constexpr char kPerson[] = "operator/mara";
-
 using Lines = std::vector<std::string>;
 
 absl::StatusOr<Lines> Ok() { return Lines{"ok"}; }

@@ -11,7 +11,6 @@
 namespace tests::journeys {
 namespace {
 
-constexpr char kPerson[] = "operator/mara";
 constexpr char kPlanFile[] = JOURNEYS_FOLDER "/plan.yaml";
 
 std::string Made(const std::string& folder) {

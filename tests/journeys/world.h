@@ -15,6 +15,7 @@
 
 namespace tests::journeys {
 
+inline constexpr char kPerson[] = "operator/mara";
 inline constexpr Nanos kStep = std::chrono::milliseconds(50);
 
 // One gatekeeper and its fleet in one process, on a clock that moves only by Step. Everything that
