@@ -8,6 +8,8 @@ namespace agent::base {
 // Monotonic time since an arbitrary start: the only time that decisions are made on.
 using Nanos = std::chrono::nanoseconds;
 
+inline double Seconds(Nanos time) { return static_cast<double>(time.count()) * 1e-9; }
+
 // One of the four seams that tests replace. Thread-safe.
 class Clock {
  public:

@@ -31,7 +31,7 @@ constexpr size_t kTextBytes = 512;
 constexpr uint32_t kNoSequence = 0;
 constexpr uint32_t kGoneSequence = UINT32_MAX;  // stands in `answered` after Abandon
 // Neither side may make the other fault by cutting the segment short.
-constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW;
+constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
 
 struct TensorRecord {
   char name[WorkerChannel::kMaxName + 1];
@@ -143,7 +143,7 @@ absl::StatusOr<WorkerChannel> WorkerChannel::Create(const ModelSignature& wanted
   const size_t size = Header::SegmentBytes(wanted);
   UniqueFd fd(memfd_create("gatekeeper-channel", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid() || ftruncate(fd.get(), static_cast<off_t>(size)) != 0 ||
-      fcntl(fd.get(), F_ADD_SEALS, kSeals | F_SEAL_SEAL) != 0) {
+      fcntl(fd.get(), F_ADD_SEALS, kSizeSeals | F_SEAL_SEAL) != 0) {
     return absl::ResourceExhaustedError(absl::StrFormat(
         "cannot make %d bytes of shared memory for a worker: %s", size, std::strerror(errno)));
   }
@@ -198,7 +198,7 @@ absl::StatusOr<ModelSignature> ReadSignature(const Header& header) {
 absl::StatusOr<WorkerChannel> WorkerChannel::Attach(UniqueFd fd) {
   struct stat status {};
   const int seals = fcntl(fd.get(), F_GET_SEALS);
-  if (seals < 0 || (seals & kSeals) != kSeals || fstat(fd.get(), &status) != 0) {
+  if (seals < 0 || (seals & kSizeSeals) != kSizeSeals || fstat(fd.get(), &status) != 0) {
     return absl::InvalidArgumentError(
         absl::StrFormat("descriptor %d is not a worker channel", fd.get()));
   }

@@ -10,6 +10,7 @@
 #include "agent/trust/certificate.h"
 #include "agent/trust/hash.h"
 #include "agent/trust/rearm_approval.h"
+#include "agent/trust/trust_policy.h"
 
 namespace agent::control {
 namespace {
@@ -17,8 +18,7 @@ namespace {
 namespace v1 = ::gatekeeper::v1;
 using base::Nanos;
 
-constexpr Nanos kLookEvery = std::chrono::seconds(1);  // somebody waits beside the robot
-constexpr size_t kTrustCap = 64 * 1024;
+constexpr Nanos kAskEvery = std::chrono::seconds(1);  // somebody waits beside the robot
 constexpr size_t kCertificateCap = 64 * 1024;
 // The lines and their ends: one approval too many is still read, and refused by name.
 constexpr size_t kCarriedCap = (trust::kMaxApprovals + 1) * (trust::kMaxApprovalBytes + 2);
@@ -48,12 +48,12 @@ bool RearmDesk::Open(const Stop& stop, Nanos now) {
   if (stands && now < look_at_) return false;
   std::string robot = RobotName();
   if (stands && robot.empty()) {
-    look_at_ = now + kLookEvery;
+    look_at_ = now + kAskEvery;
     return false;
   }
   stop_ = stop;
   made_at_ = now;
-  look_at_ = now + kLookEvery;
+  look_at_ = now + kAskEvery;
   challenge_.emplace();
   challenge_->set_robot(std::move(robot));
   challenge_->set_incident(stop.incident);
@@ -84,7 +84,8 @@ absl::StatusOr<std::string> RearmDesk::Judge(const std::vector<std::string>& app
         "this robot has no name that an approval could be for: it holds no certificate; enrol it "
         "(gatekeeper-agent --enrol), then sign its new challenge");
   }
-  const absl::StatusOr<std::string> bytes = files_.Read(state_ + "/trust.json", kTrustCap);
+  const absl::StatusOr<std::string> bytes =
+      files_.Read(state_ + "/trust.json", trust::kMaxTrustBytes);
   if (!bytes.ok()) {
     return absl::FailedPreconditionError(
         "nobody can be believed without trust.json, enrol this "
@@ -101,7 +102,7 @@ absl::StatusOr<std::string> RearmDesk::Judge(const std::vector<std::string>& app
 
 std::optional<std::vector<std::string>> RearmDesk::TakeCarried(Nanos now) {
   if (!challenge_ || now < look_at_) return std::nullopt;
-  look_at_ = now + kLookEvery;
+  look_at_ = now + kAskEvery;
   const std::string path = folder_ + "/approvals.jsonl";
   const absl::StatusOr<std::string> bytes = files_.Read(path, kCarriedCap);
   if (absl::IsNotFound(bytes.status())) return std::nullopt;

@@ -23,7 +23,6 @@ using base::Nanos;
 
 constexpr Nanos kLoadWithin = std::chrono::seconds(60);  // a 2 GiB model from an SD card
 constexpr int kLoadPollMs = 5;                           // how soon a worker's readiness is seen
-constexpr size_t kTrustCap = 64 * 1024;
 // Hashing and compiling must not disturb the control thread. No worker may be started from there:
 // it would inherit this, and serve with it for ever.
 constexpr int kLoaderNice = 10;
@@ -171,7 +170,8 @@ void WorkerSource::LoadLoop() {
 }
 
 absl::StatusOr<WorkerSource::Prepared> WorkerSource::Prepare(const Order& order) const {
-  ASSIGN_OR_RETURN(const std::string trust_json, files_.Read(options_.trust_path, kTrustCap));
+  ASSIGN_OR_RETURN(const std::string trust_json,
+                   files_.Read(options_.trust_path, trust::kMaxTrustBytes));
   ASSIGN_OR_RETURN(const trust::TrustPolicy trust, trust::TrustPolicy::Parse(trust_json));
   ASSIGN_OR_RETURN(const trust::VerifiedUnit unit, trust::VerifyUnit(order.folder, trust));
   if (unit.digest().hex() != order.digest) {

@@ -5,10 +5,9 @@
 namespace agent::health {
 namespace {
 
-constexpr Nanos kLongestPause = std::chrono::seconds(1);
-constexpr Nanos kPeakOver = std::chrono::seconds(1);
+using base::Seconds;
 
-double Seconds(Nanos time) { return static_cast<double>(time.count()) * 1e-9; }
+constexpr Nanos kPeakOver = std::chrono::seconds(1);
 
 }  // namespace
 

@@ -8,6 +8,9 @@
 
 namespace agent::health {
 
+// Two readings further apart than this say nothing of the time between them.
+inline constexpr Nanos kLongestPause = std::chrono::seconds(1);
+
 // Adds up energy from what sensors tell: counted joules, or watts by the trapezoidal rule. A pause
 // of more than a second, a sensor that fell silent and a change of sensor break the integral: what
 // was used meanwhile is not guessed, only the pauses are counted.

@@ -7,7 +7,6 @@ namespace agent::health {
 namespace {
 
 constexpr Nanos kLookAgainAfter = std::chrono::seconds(30);
-constexpr Nanos kLongestPause = std::chrono::seconds(1);
 
 // By how much a counter rose between two samples; 0 where either is missing.
 double Rise(const Reading& now, const Reading& before) {

@@ -29,7 +29,7 @@ constexpr size_t kBytesPerNumber = 24;  // as text, with its comma
 // Whatever a model takes longer than this for is not a robot's; nobody waits while a worker loads.
 constexpr base::Nanos kPatience = std::chrono::minutes(1);
 
-absl::Status Refuse(const std::string& why) {
+absl::Status BadGolden(const std::string& why) {
   return absl::InvalidArgumentError("golden.json: " + why);
 }
 
@@ -41,7 +41,7 @@ bool HasExactly(const Json& object, std::initializer_list<const char*> keys) {
 absl::StatusOr<double> Tolerance(const Json& document, const char* key) {
   const Json& value = document[key];
   if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() <= 1)) {
-    return Refuse(absl::StrFormat("%s wants a number from 0 to 1", key));
+    return BadGolden(absl::StrFormat("%s wants a number from 0 to 1", key));
   }
   return value.get<double>();
 }
@@ -49,11 +49,11 @@ absl::StatusOr<double> Tolerance(const Json& document, const char* key) {
 absl::StatusOr<std::vector<std::string>> Names(const Json& document, const char* key) {
   const Json& value = document[key];
   if (!value.is_array() || value.empty() || value.size() > kMaxTensors) {
-    return Refuse(absl::StrFormat("%s wants a list of 1 to %d tensor names", key, kMaxTensors));
+    return BadGolden(absl::StrFormat("%s wants a list of 1 to %d tensor names", key, kMaxTensors));
   }
   std::vector<std::string> names;
   for (const Json& name : value) {
-    if (!name.is_string()) return Refuse(absl::StrFormat("%s wants tensor names", key));
+    if (!name.is_string()) return BadGolden(absl::StrFormat("%s wants tensor names", key));
     names.push_back(name.get<std::string>());
   }
   return names;
@@ -61,16 +61,16 @@ absl::StatusOr<std::vector<std::string>> Names(const Json& document, const char*
 
 absl::StatusOr<Rows> ReadRows(const Json& value, size_t tensors, const std::string& where) {
   if (!value.is_array() || value.size() != tensors) {
-    return Refuse(absl::StrFormat("%s wants %d lists of numbers", where, tensors));
+    return BadGolden(absl::StrFormat("%s wants %d lists of numbers", where, tensors));
   }
   Rows rows;
   for (const Json& row : value) {
-    if (!row.is_array()) return Refuse(where + " wants a list of numbers a tensor");
+    if (!row.is_array()) return BadGolden(where + " wants a list of numbers a tensor");
     std::vector<float>& floats = rows.emplace_back();
     for (const Json& number : row) {
       const double wide = number.is_number() ? number.get<double>() : NAN;
       if (!(std::abs(wide) <= std::numeric_limits<float>::max())) {
-        return Refuse(where + " holds what is not a finite 32-bit number");
+        return BadGolden(where + " holds what is not a finite 32-bit number");
       }
       floats.push_back(static_cast<float>(wide));
     }
@@ -82,7 +82,7 @@ absl::StatusOr<Golden> Read(const Json& document) {
   if (!HasExactly(document, {"schema", "numerics_key", "abs_tolerance", "rel_tolerance", "inputs",
                              "outputs", "cases"}) ||
       document["schema"] != kSchema || !document["numerics_key"].is_string()) {
-    return Refuse(
+    return BadGolden(
         "wanted exactly schema (golden/1), numerics_key, abs_tolerance, rel_tolerance, inputs, "
         "outputs and cases");
   }
@@ -94,12 +94,12 @@ absl::StatusOr<Golden> Read(const Json& document) {
   ASSIGN_OR_RETURN(golden.outputs, Names(document, "outputs"));
   const Json& cases = document["cases"];
   if (!cases.is_array() || cases.empty() || cases.size() > kMaxGoldenCases) {
-    return Refuse(absl::StrFormat("cases wants a list of 1 to %d", kMaxGoldenCases));
+    return BadGolden(absl::StrFormat("cases wants a list of 1 to %d", kMaxGoldenCases));
   }
   for (const Json& entry : cases) {
     const std::string where = absl::StrFormat("cases[%d]", golden.cases.size());
     if (!HasExactly(entry, {"inputs", "outputs"})) {
-      return Refuse(where + " wants exactly inputs and outputs");
+      return BadGolden(where + " wants exactly inputs and outputs");
     }
     Golden::Case& read = golden.cases.emplace_back();
     ASSIGN_OR_RETURN(read.inputs,
@@ -113,17 +113,17 @@ absl::StatusOr<Golden> Read(const Json& document) {
 absl::Status CheckSide(const char* side, const std::vector<std::string>& names,
                        const std::vector<base::TensorSpec>& tensors, const Rows& rows) {
   if (names.size() != tensors.size()) {
-    return Refuse(absl::StrFormat("it has %d %ss, the model card binds %d", names.size(), side,
-                                  tensors.size()));
+    return BadGolden(absl::StrFormat("it has %d %ss, the model card binds %d", names.size(), side,
+                                     tensors.size()));
   }
   for (size_t i = 0; i < names.size(); ++i) {
     if (names[i] != tensors[i].name) {
-      return Refuse(absl::StrFormat("its %s %d is '%s', the model card's is '%s'", side, i,
-                                    names[i], tensors[i].name));
+      return BadGolden(absl::StrFormat("its %s %d is '%s', the model card's is '%s'", side, i,
+                                       names[i], tensors[i].name));
     }
     if (rows[i].size() != tensors[i].elements()) {
-      return Refuse(absl::StrFormat("%s '%s' has %d numbers, the model card binds %d", side,
-                                    names[i], rows[i].size(), tensors[i].elements()));
+      return BadGolden(absl::StrFormat("%s '%s' has %d numbers, the model card binds %d", side,
+                                       names[i], rows[i].size(), tensors[i].elements()));
     }
   }
   return absl::OkStatus();
@@ -162,14 +162,14 @@ size_t NumbersOf(const base::ModelSignature& signature) {
 
 absl::Status RunCase(base::Model& model, size_t index) {
   if (model.Run(kPatience) == base::RunOutcome::kDone) return absl::OkStatus();
-  return Refuse(absl::StrFormat("the model failed to run on cases[%d]", index));
+  return BadGolden(absl::StrFormat("the model failed to run on cases[%d]", index));
 }
 
 }  // namespace
 
 absl::StatusOr<Golden> ParseGolden(std::string_view json) {
   if (json.size() > kMaxGoldenBytes) {
-    return Refuse(absl::StrFormat("%d bytes; at most %d", json.size(), kMaxGoldenBytes));
+    return BadGolden(absl::StrFormat("%d bytes; at most %d", json.size(), kMaxGoldenBytes));
   }
   ASSIGN_OR_RETURN(const Json document, base::ParseStrictJson(json, "golden.json"));
   return Read(document);
@@ -231,7 +231,7 @@ absl::StatusOr<Golden> RecordGolden(base::Model& model, const std::string& numer
                                     size_t cases, uint64_t seed) {
   const base::ModelSignature& signature = model.signature();
   const size_t fit = kMaxGoldenBytes / (NumbersOf(signature) * kBytesPerNumber);
-  if (fit == 0) return Refuse("not even one case of this model fits into the largest file");
+  if (fit == 0) return BadGolden("not even one case of this model fits into the largest file");
   Golden golden;
   golden.numerics_key = numerics_key;
   golden.abs_tolerance = kAbsTolerance;
@@ -249,8 +249,8 @@ absl::StatusOr<Golden> RecordGolden(base::Model& model, const std::string& numer
     for (size_t t = 0; t < signature.outputs.size(); ++t) {
       const std::span<const float> output = model.output(t);
       if (!std::ranges::all_of(output, [](float value) { return std::isfinite(value); })) {
-        return Refuse(absl::StrFormat("output '%s' of cases[%d] is not finite",
-                                      signature.outputs[t].name, i));
+        return BadGolden(absl::StrFormat("output '%s' of cases[%d] is not finite",
+                                         signature.outputs[t].name, i));
       }
       one.outputs.emplace_back(output.begin(), output.end());
     }

@@ -12,7 +12,7 @@ namespace v1 = ::gatekeeper::v1;
 using Want = v1::DesiredState;
 using Candidate = ControlSaid::Candidate;
 
-std::string UnitText(const Want& want) {
+std::string UnitName(const Want& want) {
   return absl::StrFormat("%s@%s", want.unit_name(), want.unit_version());
 }
 
@@ -29,7 +29,7 @@ Next RollBack(const ControlSaid& said) {
 
 Next On(const Offered&, const Want& want, const NotHere&) {
   if (want.rollback()) {
-    return Refuse("the directive rolls back to " + UnitText(want) +
+    return Refuse("the directive rolls back to " + UnitName(want) +
                   ", which has no slot on this robot; roll out that unit instead");
   }
   return Stay(Admitted{});
@@ -56,7 +56,7 @@ Next On(const Admitted&, const Want&, const PapersVerified&) { return Stay(Verif
 Next On(const VerifiedMeta&, const Want&, const SpaceFound&) { return Stay(Fetching{}); }
 Next On(const Fetching&, const Want&, const FilesHere&) { return Stay(Verified{}); }
 Next On(const Verified&, const Want& want, const SlotBuilt&) {
-  return Go(Staged{}, "staged", UnitText(want));
+  return Go(Staged{}, "staged", UnitName(want));
 }
 
 template <class S>
@@ -69,7 +69,7 @@ Next On(const S&, const Want&, const Rejected& rejected) {
 
 // --- Up through control's stages, each one shown by control before the next is asked for ---
 
-Next Commit(const Want& want) { return Go(Committed{}, "committed", UnitText(want)); }
+Next Commit(const Want& want) { return Go(Committed{}, "committed", UnitName(want)); }
 
 // The unit turns out to be the committed one already.
 Next WhenCommitted(const Want& want, const ControlSaid& said) {

@@ -13,7 +13,7 @@
 namespace agent::recording {
 namespace {
 
-constexpr uint64_t kMostBytes = 64ull << 20;
+constexpr uint64_t kMostPixelBytes = 64ull << 20;
 constexpr int kRgb = 3;
 
 // libjpeg reports by callback and cannot return from a fatal one.
@@ -46,7 +46,8 @@ Step Decode(std::string_view bytes, jpeg_decompress_struct& info, Errors& errors
   jpeg_read_header(&info, TRUE);
   info.out_color_space = JCS_RGB;
   info.dct_method = JDCT_ISLOW;
-  if (uint64_t{info.image_width} * info.image_height * kRgb > kMostBytes) return Step::kTooLarge;
+  if (uint64_t{info.image_width} * info.image_height * kRgb > kMostPixelBytes)
+    return Step::kTooLarge;
   jpeg_start_decompress(&info);
   const size_t row = size_t{info.output_width} * kRgb;
   pixels.resize(row * info.output_height);
@@ -72,8 +73,9 @@ absl::StatusOr<::gatekeeper::v1::Image> DecodeJpeg(std::string_view bytes) {
   const uint32_t height = info.image_height;
   jpeg_destroy_decompress(&info);
   if (step == Step::kTooLarge)
-    return absl::ResourceExhaustedError(absl::StrFormat(
-        "a JPEG of %d x %d pixels is larger than the %d bytes allowed", width, height, kMostBytes));
+    return absl::ResourceExhaustedError(
+        absl::StrFormat("a JPEG of %d x %d pixels is larger than the %d bytes allowed", width,
+                        height, kMostPixelBytes));
   if (step == Step::kFailed)
     return absl::DataLossError(absl::StrFormat("a JPEG does not decode: %s", errors.text));
   ::gatekeeper::v1::Image image;

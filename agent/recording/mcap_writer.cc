@@ -15,7 +15,7 @@ namespace agent::recording {
 namespace {
 
 // MCAP lengths of strings and lists are 32 bit; a message this large is a mistake of the caller's.
-constexpr size_t kMostBytes = 1u << 30;
+constexpr size_t kMostMessageBytes = 1u << 30;
 constexpr size_t kPacketChunks =
     4;  // a chunk may grow to this many times its size for one packet's sake
 constexpr std::string_view kLibrary = "gatekeeper";
@@ -109,10 +109,10 @@ absl::Status McapWriter::Write(const Message& message) {
   if (message.channel_id == 0 || message.channel_id > channels_.size())
     return absl::InvalidArgumentError(
         absl::StrFormat("channel %d was not added to %s", message.channel_id, path_));
-  if (message.data.size() > kMostBytes)
+  if (message.data.size() > kMostMessageBytes)
     return absl::InvalidArgumentError(
         absl::StrFormat("a message of %d bytes is larger than the %d a recording takes",
-                        message.data.size(), kMostBytes));
+                        message.data.size(), kMostMessageBytes));
   RETURN_IF_ERROR(failed_);
   if (ChunkIsFullFor(message)) RETURN_IF_ERROR(CloseChunk());
   if (chunk_messages_.empty()) chunk_start_ns_ = chunk_end_ns_ = message.log_time_ns;
@@ -144,7 +144,7 @@ bool McapWriter::ChunkIsFullFor(const Message& message) const {
 }
 
 absl::Status McapWriter::Write(const Attachment& attachment) {
-  if (attachment.data.size() > kMostBytes)
+  if (attachment.data.size() > kMostMessageBytes)
     return absl::InvalidArgumentError("an attachment is larger than a recording takes");
   RETURN_IF_ERROR(CloseChunk());
   std::string bytes;

@@ -8,7 +8,7 @@
 namespace agent::recording {
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kNsPerSecond = 1'000'000'000;
 
 // Tags of the Protocol Buffers encoding: field number times 8, and the wire type.
 constexpr uint8_t kVarint = 0;
@@ -98,7 +98,7 @@ bool ReadStamp(std::string_view bytes, int64_t& stamp_ns) {
 
 int64_t Nanoseconds(int64_t seconds, int32_t nanos) {
   int64_t ns = 0;
-  if (__builtin_mul_overflow(seconds, kSecond, &ns) ||
+  if (__builtin_mul_overflow(seconds, kNsPerSecond, &ns) ||
       __builtin_add_overflow(ns, int64_t{nanos}, &ns))
     return seconds < 0 ? INT64_MIN : INT64_MAX;
   return ns;

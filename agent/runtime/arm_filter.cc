@@ -12,7 +12,7 @@
 namespace agent::runtime {
 namespace {
 
-constexpr int kHalvings = 20;  // of the share of a step: a millionth
+constexpr int kShareHalvings = 20;  // of the share of a step: a millionth
 
 using Steps = std::array<double, kMaxJoints>;
 
@@ -24,14 +24,14 @@ double StopSpeed(const JointLimits& joint, double room_rad, double seconds) {
 }
 
 // Speeds that the joint can have after `seconds`.
-struct Reach {
+struct JointReach {
   double low = 0;
   double high = 0;
 
   double Into(double speed) const { return std::clamp(speed, low, high); }
 };
 
-Reach ReachOf(const JointLimits& joint, double speed, double acceleration, double seconds) {
+JointReach ReachOf(const JointLimits& joint, double speed, double acceleration, double seconds) {
   const double most = joint.qdd_abs_max_radps2;
   // Braking is free of jerk; only what gathers speed is held to it.
   const double up =
@@ -82,7 +82,7 @@ class ArmFilter {
     const JointLimits& joint = policy_.joints()[i];
     const double target = std::clamp(wanted, joint.q_min_rad, joint.q_max_rad);
     if (std::abs(target - wanted) > kNoise) HeldBack("joint_position");
-    const Reach reach = ReachOf(joint, Speed(i), Acceleration(i), at_.acc_s);
+    const JointReach reach = ReachOf(joint, Speed(i), Acceleration(i), at_.acc_s);
 
     const double asked = (target - from_[i]) / at_.acc_s;
     double speed = reach.Into(asked);
@@ -104,7 +104,7 @@ class ArmFilter {
     return inside;
   }
 
-  double Capped(size_t i, double wanted, double speed, const Reach& reach) {
+  double Capped(size_t i, double wanted, double speed, const JointReach& reach) {
     const double whole = policy_.joints()[i].qd_abs_max_radps;
     const double capped = reach.Into(std::clamp(speed, -whole * scale_, whole * scale_));
     if (!(std::abs(capped) < std::abs(speed) - kNoise)) return capped;
@@ -126,7 +126,7 @@ class ArmFilter {
     Steps best = braked;
     double good = 0;
     double bad = 1;
-    for (int k = 0; k < kHalvings; ++k) {
+    for (int k = 0; k < kShareHalvings; ++k) {
       const double share = (good + bad) / 2;
       Steps tried{};
       std::transform(braked.begin(), braked.end(), steps.begin(), tried.begin(),

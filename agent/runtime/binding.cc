@@ -21,7 +21,6 @@ constexpr uint32_t kMaxSectors = 4096;
 constexpr uint32_t kMaxSide = 2048;  // pixels
 constexpr std::array<std::string_view, 2> kOwnFields = {"confidence", "uncertainty"};
 constexpr uint32_t kMaxOutput = 65536;
-constexpr double kTwoPi = 6.28318530717958647693;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 const std::vector<std::string> kOdomFields = {"vx_mps", "wz_radps", "x_m", "y_m", "yaw_rad"};

@@ -16,7 +16,7 @@ constexpr std::string_view kRulesOnlyLatched = "SAFE_LATCHED";
 constexpr Nanos kFirstPeriod =
     milliseconds(50);  // time before the first tick, when nothing is known
 
-double Seconds(Nanos t) { return static_cast<double>(t.count()) * 1e-9; }
+using base::Seconds;
 
 }  // namespace
 

@@ -9,7 +9,7 @@
 namespace agent::runtime {
 namespace {
 
-double Seconds(Nanos t) { return static_cast<double>(t.count()) * 1e-9; }
+using base::Seconds;
 
 }  // namespace
 

@@ -18,7 +18,7 @@ constexpr double kReactionPeriods = 2;
 constexpr double kSampleM = 0.01;
 constexpr double kGrowth = 0.01;  // the far end of a fast robot's long way is sampled more coarsely
 constexpr int kHalvings = 14;
-constexpr double kRounding = 1e-9;
+constexpr double kRoomRounding = 1e-9;
 
 Side SideOf(const MapZone& zone) {
   return zone.kind == ZoneKind::kInclusion ? Side::kInside : Side::kOutside;
@@ -28,7 +28,7 @@ double MarginM(const MapZone& zone, const Motion& motion) {
   return zone.margin_m + (zone.pose_sigmas > 0 ? zone.pose_sigmas * motion.pose_sigma_m : 0);
 }
 
-double Seconds(Nanos t) { return static_cast<double>(t.count()) * 1e-9; }
+using base::Seconds;
 
 // How far one gets while `spare(way)` is not negative; it must be 1-Lipschitz. Steps are no longer
 // than kSampleM or what is spare, or `coarsest_m` far away.
@@ -38,7 +38,7 @@ double FarthestM(double wanted_m, double coarsest_m, const Spare& spare) {
   double at = 0;
   while (true) {
     const double here = spare(at);
-    if (!(here >= -kRounding)) break;
+    if (!(here >= -kRoomRounding)) break;
     good = at;
     if (at >= wanted_m) return at;
     // What is spare at this sample is certain to be there until the next.
@@ -49,7 +49,7 @@ double FarthestM(double wanted_m, double coarsest_m, const Spare& spare) {
   double bad = at;
   for (int i = 0; i < kHalvings; ++i) {
     const double middle = (good + bad) / 2;
-    (spare(middle) >= -kRounding ? good : bad) = middle;
+    (spare(middle) >= -kRoomRounding ? good : bad) = middle;
   }
   return good;
 }
@@ -187,7 +187,7 @@ double FreeWayM(const Policy& policy, const Motion& motion, const Course& course
   return FarthestM(wanted_m, ahead.coarsest_m(), [&](double way_m) {
     std::string_view least_of;
     const double spare = ahead.SpareM(way_m, least_of);
-    if (!(spare >= -kRounding)) blocker = least_of;
+    if (!(spare >= -kRoomRounding)) blocker = least_of;
     return spare;
   });
 }

@@ -6,7 +6,7 @@
 namespace agent::runtime {
 namespace {
 
-double Seconds(Nanos time) { return static_cast<double>(time.count()) * 1e-9; }
+using base::Seconds;
 
 }  // namespace
 

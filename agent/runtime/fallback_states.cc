@@ -19,15 +19,15 @@ constexpr int kMaxStates = 32;
 constexpr double kRoundingMs = 1e-6;  // of sums that people write down rounded
 constexpr double kHalfTurn = 3.141592653589793;
 
-struct Controller {
+struct NamedDriver {
   const char* word;
   Driver driver;
 };
-constexpr Controller kControllers[] = {{"model", Driver::kModel},
-                                       {"unit:previous", Driver::kPreviousUnit},
-                                       {"follow_gap", Driver::kFollowGap},
-                                       {"stop", Driver::kStop},
-                                       {"hold", Driver::kHold}};
+constexpr NamedDriver kControllers[] = {{"model", Driver::kModel},
+                                        {"unit:previous", Driver::kPreviousUnit},
+                                        {"follow_gap", Driver::kFollowGap},
+                                        {"stop", Driver::kStop},
+                                        {"hold", Driver::kHold}};
 
 bool Drives(const StateRule& state) {
   return state.driver != Driver::kStop && state.driver != Driver::kHold;
@@ -71,7 +71,7 @@ absl::Status FallbackCompiler::State(const v1::FallbackState& written, StateRule
   const std::string word = written.controller().empty() ? "model" : written.controller();
   const auto* const known =
       std::find_if(std::begin(kControllers), std::end(kControllers),
-                   [&](const Controller& controller) { return controller.word == word; });
+                   [&](const NamedDriver& controller) { return controller.word == word; });
   if (known == std::end(kControllers)) {
     return Wrong(path + ".controller",
                  "must be model, unit:previous, follow_gap, stop or hold, is '%s'", word);

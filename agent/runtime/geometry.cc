@@ -36,7 +36,6 @@ constexpr double kTwoOverPi = 6.36619772367581382433e-01;
 constexpr double kHalfPiHigh = 1.57079632673412561417e+00;
 constexpr double kHalfPiLow = 6.07710050650619224932e-11;
 constexpr double kReduceFirst = 1e5;  // rad; above it the integer is no longer small
-constexpr double kTwoPi = 6.28318530717958647693;
 
 double Turn(Vec2 o, Vec2 a, Vec2 b) {
   return (a.x - o.x) * (b.y - o.y) - (a.y - o.y) * (b.x - o.x);

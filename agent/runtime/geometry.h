@@ -4,6 +4,8 @@
 
 namespace agent::runtime {
 
+inline constexpr double kTwoPi = 6.28318530717958647693;
+
 struct Vec2 {
   double x = 0;
   double y = 0;

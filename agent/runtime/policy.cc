@@ -17,7 +17,6 @@ namespace v1 = ::gatekeeper::v1;
 
 constexpr double kMsADay = 86'400'000;
 constexpr double kMaxRateHz = 1000;
-constexpr uint32_t kMaxWindowTicks = 100'000;
 constexpr int kMaxInputs = 64;
 constexpr size_t kMaxFields = kMaxJoints;
 

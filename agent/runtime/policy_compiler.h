@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "proto/policy.pb.h"
 
 namespace agent::runtime {
+
+inline constexpr uint32_t kMaxWindowTicks = 100'000;
 
 // kInvalidArgument "[path] text": what LoadRules and bundle turn into file:line.
 template <class... Args>

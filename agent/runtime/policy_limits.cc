@@ -11,8 +11,6 @@ namespace {
 
 namespace v1 = ::gatekeeper::v1;
 
-constexpr double kMaxWindowTicks = 100'000;
-
 }  // namespace
 
 absl::Status PolicyCompiler::ClampBudgetPart() {
@@ -26,7 +24,7 @@ absl::Status PolicyCompiler::ClampBudgetPart() {
   }
   const double ticks = std::floor(written.window_s() * policy_.command_.rate_hz + 0.5);
   if (!(ticks >= 1 && ticks <= kMaxWindowTicks)) {
-    return Wrong(path + ".window_s", "must be 1 to %g ticks, is %g", kMaxWindowTicks, ticks);
+    return Wrong(path + ".window_s", "must be 1 to %d ticks, is %g", kMaxWindowTicks, ticks);
   }
   ClampBudgetLimits& limits = policy_.clamp_budget_;
   limits.window_ticks = static_cast<uint32_t>(ticks);

@@ -13,7 +13,7 @@ namespace {
 namespace v1 = ::gatekeeper::v1;
 
 // Numbers that people write with a few digits are equal when they differ by less than this.
-constexpr double kRounding = 1e-9;
+constexpr double kWrittenRounding = 1e-9;
 
 using Values = google::protobuf::RepeatedField<double>;
 
@@ -46,7 +46,7 @@ absl::Status CheckFalls(const std::string& path, const Curve& wz) {
 }
 
 absl::Status CheckTighter(const std::string& path, double value, double nominal) {
-  if (value <= nominal + kRounding) return absl::OkStatus();
+  if (value <= nominal + kWrittenRounding) return absl::OkStatus();
   return Wrong(path, "must not be looser than nominal (%g), is %g", nominal, value);
 }
 
@@ -54,7 +54,7 @@ absl::Status CheckTighter(const std::string& path, const Curve& curve, const Cur
   std::vector<double> points = curve.points;
   points.insert(points.end(), nominal.points.begin(), nominal.points.end());
   for (double point : points) {
-    if (curve.At(point) <= nominal.At(point) + kRounding) continue;
+    if (curve.At(point) <= nominal.At(point) + kWrittenRounding) continue;
     return Wrong(path, "must not be looser than nominal (%g at %g m/s), is %g", nominal.At(point),
                  point, curve.At(point));
   }

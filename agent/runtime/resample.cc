@@ -10,8 +10,6 @@ namespace {
 
 namespace v1 = ::gatekeeper::v1;
 
-constexpr double kTwoPi = 6.28318530717958647693;
-
 // Source pixels [begin, end) under target pixel `i`; at least one.
 struct Box {
   uint64_t begin = 0;

@@ -6,7 +6,7 @@
 namespace agent::runtime {
 namespace {
 
-constexpr double kRounding = 1e-9;  // of a zone's corners; as in Region::Contains
+constexpr double kCornerRounding = 1e-9;  // of a zone's corners; as in Region::Contains
 
 }  // namespace
 
@@ -45,7 +45,7 @@ void Separation::Look(const gatekeeper::v1::LaserScan& scan) {
   const double reach_m = footprint.region().reach_m();
   double nearest_m = std::numeric_limits<double>::infinity();
   double matters_m = nearest_m;  // nothing farther is in a zone or the nearest
-  const double zones_end_m = far_m_ * (1 + kRounding);
+  const double zones_end_m = far_m_ * (1 + kCornerRounding);
   const float* ranges = scan.ranges_m().data();
   for (size_t i = 0; i < beams_.size(); ++i) {
     const auto range_m = static_cast<double>(ranges[i]);

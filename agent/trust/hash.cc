@@ -17,9 +17,6 @@
 namespace agent::trust {
 namespace {
 
-// Large enough that hashing, not reading, is what takes the time.
-constexpr size_t kPieceBytes = size_t{256} << 10;
-
 // SHA-256 and random bytes fail only in a broken process; nothing here could go on without them.
 void Require(bool worked) {
   if (!worked) std::abort();

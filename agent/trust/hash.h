@@ -13,6 +13,9 @@ namespace agent::trust {
 
 using base::Digest;
 
+// What files are read by: large enough that hashing, not reading, is what takes the time.
+inline constexpr size_t kPieceBytes = size_t{256} << 10;
+
 Digest Sha256(std::string_view bytes);
 
 // For bytes that arrive in pieces. Use once: Update as often as wanted, then Finish.

@@ -16,7 +16,7 @@ constexpr std::string_view kOperator = "spiffe://gatekeeper/operator/";
 constexpr std::string_view kServer = "spiffe://gatekeeper/server";
 constexpr size_t kMaxName = 64;
 
-bool IsName(std::string_view name) {
+bool IsPartyName(std::string_view name) {
   const auto allowed = [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
   };
@@ -36,7 +36,7 @@ absl::StatusOr<std::string> SpiffeUri(const Identity& identity) {
     if (identity.name.empty()) return std::string(kServer);
     return absl::InvalidArgumentError("the server's identity carries no name");
   }
-  if (!IsName(identity.name)) {
+  if (!IsPartyName(identity.name)) {
     return absl::InvalidArgumentError(
         absl::StrFormat("'%s' cannot name a robot or operator: wanted 1 to 64 of letters, digits, "
                         "'.', '_' and '-', "
@@ -52,7 +52,7 @@ absl::StatusOr<Identity> ParseSpiffe(std::string_view uri) {
        {std::pair{kRobot, Party::kRobot}, std::pair{kOperator, Party::kOperator}}) {
     if (!uri.starts_with(prefix)) continue;
     const std::string_view name = uri.substr(prefix.size());
-    if (IsName(name)) return Identity{party, std::string(name)};
+    if (IsPartyName(name)) return Identity{party, std::string(name)};
   }
   return absl::PermissionDeniedError(
       absl::StrFormat("'%s' is no identity here; wanted spiffe://gatekeeper/robot/ID, "

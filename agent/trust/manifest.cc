@@ -22,7 +22,7 @@ namespace {
 namespace v1 = ::gatekeeper::v1;
 using Json = nlohmann::json;
 
-constexpr char kSchema[] = "manifest/1";
+constexpr char kManifestSchema[] = "manifest/1";
 constexpr size_t kMaxPathBytes = 512;
 constexpr size_t kMaxPartBytes = 255;  // what file systems allow
 constexpr size_t kMaxNameBytes = 64;
@@ -30,7 +30,7 @@ constexpr int kMaxHardware = 64;
 constexpr size_t kCommitDigits = 40;
 constexpr std::array kWantedFiles = {kModelFile, kCardFile, kPolicyFile, kFallbackFile};
 
-absl::Status Refuse(const std::string& why) {
+absl::Status BadManifest(const std::string& why) {
   return absl::InvalidArgumentError("manifest.json: " + why);
 }
 
@@ -70,29 +70,29 @@ bool IsSpecPath(const std::string& path) {
 }
 
 absl::Status CheckHead(const v1::Manifest& manifest) {
-  if (manifest.schema() != kSchema) {
-    return Refuse("schema " + Quote(manifest.schema()) + "; wanted manifest/1");
+  if (manifest.schema() != kManifestSchema) {
+    return BadManifest("schema " + Quote(manifest.schema()) + "; wanted manifest/1");
   }
   if (!IsName(manifest.name())) {
-    return Refuse("name " + Quote(manifest.name()) +
-                  "; wanted 1 to 64 of letters, digits, '.', '_', '-' and '+'");
+    return BadManifest("name " + Quote(manifest.name()) +
+                       "; wanted 1 to 64 of letters, digits, '.', '_', '-' and '+'");
   }
   if (!IsSemanticVersion(manifest.version())) {
-    return Refuse("version " + Quote(manifest.version()) +
-                  "; wanted a semantic version like 1.4.0");
+    return BadManifest("version " + Quote(manifest.version()) +
+                       "; wanted a semantic version like 1.4.0");
   }
   if (!IsCommit(manifest.commit())) {
-    return Refuse("commit " + Quote(manifest.commit()) + "; wanted 40 lower-case hex digits");
+    return BadManifest("commit " + Quote(manifest.commit()) + "; wanted 40 lower-case hex digits");
   }
   if (!IsSpecPath(manifest.spec_path())) {
-    return Refuse("spec_path " + Quote(manifest.spec_path()) +
-                  "; wanted a path inside the repository");
+    return BadManifest("spec_path " + Quote(manifest.spec_path()) +
+                       "; wanted a path inside the repository");
   }
   std::set<std::string> seen;
   for (const std::string& hardware : manifest.hardware()) {
     if (!IsName(hardware) || !seen.insert(hardware).second || seen.size() > kMaxHardware) {
-      return Refuse("hardware " + Quote(hardware) +
-                    " is not a name, is repeated, or is one of too many");
+      return BadManifest("hardware " + Quote(hardware) +
+                         " is not a name, is repeated, or is one of too many");
     }
   }
   return absl::OkStatus();
@@ -110,14 +110,15 @@ absl::Status CheckTwins(const v1::Manifest& manifest) {
       const std::string part = path.substr(0, end);
       const std::string folded = absl::AsciiStrToLower(part);
       if (spelling.emplace(folded, part).first->second != part) {
-        return Refuse(Quote(part) + " differs from " + Quote(spelling[folded]) + " only in case");
+        return BadManifest(Quote(part) + " differs from " + Quote(spelling[folded]) +
+                           " only in case");
       }
       (end == std::string::npos ? files : folders).insert(folded);
       if (end == std::string::npos) break;
     }
   }
   for (const std::string& file : files) {
-    if (folders.contains(file)) return Refuse(Quote(file) + " is both a file and a folder");
+    if (folders.contains(file)) return BadManifest(Quote(file) + " is both a file and a folder");
   }
   return absl::OkStatus();
 }
@@ -126,14 +127,15 @@ absl::Status CheckFile(const v1::UnitFile& file) {
   RETURN_IF_ERROR(CheckUnitPath(file.path()));
   const std::string folded = absl::AsciiStrToLower(file.path());
   if (folded == kManifestFile || folded == "seal" || folded.starts_with("seal/")) {
-    return Refuse(Quote(file.path()) + " may not be listed: manifest.json and seal/ stand outside");
+    return BadManifest(Quote(file.path()) +
+                       " may not be listed: manifest.json and seal/ stand outside");
   }
   if (file.size() > kMaxUnitFileBytes) {
-    return Refuse(absl::StrFormat("%s has %d bytes; at most %d", Quote(file.path()), file.size(),
-                                  kMaxUnitFileBytes));
+    return BadManifest(absl::StrFormat("%s has %d bytes; at most %d", Quote(file.path()),
+                                       file.size(), kMaxUnitFileBytes));
   }
   if (!base::Digest::Parse(file.sha256()).ok()) {
-    return Refuse("sha256 of " + Quote(file.path()) + " is not 64 lower-case hex digits");
+    return BadManifest("sha256 of " + Quote(file.path()) + " is not 64 lower-case hex digits");
   }
   return absl::OkStatus();
 }
@@ -141,8 +143,8 @@ absl::Status CheckFile(const v1::UnitFile& file) {
 absl::Status CheckNothingMissing(const v1::Manifest& manifest) {
   for (const char* wanted : kWantedFiles) {
     if (!HasFile(manifest, wanted)) {
-      return Refuse(std::string(wanted) +
-                    " is missing: a unit is model, card, policy and fallback rules");
+      return BadManifest(std::string(wanted) +
+                         " is missing: a unit is model, card, policy and fallback rules");
     }
   }
   return absl::OkStatus();
@@ -150,14 +152,15 @@ absl::Status CheckNothingMissing(const v1::Manifest& manifest) {
 
 absl::Status CheckFiles(const v1::Manifest& manifest) {
   if (manifest.files_size() > kMaxUnitFiles) {
-    return Refuse(absl::StrFormat("%d files; at most %d", manifest.files_size(), kMaxUnitFiles));
+    return BadManifest(
+        absl::StrFormat("%d files; at most %d", manifest.files_size(), kMaxUnitFiles));
   }
   std::string before;
   for (const v1::UnitFile& file : manifest.files()) {
     RETURN_IF_ERROR(CheckFile(file));
     if (file.path() <= before) {
-      return Refuse(Quote(file.path()) +
-                    " is repeated or out of order; wanted files sorted by path");
+      return BadManifest(Quote(file.path()) +
+                         " is repeated or out of order; wanted files sorted by path");
     }
     before = file.path();
   }
@@ -167,12 +170,12 @@ absl::Status CheckFiles(const v1::Manifest& manifest) {
 
 absl::StatusOr<std::string> Text(const Json& object, const char* field) {
   if (object[field].is_string()) return object[field].get<std::string>();
-  return Refuse(std::string(field) + " wants text");
+  return BadManifest(std::string(field) + " wants text");
 }
 
 absl::StatusOr<v1::UnitFile> ReadFile(const Json& entry) {
   if (!HasFields(entry, {"path", "sha256", "size"}) || !entry["size"].is_number_unsigned()) {
-    return Refuse("each file wants exactly path, sha256 and a whole size");
+    return BadManifest("each file wants exactly path, sha256 and a whole size");
   }
   v1::UnitFile file;
   ASSIGN_OR_RETURN(*file.mutable_path(), Text(entry, "path"));
@@ -184,7 +187,8 @@ absl::StatusOr<v1::UnitFile> ReadFile(const Json& entry) {
 absl::StatusOr<v1::Manifest> ReadManifest(const Json& json) {
   if (!HasFields(json, {"commit", "files", "hardware", "name", "schema", "spec_path", "version"}) ||
       !json["files"].is_array() || !json["hardware"].is_array()) {
-    return Refuse("wanted exactly commit, files, hardware, name, schema, spec_path and version");
+    return BadManifest(
+        "wanted exactly commit, files, hardware, name, schema, spec_path and version");
   }
   v1::Manifest manifest;
   ASSIGN_OR_RETURN(*manifest.mutable_schema(), Text(json, "schema"));
@@ -193,7 +197,7 @@ absl::StatusOr<v1::Manifest> ReadManifest(const Json& json) {
   ASSIGN_OR_RETURN(*manifest.mutable_commit(), Text(json, "commit"));
   ASSIGN_OR_RETURN(*manifest.mutable_spec_path(), Text(json, "spec_path"));
   for (const Json& hardware : json["hardware"]) {
-    if (!hardware.is_string()) return Refuse("hardware wants a list of text");
+    if (!hardware.is_string()) return BadManifest("hardware wants a list of text");
     manifest.add_hardware(hardware.get<std::string>());
   }
   for (const Json& entry : json["files"]) {
@@ -205,7 +209,9 @@ absl::StatusOr<v1::Manifest> ReadManifest(const Json& json) {
 }  // namespace
 
 absl::Status CheckUnitPath(std::string_view path) {
-  const auto refuse = [path](const char* why) { return Refuse("path " + Quote(path) + " " + why); };
+  const auto refuse = [path](const char* why) {
+    return BadManifest("path " + Quote(path) + " " + why);
+  };
   if (path.empty() || path.size() > kMaxPathBytes)
     return refuse("is empty or longer than 512 bytes");
   const std::vector<std::string> parts =
@@ -249,13 +255,14 @@ std::string CanonicalManifest(const v1::Manifest& manifest) {
 
 absl::StatusOr<v1::Manifest> ParseManifest(std::string_view bytes) {
   if (bytes.size() > kMaxManifestBytes) {
-    return Refuse(absl::StrFormat("%d bytes; at most %d", bytes.size(), kMaxManifestBytes));
+    return BadManifest(absl::StrFormat("%d bytes; at most %d", bytes.size(), kMaxManifestBytes));
   }
   ASSIGN_OR_RETURN(const Json json, base::ParseStrictJson(bytes, kManifestFile));
   ASSIGN_OR_RETURN(const v1::Manifest manifest, ReadManifest(json));
   RETURN_IF_ERROR(CheckManifest(manifest));
   if (CanonicalManifest(manifest) != bytes) {
-    return Refuse("not in canonical form (keys sorted, no spaces, no line end, plain integers)");
+    return BadManifest(
+        "not in canonical form (keys sorted, no spaces, no line end, plain integers)");
   }
   return manifest;
 }

@@ -21,7 +21,7 @@ namespace {
 namespace v1 = ::gatekeeper::v1;
 using Json = nlohmann::json;
 
-constexpr char kSchema[] = "rearm_challenge/1";
+constexpr char kChallengeSchema[] = "rearm_challenge/1";
 constexpr char kWhat[] = "the approval";
 constexpr size_t kLeastRoles = 2;  // nobody re-arms a robot alone, whatever a unit's rules say
 
@@ -80,7 +80,7 @@ absl::StatusOr<std::string> TextField(const Json& json, const char* field) {
 }  // namespace
 
 std::string ChallengeJson(const v1::RearmChallenge& challenge) {
-  return base::CanonicalJson({{"schema", kSchema},
+  return base::CanonicalJson({{"schema", kChallengeSchema},
                               {"robot", challenge.robot()},
                               {"incident", challenge.incident()},
                               {"unit", challenge.unit()},
@@ -98,7 +98,7 @@ absl::StatusOr<v1::RearmChallenge> ParseChallenge(std::string_view bytes) {
   if (!HasFields(json, {"schema", "robot", "incident", "unit", "nonce", "roles", "ttl_ms"})) {
     return refuse("wanted exactly schema, robot, incident, unit, nonce, roles and ttl_ms");
   }
-  if (!IsText(json["schema"], kSchema)) return refuse("wanted schema rearm_challenge/1");
+  if (!IsText(json["schema"], kChallengeSchema)) return refuse("wanted schema rearm_challenge/1");
   v1::RearmChallenge challenge;
   ASSIGN_OR_RETURN(*challenge.mutable_robot(), TextField(json, "robot"));
   ASSIGN_OR_RETURN(*challenge.mutable_incident(), TextField(json, "incident"));

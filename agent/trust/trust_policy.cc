@@ -17,10 +17,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMaxTrustBytes = size_t{64} << 10;
 constexpr size_t kMaxTextBytes = 256;
 constexpr size_t kMaxRoleBytes = 64;
-constexpr char kSchema[] = "trust/1";
+constexpr char kTrustSchema[] = "trust/1";
 
 constexpr std::pair<KeyClass, const char*> kClasses[] = {
     {KeyClass::kBuild, "build"}, {KeyClass::kGate, "gate"}, {KeyClass::kApprover, "approver"}};
@@ -29,26 +28,26 @@ const char* ClassName(KeyClass key_class) {
   return kClasses[static_cast<size_t>(key_class)].second;
 }
 
-absl::Status Refuse(const std::string& why) {
+absl::Status BadTrust(const std::string& why) {
   return absl::InvalidArgumentError("trust.json: " + why);
 }
 
 absl::Status CheckText(const std::string& text, const char* field) {
   if (!text.empty() && text.size() <= kMaxTextBytes) return absl::OkStatus();
-  return Refuse(
+  return BadTrust(
       absl::StrFormat("%s has %d bytes; wanted 1 to %d", field, text.size(), kMaxTextBytes));
 }
 
 // The name is compared and printed to decide who is who: it has the form of an operator's.
 absl::Status CheckApprover(const TrustedKey& key) {
   if (key.key_class != KeyClass::kApprover) {
-    return key.role.empty() ? absl::OkStatus() : Refuse("only an approver has a role");
+    return key.role.empty() ? absl::OkStatus() : BadTrust("only an approver has a role");
   }
   RETURN_IF_ERROR(SpiffeUri({Party::kOperator, key.name}).status());
   if (key.role.empty() || key.role.size() > kMaxRoleBytes ||
       key.role.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != std::string::npos) {
-    return Refuse(absl::StrFormat("approver '%s' wants a role of 1 to %d letters a-z and _",
-                                  key.name, kMaxRoleBytes));
+    return BadTrust(absl::StrFormat("approver '%s' wants a role of 1 to %d letters a-z and _",
+                                    key.name, kMaxRoleBytes));
   }
   return absl::OkStatus();
 }
@@ -57,7 +56,7 @@ absl::Status CheckApprover(const TrustedKey& key) {
 absl::Status CheckNew(const TrustedKey& key, std::span<const TrustedKey> before) {
   for (const TrustedKey& other : before) {
     if (key.key != other.key) continue;
-    return Refuse(absl::StrFormat(
+    return BadTrust(absl::StrFormat(
         "'%s' (%s) and '%s' (%s) are the same key; each key stands once, in one class", other.name,
         ClassName(other.key_class), key.name, ClassName(key.key_class)));
   }
@@ -78,17 +77,18 @@ absl::StatusOr<TrustedKey> ReadKey(const Json& entry) {
   const bool shaped = approver ? HasFields(entry, {"class", "name", "pem", "role"})
                                : HasFields(entry, {"class", "name", "pem"});
   if (!shaped || !std::ranges::all_of(entry, [](const Json& field) { return field.is_string(); })) {
-    return Refuse("each key wants exactly class, name and pem, an approver's also role, all text");
+    return BadTrust(
+        "each key wants exactly class, name and pem, an approver's also role, all text");
   }
   const std::string text = entry["class"].get<std::string>();
   const auto* const known =
       std::ranges::find(kClasses, text, [](const auto& c) { return c.second; });
   if (known == std::end(kClasses)) {
-    return Refuse("key class '" + text + "' is unknown; wanted build, gate or approver");
+    return BadTrust("key class '" + text + "' is unknown; wanted build, gate or approver");
   }
   const std::string name = entry["name"].get<std::string>();
   const absl::StatusOr<PublicKey> key = PublicKey::FromPem(entry["pem"].get<std::string>());
-  if (!key.ok()) return Refuse("key '" + name + "': " + std::string(key.status().message()));
+  if (!key.ok()) return BadTrust("key '" + name + "': " + std::string(key.status().message()));
   return TrustedKey{known->first, name, *key, approver ? entry["role"].get<std::string>() : ""};
 }
 
@@ -105,7 +105,7 @@ absl::StatusOr<TrustPolicy> TrustPolicy::Make(std::vector<TrustedKey> keys, std:
   policy.level_ = std::move(level);
   for (const KeyClass key_class : {KeyClass::kBuild, KeyClass::kGate}) {
     if (policy.Keys(key_class).empty()) {
-      return Refuse(
+      return BadTrust(
           absl::StrFormat("no key of class %s; wanted at least one", ClassName(key_class)));
     }
   }
@@ -114,15 +114,15 @@ absl::StatusOr<TrustPolicy> TrustPolicy::Make(std::vector<TrustedKey> keys, std:
 
 absl::StatusOr<TrustPolicy> TrustPolicy::Parse(std::string_view bytes) {
   if (bytes.size() > kMaxTrustBytes) {
-    return Refuse(absl::StrFormat("%d bytes; at most %d are read", bytes.size(), kMaxTrustBytes));
+    return BadTrust(absl::StrFormat("%d bytes; at most %d are read", bytes.size(), kMaxTrustBytes));
   }
   ASSIGN_OR_RETURN(const Json json, base::ParseStrictJson(bytes, "trust.json"));
   if (!HasFields(json, {"schema", "keys", "verifier_id", "level"})) {
-    return Refuse("wanted exactly the fields schema, keys, verifier_id and level");
+    return BadTrust("wanted exactly the fields schema, keys, verifier_id and level");
   }
-  if (!IsText(json["schema"], kSchema)) return Refuse("wanted schema trust/1");
+  if (!IsText(json["schema"], kTrustSchema)) return BadTrust("wanted schema trust/1");
   if (!json["keys"].is_array() || !json["verifier_id"].is_string() || !json["level"].is_string()) {
-    return Refuse("keys wants a list; verifier_id and level want text");
+    return BadTrust("keys wants a list; verifier_id and level want text");
   }
   std::vector<TrustedKey> keys;
   for (const Json& entry : json["keys"]) {
@@ -141,7 +141,7 @@ std::string TrustPolicy::ToJson() const {
     keys.push_back(std::move(entry));
   }
   return base::CanonicalJson(
-      {{"schema", kSchema}, {"keys", keys}, {"verifier_id", verifier_id_}, {"level", level_}});
+      {{"schema", kTrustSchema}, {"keys", keys}, {"verifier_id", verifier_id_}, {"level", level_}});
 }
 
 std::vector<PublicKey> TrustPolicy::Keys(KeyClass key_class) const {

@@ -9,6 +9,8 @@
 
 namespace agent::trust {
 
+inline constexpr size_t kMaxTrustBytes = size_t{64} << 10;  // of a trust.json
+
 // A build key says who made a unit, a gate key says that the gates held. Neither suffices alone. An
 // approver key is one person in one role, and speaks only when a robot shall be re-armed.
 enum class KeyClass { kBuild, kGate, kApprover };

@@ -26,8 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace v1 = ::gatekeeper::v1;
 
-constexpr size_t kPieceBytes = size_t{256} << 10;
-
 std::string SealPath(const char* bundle) { return std::string(kSealFolder) + "/" + bundle; }
 
 // Names found on disk go to terminals and logs.

@@ -20,7 +20,7 @@ std::string Quoted(const std::string& text) {
   return "\"" + absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}}) + "\"";
 }
 
-double Seconds(Nanos time) { return static_cast<double>(time.count()) * 1e-9; }
+using agent::base::Seconds;
 
 std::string Node(const StateRule& state) {
   std::string label = absl::StrCat(Quoted(state.name));
