@@ -24,17 +24,16 @@ inline void PrintTo(const Defect& defect, std::ostream* out) {
   *out << defect.rule << ' ' << defect.path << ": " << defect.text;
 }
 
-class BadRulesTest : public testing::TestWithParam<Defect> {};
-
-TEST_P(BadRulesTest, AreRefusedByThePathAndTheRuleOfTheDefect) {
+// Fails the test unless the rules with this defect are refused by its path, text and rule.
+inline void ExpectRefused(const Defect& defect) {
   R rules = RichFallbackDocument();
-  GetParam().seed(rules);
+  defect.seed(rules);
   const auto compiled = agent::runtime::Fallback::Compile(rules, Compiled(RichPolicyDocument()));
-  EXPECT_THAT(compiled, StatusIs(absl::StatusCode::kInvalidArgument,
-                                 testing::AllOf(
-                                     testing::StartsWith(std::string("[") + GetParam().path + "] "),
-                                     testing::HasSubstr(GetParam().text))));
-  EXPECT_EQ(agent::runtime::RuleOf(compiled.status()), GetParam().rule);
+  EXPECT_THAT(compiled,
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       testing::AllOf(testing::StartsWith(std::string("[") + defect.path + "] "),
+                                      testing::HasSubstr(defect.text))));
+  EXPECT_EQ(agent::runtime::RuleOf(compiled.status()), defect.rule);
 }
 
 }  // namespace tests

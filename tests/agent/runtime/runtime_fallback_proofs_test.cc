@@ -10,9 +10,9 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-using ::tests::BadRulesTest;
 using ::tests::Compiled;
 using ::tests::Defect;
+using ::tests::ExpectRefused;
 using ::tests::R;
 using ::tests::RichFallbackDocument;
 using ::tests::RichPolicyDocument;
@@ -32,9 +32,13 @@ v1::FallbackState& Parked(R& rules, uint32_t rank) {
   return parked;
 }
 
+class UnprovenRulesTest : public testing::TestWithParam<Defect> {};
+
+TEST_P(UnprovenRulesTest, AreRefusedByThePathAndTheRuleOfTheDefect) { ExpectRefused(GetParam()); }
+
 // S2: a way to a minimal risk condition without network, model and inputs.
 INSTANTIATE_TEST_SUITE_P(
-    Paths, BadRulesTest,
+    Paths, UnprovenRulesTest,
     testing::Values(Defect{"S2", "states.CONTROLLED_STOP.then", "'NOWHERE'",
                            [](R& r) { State(r, "CONTROLLED_STOP").set_then("NOWHERE"); }},
                     Defect{"S2", "states.CONTROLLED_STOP.else", "'NOWHERE'",
@@ -132,7 +136,7 @@ TEST(PathsTest, AnInputThatIsNotRequiredMayOnlySlowTheRobotDown) {
 
 // S3: nothing dead, nothing shadowed.
 INSTANTIATE_TEST_SUITE_P(
-    Reach, BadRulesTest,
+    Reach, UnprovenRulesTest,
     testing::Values(Defect{"S3", "states.LONELY", "nothing leads here",
                            [](R& r) {
                              State(r, "LONELY") = State(r, "SAFE_STOPPED");
@@ -198,7 +202,7 @@ TEST(ReachTest, AStateMayServeProbationFlappingOrWhatClearsTooOftenAlone) {
 
 // S4: moves raise the rank, and what stops outranks what drives.
 INSTANTIATE_TEST_SUITE_P(
-    Ranks, BadRulesTest,
+    Ranks, UnprovenRulesTest,
     testing::Values(Defect{"S4", "states.CONTROLLED_STOP.then", "higher rank",
                            [](R& r) { State(r, "CONTROLLED_STOP").set_then("DEGRADED"); }},
                     Defect{"S4", "states.CONTROLLED_STOP.else", "higher rank",
@@ -216,7 +220,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 // S5: every stop is complete in time, and every substitute ends.
 INSTANTIATE_TEST_SUITE_P(
-    Bounds, BadRulesTest,
+    Bounds, UnprovenRulesTest,
     testing::Values(Defect{"S5", "states.CONTROLLED_STOP.complete_within_ms",
                            "at least 1300: from 1 m/s at 1 m/s2 (2 m/s3)",
                            [](R& r) { State(r, "CONTROLLED_STOP").set_complete_within_ms(1299); }},

@@ -10,9 +10,9 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-using ::tests::BadRulesTest;
 using ::tests::Compiled;
 using ::tests::Defect;
+using ::tests::ExpectRefused;
 using ::tests::NavFallbackDocument;
 using ::tests::NavPolicyDocument;
 using ::tests::R;
@@ -59,8 +59,12 @@ TEST(FallbackTest, KnowsWhoApprovesARearmAndWhatFollowsIt) {
   EXPECT_EQ(rules.states()[rules.probation().to].name, "SAFE_STOPPED");
 }
 
+class BadStatesTest : public testing::TestWithParam<Defect> {};
+
+TEST_P(BadStatesTest, AreRefusedByThePathAndTheRuleOfTheDefect) { ExpectRefused(GetParam()); }
+
 INSTANTIATE_TEST_SUITE_P(
-    States, BadRulesTest,
+    States, BadStatesTest,
     testing::Values(
         Defect{"S1", "schema", "is ''", [](R& r) { r.clear_schema(); }},
         Defect{"S14", "mrc_within_ms", "hazard", [](R& r) { r.set_mrc_within_ms(0); }},
@@ -92,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(
                }}));
 
 INSTANTIATE_TEST_SUITE_P(
-    Moves, BadRulesTest,
+    Moves, BadStatesTest,
     testing::Values(
         Defect{"S1", "states.CONTROLLED_STOP.then", "when the robot stands",
                [](R& r) { State(r, "CONTROLLED_STOP").clear_then(); }},
@@ -135,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(
 v1::FollowGap& Gap(R& r) { return *State(r, "SIMPLE_CONTROLLER").mutable_follow_gap(); }
 
 INSTANTIATE_TEST_SUITE_P(
-    FollowGap, BadRulesTest,
+    FollowGap, BadStatesTest,
     testing::Values(Defect{"S14", "states.SIMPLE_CONTROLLER.follow_gap.vx_mps", "drives",
                            [](R& r) { Gap(r).set_vx_mps(0); }},
                     Defect{"S14", "states.SIMPLE_CONTROLLER.follow_gap.wz_abs_max_radps", "steers",
@@ -165,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(
                            [](R& r) { State(r, "DEGRADED").add_needs("scan"); }}));
 
 INSTANTIATE_TEST_SUITE_P(
-    Person, BadRulesTest,
+    Person, BadStatesTest,
     testing::Values(
         Defect{"S14", "flap.window_s", "safe stop", [](R& r) { r.clear_flap(); }},
         Defect{"S1", "flap.max_transitions", "is 0",

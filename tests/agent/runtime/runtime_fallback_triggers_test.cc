@@ -9,9 +9,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
-using ::tests::BadRulesTest;
 using ::tests::Compiled;
 using ::tests::Defect;
+using ::tests::ExpectRefused;
 using ::tests::R;
 using ::tests::RichFallbackDocument;
 using ::tests::RichPolicyDocument;
@@ -42,8 +42,12 @@ TEST(TriggerTest, KnowsHowOftenItMayClearAndWhereItGoesThen) {
   EXPECT_EQ(rules.states()[doubt.otherwise].name, "PREVIOUS_MODEL");
 }
 
+class BadTriggersTest : public testing::TestWithParam<Defect> {};
+
+TEST_P(BadTriggersTest, AreRefusedByThePathAndTheRuleOfTheDefect) { ExpectRefused(GetParam()); }
+
 INSTANTIATE_TEST_SUITE_P(
-    Triggers, BadRulesTest,
+    Triggers, BadTriggersTest,
     testing::Values(Defect{"S2", "triggers", "'low_confidence'",
                            [](R& r) { r.mutable_triggers()->RemoveLast(); }},
                     Defect{"S1", "triggers[10].id", "two rules",
@@ -72,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 // Triggers that act at once can neither wait nor be postponed.
 INSTANTIATE_TEST_SUITE_P(
-    AtOnce, BadRulesTest,
+    AtOnce, BadTriggersTest,
     testing::Values(
         Defect{"S1", "triggers[0].after_ms", "at once",
                [](R& r) { Rule(r, "nonfinite").set_after_ms(100); }},
@@ -108,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(
                }}));
 
 INSTANTIATE_TEST_SUITE_P(
-    Defer, BadRulesTest,
+    Defer, BadTriggersTest,
     testing::Values(
         Defect{"S1", "triggers[5].defer", "an emergency",
                [](R& r) {
@@ -135,7 +139,7 @@ TEST(TriggerTest, OfAnArmIsNotDeferred) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Clear, BadRulesTest,
+    Clear, BadTriggersTest,
     testing::Values(
         Defect{"S1", "triggers[0].clear", "exactly one",
                [](R& r) { Rule(r, "nonfinite").clear_clear(); }},

@@ -43,7 +43,12 @@ Tick BusyTick() {
 
 // Nothing to say: what an earlier tick left must be gone.
 Tick QuietTick() {
-  return {.now = Nanos{2'000}, .state = "drive", .clearance_m = 1, .nearest_m = 7};
+  Tick tick;
+  tick.now = Nanos{2'000};
+  tick.state = "drive";
+  tick.clearance_m = 1;
+  tick.nearest_m = 7;
+  return tick;
 }
 
 void ExpectBusy(const v1::TickRecord& record) {
