@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "agent/runtime/geometry.h"
+
 namespace agent::runtime {
 namespace {
 

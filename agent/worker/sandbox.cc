@@ -18,19 +18,14 @@
 
 #include "absl/strings/str_format.h"
 #include "agent/base/handle.h"
+#include "agent/base/sanitized.h"
 #include "agent/base/status_macros.h"
-
-// A sanitizer's shadow takes terabytes of address space and its run time makes system calls of its
-// own: exactly the address-space limit and the filter are left out under one.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GK_SANITIZED 1
-#else
-#define GK_SANITIZED 0
-#endif
 
 namespace agent::worker {
 
 namespace {
+
+// Under a sanitizer exactly the address-space limit and the filters are left out.
 
 // The library itself reads /proc and /sys while it starts.
 constexpr rlim_t kOpenFiles = 64;
@@ -141,7 +136,7 @@ absl::Status LimitProcess(const Limits& limits) {
   RETURN_IF_ERROR(Limit(RLIMIT_FSIZE, "RLIMIT_FSIZE", 0));
   RETURN_IF_ERROR(Limit(RLIMIT_NOFILE, "RLIMIT_NOFILE", kOpenFiles));
   RETURN_IF_ERROR(LimitProcessorTime(limits.load_cpu_s));
-  if (GK_SANITIZED != 0) return absl::OkStatus();
+  if (base::kSanitized) return absl::OkStatus();
   RETURN_IF_ERROR(Limit(RLIMIT_AS, "RLIMIT_AS", limits.memory_bytes));
   const Filter filter(seccomp_init(SCMP_ACT_ALLOW));
   if (filter == nullptr) return Failed("seccomp", ENOMEM);
@@ -150,7 +145,7 @@ absl::Status LimitProcess(const Limits& limits) {
 }
 
 absl::Status ForbidThreads() {
-  if (GK_SANITIZED != 0) return absl::OkStatus();  // theirs start threads of their own
+  if (base::kSanitized) return absl::OkStatus();  // theirs start threads of their own
   RETURN_IF_ERROR(Limit(RLIMIT_NPROC, "RLIMIT_NPROC", 0));
   const Filter filter(seccomp_init(SCMP_ACT_ALLOW));  // root is above RLIMIT_NPROC
   if (filter == nullptr) return Failed("seccomp", ENOMEM);
@@ -161,7 +156,7 @@ absl::Status ForbidThreads() {
 absl::Status SealProcess() {
   if (close_range(STDERR_FILENO + 1, ~0U, 0) != 0) return Failed("closing descriptors", errno);
   RETURN_IF_ERROR(LimitProcessorTime(RLIM_INFINITY));
-  if (GK_SANITIZED != 0) return absl::OkStatus();
+  if (base::kSanitized) return absl::OkStatus();
   const Filter filter(seccomp_init(SCMP_ACT_KILL_PROCESS));
   if (filter == nullptr) return Failed("seccomp", ENOMEM);
   RETURN_IF_ERROR(Allow(filter));

@@ -9,17 +9,14 @@
 #include <vector>
 
 #include "agent/base/clock.h"
+#include "agent/base/sanitized.h"
 
 // Real programs as the tests of this folder need them: started, killed, started again, listened to.
 
 namespace tests {
 
 // Sanitizers make programs three times slower; the logic under test stays as strict.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr int kSlowdown = 3;
-#else
-inline constexpr int kSlowdown = 1;
-#endif
+inline constexpr int kSlowdown = agent::base::kSanitized ? 3 : 1;
 
 // Only a hang comes to this.
 inline constexpr agent::base::Nanos kPatience = std::chrono::seconds(60) * kSlowdown;

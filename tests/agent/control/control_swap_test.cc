@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/sanitized.h"
 #include "agent/control/control_core.h"
 #include "agent/control/worker_source.h"
 #include "gatekeeper/sim/onnx_writer.h"
@@ -39,11 +40,7 @@ using ::testing::HasSubstr;
 
 constexpr int kSwaps = 200;
 constexpr int kWarmSwaps = 5;
-#ifdef __SANITIZE_ADDRESS__
-constexpr int kLoads = 30;  // a worker takes seconds to load there
-#else
-constexpr int kLoads = 200;
-#endif
+constexpr int kLoads = agent::base::kSanitized ? 30 : 200;  // a worker takes seconds to load there
 constexpr Nanos kLoadPatience = std::chrono::minutes(2);  // only a hang comes to it
 
 // Always asks for the same speed: every answer tells whose it is.
@@ -268,9 +265,9 @@ TEST_F(SwapTest, LoadsLeaveNothingBehind) {
 
   if (wanted.front() != changes_.front()) wanted.erase(wanted.begin());
   EXPECT_EQ(changes_, wanted);
-#ifndef __SANITIZE_ADDRESS__  // which keeps freed memory to catch its use
-  EXPECT_LE(late.resident_pages, early.resident_pages + early.resident_pages / 10);
-#endif
+  if (!agent::base::kSanitized) {  // which keeps freed memory to catch its use
+    EXPECT_LE(late.resident_pages, early.resident_pages + early.resident_pages / 10);
+  }
   EXPECT_LE(late.descriptors, early.descriptors);
   EXPECT_EQ(late.threads, early.threads);
   RecordProperty("resident_pages_after_5", std::to_string(early.resident_pages));

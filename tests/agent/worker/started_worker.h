@@ -11,16 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "agent/base/sanitized.h"
 #include "agent/base/sealed_memory.h"
 #include "agent/base/worker_channel.h"
 #include "agent/inference/onnx_runtime.h"
 #include "tests/support/onnx_models.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GK_SANITIZED 1
-#else
-#define GK_SANITIZED 0
-#endif
 
 namespace tests {
 

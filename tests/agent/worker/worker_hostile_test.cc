@@ -106,7 +106,7 @@ class NotLoadedTest : public HostileTest, public testing::WithParamInterface<Hos
 
 TEST_P(NotLoadedTest, EndsInItsOwnProcess) {
   const bool bomb = GetParam().name.starts_with("Folds");
-  if (bomb && GK_SANITIZED != 0) GTEST_SKIP() << "no memory cap under a sanitizer";
+  if (bomb && agent::base::kSanitized) GTEST_SKIP() << "no memory cap under a sanitizer";
   StartedWorker worker(GetParam().model, Limited());
   const std::string said = LoadBeside(worker);
   EXPECT_NE(said, "ready");
@@ -124,7 +124,7 @@ INSTANTIATE_TEST_SUITE_P(Each, NotLoadedTest, testing::ValuesIn(tests::ModelsTha
 class ContainedTest : public HostileTest, public testing::WithParamInterface<TreacherousModel> {};
 
 TEST_P(ContainedTest, NeverAnswersWhatItWasProvokedTo) {
-  if (GetParam().name == "Hangs" && GK_SANITIZED != 0) {
+  if (GetParam().name == "Hangs" && agent::base::kSanitized) {
     GTEST_SKIP() << "a sanitizer's load alone takes the processor time it may have";
   }
   StartedWorker worker(GetParam().model, Limited());

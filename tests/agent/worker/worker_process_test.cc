@@ -66,7 +66,7 @@ TEST(WorkerProcessTest, IsSandboxedWhenItSaysItIsReady) {
 
   const auto status = ProcStatus(worker.pid());
   EXPECT_EQ(status.at("NoNewPrivs"), "1");
-  if (GK_SANITIZED == 0) {
+  if (!agent::base::kSanitized) {
     EXPECT_EQ(status.at("Seccomp"), "2");
     EXPECT_EQ(status.at("Threads"), "1");
   }
@@ -81,7 +81,7 @@ TEST(WorkerProcessTest, IsSandboxedWhenItSaysItIsReady) {
   EXPECT_THAT(limits, testing::ContainsRegex("Max core file size +0 +0"));
   EXPECT_THAT(limits, testing::ContainsRegex("Max file size +0 +0"));
   EXPECT_THAT(limits, testing::ContainsRegex("Max open files +64 +64"));
-  if (GK_SANITIZED == 0) {
+  if (!agent::base::kSanitized) {
     EXPECT_THAT(limits, testing::ContainsRegex("Max address space +4294967296"));
   }
   close(unrelated);
@@ -209,7 +209,7 @@ std::vector<Failure> Failures() {
       {"CutShort", CutShort(), library, "refused before loading"},
       {"NoLibrary", tests::LinearPolicy(), "/nowhere/ort.so", "/nowhere/ort.so"},
   };
-  if (GK_SANITIZED == 0) failures.push_back({"MemoryBomb", MemoryBomb(), library, "warm-up run 1"});
+  if (!agent::base::kSanitized) failures.push_back({"MemoryBomb", MemoryBomb(), library, "warm-up run 1"});
   return failures;
 }
 
@@ -287,7 +287,7 @@ TEST(WorkerProcessTest, NeverFallsSilentlyFromADemandedProvider) {
 }
 
 TEST(WorkerProcessTest, TakesItsMemoryCapFromTheCommandLine) {
-  if (GK_SANITIZED != 0) GTEST_SKIP() << "a sanitizer's shadow needs more than any cap";
+  if (agent::base::kSanitized) GTEST_SKIP() << "a sanitizer's shadow needs more than any cap";
   {
     Worker worker(tests::LinearPolicy(), {.golden = {}, .more = {"--memory-mib", "1024"}});
     ASSERT_EQ(worker.Load(), "ready");

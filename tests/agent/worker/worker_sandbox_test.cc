@@ -17,15 +17,10 @@
 #include <string>
 #include <thread>
 
+#include "agent/base/sanitized.h"
 #include "agent/worker/sandbox.h"
 
 // Each case in a child of its own: what a sandbox takes away is gone for good.
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GK_SANITIZED 1
-#else
-#define GK_SANITIZED 0
-#endif
 
 namespace agent::worker {
 namespace {
@@ -87,14 +82,14 @@ const Deed kForbiddenWhileLoading[] = {
 class LoadingTest : public testing::TestWithParam<Deed> {};
 
 TEST_P(LoadingTest, RefusesIt) {
-  if (GK_SANITIZED != 0) GTEST_SKIP() << "no filter under a sanitizer";
+  if (base::kSanitized) GTEST_SKIP() << "no filter under a sanitizer";
   const int status = EndOf(Step::kLimited, GetParam().deed);
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), EPERM);
 }
 
 TEST_P(LoadingTest, IsKilledForItOnceSealed) {
-  if (GK_SANITIZED != 0) GTEST_SKIP() << "no filter under a sanitizer";
+  if (base::kSanitized) GTEST_SKIP() << "no filter under a sanitizer";
   const int status = EndOf(Step::kSealed, GetParam().deed);
   // Of the two filters' answers the kernel takes the more severe.
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) << status;
@@ -115,7 +110,7 @@ TEST(SandboxTest, LetsALibraryReadAndMapWhileItLoads) {
 }
 
 TEST(SandboxTest, StartsTheLoadingThreadAndNoOther) {
-  if (GK_SANITIZED != 0) GTEST_SKIP() << "a sanitizer starts threads of its own";
+  if (base::kSanitized) GTEST_SKIP() << "a sanitizer starts threads of its own";
   const int before = EndOf(Step::kLimited, StartAThread);
   EXPECT_TRUE(WIFEXITED(before) && WEXITSTATUS(before) == 0) << before;
   const int after = EndOf(Step::kThreadless, StartAThread);
@@ -141,7 +136,7 @@ const Deed kForbiddenOnceSealed[] = {
 class SealedTest : public testing::TestWithParam<Deed> {};
 
 TEST_P(SealedTest, IsKilledForIt) {
-  if (GK_SANITIZED != 0) GTEST_SKIP() << "no filter under a sanitizer";
+  if (base::kSanitized) GTEST_SKIP() << "no filter under a sanitizer";
   const int status = EndOf(Step::kSealed, GetParam().deed);
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) << status;
 }

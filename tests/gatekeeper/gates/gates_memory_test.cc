@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <random>
 
+#include "agent/base/sanitized.h"
 #include "agent/recording/observation_writer.h"
 #include "tests/gatekeeper/gates/suite_fixture.h"
 
@@ -75,9 +76,7 @@ Peak PeakOf(const Scenario& scenario) {
 }
 
 TEST(ReplayMemoryTest, IsThatOfAChunkWhateverTheSizeOfTheFile) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers keep freed memory";
-#endif
+  if (agent::base::kSanitized) GTEST_SKIP() << "sanitizers keep freed memory";
   const tests::TempFolder folder;
   const Scenario small = RecordNoise(folder.path(), "small", 40);
   const Scenario large = RecordNoise(folder.path(), "large", 440);
