@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kPieces = 4;  // of a step: its chord differs from its arc by less than 0.1 %
 constexpr int kLooks = 64;  // at a stop
-constexpr double kWayRounding = 1e-11;
+constexpr double kSlackM = 1e-11;
 
 double PeriodS(const Policy& policy) { return 1 / policy.command().rate_hz; }
 
@@ -93,12 +93,11 @@ std::string_view ToolPath::BlockerBetween(const Vec3& before, const Vec3& after,
       if (room > zone.margin_m || zone.vx_max_mps >= cap_mps) continue;
       cap_mps = zone.vx_max_mps;
       capped_by = zone.reason;
-    } else if (!(room >= need_m_[z] - kWayRounding)) {
+    } else if (!(room >= need_m_[z] - kSlackM)) {
       return zone.reason;
     }
   }
-  return Distance(before, after) <= cap_mps * seconds + kWayRounding ? std::string_view()
-                                                                     : capped_by;
+  return Distance(before, after) <= cap_mps * seconds + kSlackM ? std::string_view() : capped_by;
 }
 
 }  // namespace agent::runtime
