@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <filesystem>
+
 #include "agent/control/two_slot_file.h"
 #include "tests/agent/control/crash_files.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
 
 namespace agent::control {
 namespace {
@@ -206,6 +209,15 @@ TEST(TwoSlotFileTest, SaysWhenTheFileCannotBeMade) {
   TwoSlotFile file(files, kPath);
   EXPECT_FALSE(file.Store("one").ok());
   EXPECT_EQ(file.generation(), 0);
+}
+
+TEST(TwoSlotFileTest, IsReadByNobodyElse) {
+  const tests::TempFolder folder;
+  const std::string path = folder / "pointer";
+  base::OsFiles files;
+  ASSERT_OK(TwoSlotFile(files, path).Store("one"));
+  EXPECT_EQ(std::filesystem::status(path).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }
 
 }  // namespace

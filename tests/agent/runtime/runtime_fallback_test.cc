@@ -28,6 +28,7 @@ TEST(FallbackTest, CompilesTheDemoRobotsRules) {
   EXPECT_EQ(rules.states()[0].name, "NOMINAL");
   EXPECT_EQ(rules.states()[rules.latch_state()].name, "ESTOP_LATCHED");
   EXPECT_EQ(rules.states()[rules.flap().to].name, "SAFE_STOPPED");
+  EXPECT_EQ(rules.flap().window, seconds(60));
   EXPECT_EQ(rules.triggers()[rules.network_down()].after, seconds(5));
   EXPECT_EQ(rules.triggers()[0].id, "input_stale") << "the policy's own index";
   EXPECT_EQ(rules.triggers()[0].detect, std::chrono::milliseconds(1050));
