@@ -41,7 +41,7 @@ using ::testing::HasSubstr;
 constexpr int kSwaps = 200;
 constexpr int kWarmSwaps = 5;
 constexpr int kLoads = agent::base::kSanitized ? 30 : 200;  // a worker takes seconds to load there
-constexpr Nanos kLoadPatience = std::chrono::minutes(2);  // only a hang comes to it
+constexpr Nanos kLoadPatience = std::chrono::minutes(2);    // only a hang comes to it
 
 // Always asks for the same speed: every answer tells whose it is.
 std::string CruiseModel(float vx_mps) {

@@ -1,11 +1,10 @@
 // What a tick leaves behind: every field of the record and of the command, also in messages that
 // hold another tick already.
-#include "agent/runtime/tick.h"
-
 #include <gmock/gmock.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
+#include "agent/runtime/tick.h"
 #include "proto/robot.pb.h"
 #include "proto/verdict.pb.h"
 

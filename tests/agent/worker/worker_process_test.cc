@@ -209,7 +209,8 @@ std::vector<Failure> Failures() {
       {"CutShort", CutShort(), library, "refused before loading"},
       {"NoLibrary", tests::LinearPolicy(), "/nowhere/ort.so", "/nowhere/ort.so"},
   };
-  if (!agent::base::kSanitized) failures.push_back({"MemoryBomb", MemoryBomb(), library, "warm-up run 1"});
+  if (!agent::base::kSanitized)
+    failures.push_back({"MemoryBomb", MemoryBomb(), library, "warm-up run 1"});
   return failures;
 }
 
