@@ -14,6 +14,7 @@
 #include "agent/base/status_macros.h"
 #include "agent/control/worker_model.h"
 #include "agent/trust/manifest.h"
+#include "agent/trust/trust_policy.h"
 #include "agent/trust/unit.h"
 
 namespace agent::control {
