@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -139,5 +140,13 @@ class Robot {
   bool control_open_ = false;
   bool link_open_ = false;
 };
+
+// nav, made once a version.
+inline const SealedUnit& Unit(const std::string& version) {
+  static std::map<std::string, SealedUnit> units;
+  const auto at = units.find(version);
+  if (at != units.end()) return at->second;
+  return units[version] = MakeUnit({.version = version, .model = "model of " + version});
+}
 
 }  // namespace tests
