@@ -17,7 +17,7 @@ absl::StatusOr<Fallback> FallbackCompiler::Compile() {
     return Wrong("schema", "must be fallback_rules/1, is '%s'", document_.schema());
   }
   ASSIGN_OR_RETURN(rules_.mrc_within_, PositiveMs("mrc_within_ms", document_.mrc_within_ms(),
-                                                  "it is the hazard tolerance time"));
+                                                  "it is the hazard tolerance time", kMostMrcMs));
   RETURN_IF_ERROR(States());
   RETURN_IF_ERROR(FlapPart());
   RETURN_IF_ERROR(RearmPart());

@@ -26,7 +26,6 @@ absl::StatusOr<FallbackStatus> Rearmed(const Fallback& rules, const FallbackStat
     next.active &= ~MaskOf(i);
     next.held &= ~MaskOf(i);
     next.raised &= ~MaskOf(i);
-    next.triggers[i] = {};
     next.clears[i] = {};
     any = true;
     rearm = rearm || rule.clear == ClearBy::kRearm;

@@ -173,6 +173,10 @@ absl::Status FallbackCompiler::Dwell(const v1::FallbackState& written, StateRule
   if (substitute && !state.otherwise) {
     return Wrong(path + ".else", "must be given: a substitute may not be there");
   }
+  if (state.rank == 0 && state.otherwise) {
+    return Under(
+        "S3", Wrong(path + ".else", "must be left out: only a trigger leaves the nominal state"));
+  }
   if (state.persistent_latch && state.otherwise) {
     return Wrong(path + ".else", "must be left out: only re-arming leaves a latch");
   }

@@ -202,7 +202,7 @@ absl::Status FallbackCompiler::DeferOf(const v1::Defer& written, const std::stri
     return Wrong(path, "must be left out: only a mobile base is in a zone");
   }
   ASSIGN_OR_RETURN(rule.defer_max, PositiveMs(path + ".max_s", written.max_s() * 1000,
-                                              "nothing is postponed for ever"));
+                                              "nothing is postponed for ever", kMostDeferMs));
   const std::vector<MapZone>& zones = policy_.envelope();
   for (const std::string& id : written.in_zone()) {
     const auto zone = std::find_if(zones.begin(), zones.end(), [&](const MapZone& known) {

@@ -15,7 +15,6 @@ namespace {
 
 namespace v1 = ::gatekeeper::v1;
 
-constexpr double kMsADay = 86'400'000;
 constexpr double kMaxRateHz = 1000;
 constexpr int kMaxInputs = 64;
 constexpr size_t kMaxFields = kMaxJoints;
@@ -31,11 +30,17 @@ absl::Status CheckPositive(const std::string& path, double value, const std::str
   return Under("S14", Wrong(path, "must be above 0, is %g: %s", value, why));
 }
 
-absl::StatusOr<Nanos> PositiveMs(const std::string& path, double ms, const std::string& why) {
-  RETURN_IF_ERROR(CheckPositive(path, ms, why));
-  if (ms > kMsADay) {
-    return Under("S14", Wrong(path, "must be at most a day (%g ms), is %g", kMsADay, ms));
-  }
+absl::Status CheckWithin(const std::string& path, double value, double most,
+                         const std::string& why) {
+  RETURN_IF_ERROR(CheckPositive(path, value, why));
+  if (value <= most) return absl::OkStatus();
+  return Under("S14", Wrong(path, "must be at most %.10g, is %.10g: it would hold nothing back",
+                            most, value));
+}
+
+absl::StatusOr<Nanos> PositiveMs(const std::string& path, double ms, const std::string& why,
+                                 double most_ms) {
+  RETURN_IF_ERROR(CheckWithin(path, ms, most_ms, why));
   return Nanos{std::llround(ms * 1e6)};
 }
 
@@ -149,11 +154,11 @@ absl::Status PolicyCompiler::Inputs() {
     input.required = rule.required();
     ASSIGN_OR_RETURN(input.trigger, Trigger(path + ".trigger", rule.trigger()));
     ASSIGN_OR_RETURN(input.max_age, PositiveMs(path + ".max_age_ms", rule.max_age_ms(),
-                                               "staleness cannot be switched off"));
+                                               "staleness cannot be switched off", kMostAgeMs));
     ASSIGN_OR_RETURN(input.max_future, PositiveMs(path + ".max_future_ms", rule.max_future_ms(),
-                                                  "stamps cannot go unchecked"));
+                                                  "stamps cannot go unchecked", kMostFutureMs));
     ASSIGN_OR_RETURN(input.stuck_after, PositiveMs(path + ".stuck_after_ms", rule.stuck_after_ms(),
-                                                   "a frozen sensor still sends"));
+                                                   "a frozen sensor still sends", kMostStuckMs));
     input.min_valid_fraction = rule.min_valid_fraction();
     if (!(input.min_valid_fraction >= 0 && input.min_valid_fraction <= 1)) {
       return Wrong(path + ".min_valid_fraction", "must be 0 to 1, is %g", input.min_valid_fraction);
@@ -193,8 +198,9 @@ absl::Status PolicyCompiler::Deadline() {
                        1000 / policy_.command_.rate_hz, rule.hard_ms()));
   }
   limits.max_consecutive = rule.max_consecutive();
-  if (limits.max_consecutive == 0) {
-    return Wrong("deadline.max_consecutive", "must be at least 1: misses must end somewhere");
+  if (limits.max_consecutive == 0 || limits.max_consecutive > kMostConsecutiveMisses) {
+    return Wrong("deadline.max_consecutive", "must be 1 to %d, is %d: misses must end somewhere",
+                 kMostConsecutiveMisses, limits.max_consecutive);
   }
   limits.window_ticks = rule.window().n();
   limits.window_max = rule.window().max();
@@ -202,9 +208,10 @@ absl::Status PolicyCompiler::Deadline() {
     return Wrong("deadline.window.n", "must be 1 to %d ticks, is %d", kMaxWindowTicks,
                  limits.window_ticks);
   }
-  if (limits.window_max >= limits.window_ticks) {
-    return Wrong("deadline.window.max", "must be below n (%d), is %d", limits.window_ticks,
-                 limits.window_max);
+  if (limits.window_max > limits.window_ticks / 2) {
+    return Wrong("deadline.window.max",
+                 "must be at most half of n (%d), is %d: who answers every other tick only is late",
+                 limits.window_ticks, limits.window_max);
   }
   ASSIGN_OR_RETURN(limits.trigger, Trigger("deadline.trigger", rule.trigger()));
   return absl::OkStatus();

@@ -26,20 +26,21 @@ absl::StatusOr<JointLimits> CompileJoint(const std::string& path, const std::str
     return Wrong(path + ".q_max_rad", "must be above q_min_rad (%g), is %g", joint.q_min_rad,
                  joint.q_max_rad);
   }
-  RETURN_IF_ERROR(CheckPositive(path + ".qd_abs_max_radps", joint.qd_abs_max_radps,
-                                "the joint could never move"));
-  RETURN_IF_ERROR(CheckPositive(path + ".qdd_abs_max_radps2", joint.qdd_abs_max_radps2,
-                                "the joint must start, and stop before the end of its range"));
+  RETURN_IF_ERROR(CheckWithin(path + ".qd_abs_max_radps", joint.qd_abs_max_radps, kMostJointRadps,
+                              "the joint could never move"));
+  RETURN_IF_ERROR(CheckWithin(path + ".qdd_abs_max_radps2", joint.qdd_abs_max_radps2,
+                              kMostJointAccRadps2,
+                              "the joint must start, and stop before the end of its range"));
   if (written.has_qddd_abs_max_radps3()) {
     joint.qddd_abs_max_radps3 = written.qddd_abs_max_radps3();
-    RETURN_IF_ERROR(CheckPositive(path + ".qddd_abs_max_radps3", joint.qddd_abs_max_radps3,
-                                  "the joint could never start"));
+    RETURN_IF_ERROR(CheckWithin(path + ".qddd_abs_max_radps3", joint.qddd_abs_max_radps3,
+                                kMostJointJerkRadps3, "the joint could never start"));
   }
   if (written.has_tau_abs_max_nm()) {
     joint.tau_abs_max_nm = written.tau_abs_max_nm();
     joint.contact_reason = absl::StrCat("contact:", name);
-    RETURN_IF_ERROR(CheckPositive(path + ".tau_abs_max_nm", written.tau_abs_max_nm(),
-                                  "an arm at rest has torques too"));
+    RETURN_IF_ERROR(CheckWithin(path + ".tau_abs_max_nm", written.tau_abs_max_nm(), kMostTorqueNm,
+                                "an arm at rest has torques too"));
   }
   return joint;
 }
@@ -84,8 +85,8 @@ absl::Status PolicyCompiler::Arm() {
   ArmLimits& arm = policy_.arm_;
   RETURN_IF_ERROR(ArmChain());
   arm.tcp_v_max_mps = written.tcp_v_max_mps();
-  RETURN_IF_ERROR(
-      CheckPositive("arm.tcp_v_max_mps", arm.tcp_v_max_mps, "the tool is what hits first"));
+  RETURN_IF_ERROR(CheckWithin("arm.tcp_v_max_mps", arm.tcp_v_max_mps, kMostToolMps,
+                              "the tool is what hits first"));
   arm.degraded_scale = written.degraded_scale();
   if (!(arm.degraded_scale > 0 && arm.degraded_scale <= 1)) {
     return Wrong("arm.degraded_scale", "must be above 0 and at most 1, is %g",

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "agent/runtime/ceilings.h"
 #include "agent/runtime/policy.h"
 #include "proto/policy.pb.h"
 
@@ -25,8 +26,12 @@ absl::Status Wrong(const std::string& path, const absl::FormatSpec<Args...>& for
 
 // Refuses what is not finite and above 0; `why` completes "must be above 0: ...".
 absl::Status CheckPositive(const std::string& path, double value, const std::string& why);
-// The same, and turned into a duration of at most a day.
-absl::StatusOr<Nanos> PositiveMs(const std::string& path, double ms, const std::string& why);
+// The same, and what is above `most` (ceilings.h).
+absl::Status CheckWithin(const std::string& path, double value, double most,
+                         const std::string& why);
+// The same, and turned into a duration.
+absl::StatusOr<Nanos> PositiveMs(const std::string& path, double ms, const std::string& why,
+                                 double most_ms = kDayMs);
 
 // Builds a Policy part by part, in the order of the document.
 class PolicyCompiler {

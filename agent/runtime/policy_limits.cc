@@ -18,8 +18,8 @@ absl::Status PolicyCompiler::ClampBudgetPart() {
   const std::string path = "limits.clamp_budget";
   RETURN_IF_ERROR(CheckPositive(path + ".window_s", written.window_s(),
                                 "a model that lives off its limits must be noticed"));
-  if (!(written.max_fraction() >= 0 && written.max_fraction() < 1)) {
-    return Wrong(path + ".max_fraction", "must be at least 0 and below 1, is %g",
+  if (!(written.max_fraction() >= 0 && written.max_fraction() <= kMostClampedShare)) {
+    return Wrong(path + ".max_fraction", "must be 0 to %g, is %g", kMostClampedShare,
                  written.max_fraction());
   }
   const double ticks = std::floor(written.window_s() * policy_.command_.rate_hz + 0.5);

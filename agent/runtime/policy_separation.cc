@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "agent/base/status_macros.h"
 #include "agent/runtime/policy_compiler.h"
@@ -46,12 +48,12 @@ absl::Status PolicyCompiler::BodyZone(const v1::BodyZone& zone, const std::strin
                     .release_consecutive = zone.release_consecutive(),
                     .vx_max_mps = zone.vx_max_mps(),
                     .reason = absl::StrCat(stop ? "stop_zone:" : "slow_zone:", zone.id())};
-  if (zone.min_points() == 0 || zone.trigger_consecutive() == 0 ||
-      zone.release_consecutive() == 0) {
-    return Under("S14", Wrong(path,
-                              "must have min_points, trigger_consecutive and release_consecutive "
-                              "of at least 1"));
-  }
+  RETURN_IF_ERROR(
+      CheckWithin(path + ".min_points", zone.min_points(), kMostPoints, "no point is no obstacle"));
+  RETURN_IF_ERROR(CheckWithin(path + ".trigger_consecutive", zone.trigger_consecutive(),
+                              kMostConsecutiveScans, "no scan tells nothing"));
+  RETURN_IF_ERROR(CheckPositive(path + ".release_consecutive", zone.release_consecutive(),
+                                "what was there is gone when a scan says so"));
   if (stop == zone.has_vx_max_mps()) {
     return Wrong(path + ".vx_max_mps", "must be given for action limit and for no other");
   }
@@ -74,8 +76,10 @@ absl::Status PolicyCompiler::Ssm() {
                          .c_m = written.c_m(),
                          .z_sensor_m = written.z_sensor_m(),
                          .z_robot_m = written.z_robot_m()};
-  RETURN_IF_ERROR(CheckPositive(path + ".v_human_mps", limits.v_human_mps,
-                                "people walk; 1.6 is the standard's speed"));
+  if (!(std::isfinite(limits.v_human_mps) && limits.v_human_mps >= kLeastHumanMps)) {
+    return Under("S14", Wrong(path + ".v_human_mps", "must be at least %g, is %g: people walk",
+                              kLeastHumanMps, limits.v_human_mps));
+  }
   RETURN_IF_ERROR(CheckPositive(path + ".t_react_s", limits.t_react_s, "nothing reacts at once"));
   RETURN_IF_ERROR(CheckPositive(path + ".dec_mps2", limits.dec_mps2, "the robot must brake"));
   RETURN_IF_ERROR(CheckNotNegative(path + ".c_m", limits.c_m));

@@ -40,6 +40,13 @@ absl::StatusOr<Curve> CurveOf(const std::string& path, const std::vector<double>
   return Curve{points, {values.begin(), values.end()}};
 }
 
+// What no situation loosens.
+absl::StatusOr<Curve> NominalCurve(const std::string& path, const std::vector<double>& points,
+                                   const Values& values, double most, const std::string& why) {
+  for (double value : values) RETURN_IF_ERROR(CheckWithin(path, value, most, why));
+  return CurveOf(path, points, values, why);
+}
+
 absl::Status CheckFalls(const std::string& path, const Curve& wz) {
   if (std::is_sorted(wz.values.rbegin(), wz.values.rend())) return absl::OkStatus();
   return Wrong(path, "must not rise with speed: a faster robot tips sooner");
@@ -111,17 +118,18 @@ absl::Status PolicyCompiler::NominalSet(TwistLimits& limits) const {
   limits.vx_min_mps = set.vx_min_mps();
   limits.wz_acc_max_radps2 = set.wz_acc_max_radps2();
   limits.cmd_vs_measured_mps = set.cmd_vs_measured_mps();
-  RETURN_IF_ERROR(CheckPositive(path + ".vx_max_mps", limits.vx_max_mps,
-                                "a robot that may not move needs no model"));
-  if (!(std::isfinite(limits.vx_min_mps) && limits.vx_min_mps <= 0)) {
+  RETURN_IF_ERROR(CheckWithin(path + ".vx_max_mps", limits.vx_max_mps, kMostSpeedMps,
+                              "a robot that may not move needs no model"));
+  if (!(limits.vx_min_mps >= -kMostSpeedMps && limits.vx_min_mps <= 0)) {
     return Wrong(path + ".vx_min_mps",
-                 "must be 0 or below, because standing is always allowed; is %g",
-                 limits.vx_min_mps);
+                 "must be 0 or below, because standing is always allowed, and at least %g; is %g",
+                 -kMostSpeedMps, limits.vx_min_mps);
   }
-  RETURN_IF_ERROR(CheckPositive(path + ".cmd_vs_measured_mps", limits.cmd_vs_measured_mps,
-                                "a robot that stands could never start"));
-  return CheckPositive(path + ".wz_acc_max_radps2", limits.wz_acc_max_radps2,
-                       "the robot could never start to turn");
+  // At the largest speed itself a robot that something holds would never be noticed.
+  RETURN_IF_ERROR(CheckWithin(path + ".cmd_vs_measured_mps", limits.cmd_vs_measured_mps,
+                              limits.vx_max_mps, "a robot that stands could never start"));
+  return CheckWithin(path + ".wz_acc_max_radps2", limits.wz_acc_max_radps2, kMostTurnAccRadps2,
+                     "the robot could never start to turn");
 }
 
 absl::Status PolicyCompiler::NominalCurves(TwistLimits& limits) const {
@@ -130,15 +138,17 @@ absl::Status PolicyCompiler::NominalCurves(TwistLimits& limits) const {
   const std::vector<double> points(set.speed_points_mps().begin(), set.speed_points_mps().end());
   RETURN_IF_ERROR(CheckPoints(path + ".speed_points_mps", points));
   ASSIGN_OR_RETURN(limits.wz_abs_max_radps,
-                   CurveOf(path + ".wz_abs_max_radps", points, set.wz_abs_max_radps(),
-                           "a robot that cannot turn cannot leave"));
-  ASSIGN_OR_RETURN(limits.acc_max_mps2, CurveOf(path + ".acc_max_mps2", points, set.acc_max_mps2(),
-                                                "the robot could never start"));
-  ASSIGN_OR_RETURN(limits.dec_max_mps2, CurveOf(path + ".dec_max_mps2", points, set.dec_max_mps2(),
-                                                "stopping distances are computed from it"));
+                   NominalCurve(path + ".wz_abs_max_radps", points, set.wz_abs_max_radps(),
+                                kMostTurnRadps, "a robot that cannot turn cannot leave"));
+  ASSIGN_OR_RETURN(limits.acc_max_mps2,
+                   NominalCurve(path + ".acc_max_mps2", points, set.acc_max_mps2(), kMostAccMps2,
+                                "the robot could never start"));
+  ASSIGN_OR_RETURN(limits.dec_max_mps2,
+                   NominalCurve(path + ".dec_max_mps2", points, set.dec_max_mps2(), kMostAccMps2,
+                                "stopping distances are computed from it"));
   ASSIGN_OR_RETURN(limits.jerk_max_mps3,
-                   CurveOf(path + ".jerk_max_mps3", points, set.jerk_max_mps3(),
-                           "the acceleration could never grow"));
+                   NominalCurve(path + ".jerk_max_mps3", points, set.jerk_max_mps3(), kMostJerkMps3,
+                                "the acceleration could never grow"));
   return CheckFalls(path + ".wz_abs_max_radps", limits.wz_abs_max_radps);
 }
 

@@ -1,8 +1,8 @@
-#include "agent/runtime/fallback_machine.h"
-#include "gmock/gmock.h"
-#include "tests/agent/runtime/rules_world.h"
+#include <bit>
 
-// How triggers of the rich rules wait at the dock, clear too often, and stop a robot on probation.
+#include "tests/agent/runtime/rich_machine.h"
+
+// How triggers of the rich rules wait at the dock and clear too often.
 
 namespace agent::runtime {
 namespace {
@@ -17,46 +17,6 @@ using ::tests::kStartOfTime;
 using ::tests::StatusIs;
 
 constexpr ZoneMask kDock = ZoneMask{1} << 2;
-
-class RichMachineTest : public testing::Test {
- protected:
-  TriggerMask Mask(const std::string& id) const {
-    for (size_t i = 0; i < rules_.triggers().size(); ++i) {
-      if (rules_.triggers()[i].id == id) return MaskOf(i);
-    }
-    ADD_FAILURE() << id;
-    return 0;
-  }
-  void Live(TriggerMask raised, Nanos time) {
-    const Nanos end = now_ + time;
-    while (now_ < end) {
-      now_ += kPeriod;
-      Advance(rules_,
-              {.raised = raised,
-               .previous_runs = true,
-               .standing = standing_,
-               .now = now_,
-               .fresh = ~InputMask{0},
-               .zones = zones_,
-               .driven = driven_},
-              status_);
-    }
-  }
-  void Once(TriggerMask raised) { Live(raised, kPeriod); }
-  // Nothing happens for a long time, which a machine that is asked seldom sees as well.
-  void Rest(Nanos time) {
-    now_ += time - kPeriod;
-    Once(0);
-  }
-  const std::string& state() const { return rules_.states()[status_.state].name; }
-
-  const Fallback rules_ = tests::RichRules();
-  FallbackStatus status_;
-  Nanos now_ = kStartOfTime;
-  bool standing_ = false;
-  ZoneMask zones_ = 0;
-  Nanos driven_ = kPeriod;
-};
 
 // --- defer
 
@@ -148,6 +108,84 @@ TEST_F(ClearsTest, OnlyAnOperatorClearsItThen) {
   EXPECT_EQ(status_.probation, Nanos{0}) << "an operator's act is no re-arm";
 }
 
+class OnceAnHourTest : public RichMachineTest {
+ protected:
+  OnceAnHourTest()
+      : RichMachineTest(RulesWith([](tests::Rules& rules) {
+          tests::Rule(rules, "low_confidence").mutable_clear()->set_max_per_hour(1);
+        })) {}
+};
+
+TEST_F(OnceAnHourTest, TheSecondTimeIsOneTooMany) {
+  for (const TriggerMask held : {TriggerMask{0}, Mask("low_confidence")}) {
+    Once(Mask("low_confidence"));
+    Live(0, seconds(1));
+    EXPECT_EQ(status_.held, held);
+  }
+}
+
+class FirstTriggerTest : public RichMachineTest {
+ protected:
+  FirstTriggerTest()
+      : RichMachineTest(RulesWith([](tests::Rules& rules) {
+          tests::Rule(rules, "input_stale").mutable_clear()->clear_quiet_ms();
+          tests::Rule(rules, "input_stale").mutable_clear()->set_operator_(true);
+        })) {}
+};
+
+TEST_F(FirstTriggerTest, IsClearedByAPersonAsAnyOther) {
+  ASSERT_EQ(Mask("input_stale"), TriggerMask{1});
+  Once(Mask("input_stale"));
+  Live(0, seconds(10));
+  EXPECT_EQ(status_.active, Mask("input_stale"));
+  ASSERT_OK_AND_ASSIGN(status_, Rearmed(rules_, status_, Nanos{0}));
+  EXPECT_EQ(status_.active, 0U);
+}
+
+TEST_F(RichMachineTest, WhatWantsARearmWantsItBesideWhatAnOperatorClears) {
+  status_.active = Mask("estop_button") | MaskOf(rules_.flapping());
+  ASSERT_LT(Mask("estop_button"), MaskOf(rules_.flapping()));
+  EXPECT_THAT(Rearmed(rules_, status_, rules_.standstill() - kPeriod),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("must have stood")));
+  EXPECT_OK(Rearmed(rules_, status_, rules_.standstill()).status());
+}
+
+TEST_F(RichMachineTest, UnderNewRulesAConditionGoesOnBeingCounted) {
+  Live(Mask("network_down"), seconds(1));
+  status_ = CarriedOver(rules_, status_, rules_, now_);
+  Live(Mask("network_down"), seconds(1));
+  EXPECT_EQ(state(), "NOMINAL") << "two seconds are not over yet";
+  Once(Mask("network_down"));
+  EXPECT_EQ(state(), "CONTROLLED_STOP");
+}
+
+// Flapping leads to a rest that is left for a deeper one after a second.
+class FlapRestTest : public RichMachineTest {
+ protected:
+  FlapRestTest()
+      : RichMachineTest(RulesWith([](tests::Rules& rules) {
+          tests::State(rules, "EMERGENCY_STOP").set_rank(16);
+          tests::State(rules, "ESTOP_LATCHED").set_rank(17);
+          tests::State(rules, "PARKED") = tests::State(rules, "SAFE_STOPPED");
+          tests::State(rules, "PARKED").set_rank(9);
+          tests::State(rules, "SAFE_STOPPED").set_max_dwell_s(1);
+          tests::State(rules, "SAFE_STOPPED").set_else_("PARKED");
+        })) {}
+};
+
+TEST_F(FlapRestTest, IsNotBegunAnewByFurtherRises) {
+  for (int i = 0; i < 6; ++i) {
+    Once(Mask("input_stale"));
+    Live(0, seconds(1));
+  }
+  ASSERT_TRUE(status_.IsActive(rules_.flapping()));
+  Live(0, seconds(1));
+  EXPECT_EQ(state(), "PARKED");
+  Once(Mask("estop_button"));
+  EXPECT_EQ(state(), "EMERGENCY_STOP");
+  EXPECT_EQ(rules_.states()[status_.triggers[rules_.flapping()].place].name, "PARKED");
+}
+
 TEST_F(ClearsTest, TheOperatorWaitsUntilTheConditionIsGone) {
   for (int i = 0; i < 3; ++i) Doubt();
   Once(Mask("low_confidence"));
@@ -201,98 +239,6 @@ TEST_F(ClearsTest, UnderNewRulesWhatIsHeldStaysHeld) {
   EXPECT_EQ(carried.held, Mask("low_confidence"));
   EXPECT_EQ(carried.clears, status_.clears);
   EXPECT_EQ(rules->states()[carried.state].name, "PREVIOUS_MODEL");
-}
-
-// --- probation
-
-class ProbationTest : public RichMachineTest {
- protected:
-  void SetUp() override {
-    Once(Mask("estop_button"));
-    standing_ = true;
-    Live(0, seconds(4));
-    ASSERT_EQ(state(), "ESTOP_LATCHED");
-    ASSERT_OK_AND_ASSIGN(status_, Rearmed(rules_, status_, seconds(4)));
-    standing_ = false;
-  }
-};
-
-TEST_F(ProbationTest, EndsAfterItsTimeOfDrivingAndNotBefore) {
-  Live(0, milliseconds(59'950));
-  EXPECT_EQ(status_.probation, kPeriod);
-  Once(0);
-  EXPECT_EQ(status_.probation, Nanos{0});
-  Once(0);
-  EXPECT_EQ(status_.probation, Nanos{0});
-}
-
-TEST_F(ProbationTest, DoesNotPassWhileTheRobotStands) {
-  driven_ = Nanos{0};
-  Live(0, seconds(120));
-  EXPECT_EQ(status_.probation, seconds(60));
-}
-
-TEST_F(ProbationTest, AnyTriggerStopsTheRobotAndStartsItAnew) {
-  Live(0, seconds(30));
-  Once(Mask("low_confidence"));
-  EXPECT_EQ(state(), "SAFE_STOPPED");
-  EXPECT_EQ(status_.probation, seconds(60));
-  Live(0, milliseconds(950));
-  EXPECT_EQ(state(), "SAFE_STOPPED");
-  EXPECT_EQ(status_.probation, seconds(60)) << "not while a trigger is active";
-  Once(0);
-  EXPECT_EQ(state(), "NOMINAL");
-  Once(0);
-  EXPECT_LT(status_.probation, seconds(60));
-}
-
-TEST_F(ProbationTest, AMoreRestrictiveTriggerGoesWhereItAlwaysGoes) {
-  Once(Mask("envelope_breach"));
-  EXPECT_EQ(state(), "EMERGENCY_STOP");
-}
-
-TEST_F(ProbationTest, AfterItATriggerGoesWhereItAlwaysGoes) {
-  Live(0, seconds(60));
-  Once(Mask("low_confidence"));
-  EXPECT_EQ(state(), "DEGRADED");
-}
-
-TEST_F(ProbationTest, BeginsWithTheStart) {
-  const TriggerMask waiting = MaskOf(rules_.awaiting_start());
-  Once(waiting);
-  EXPECT_EQ(state(), "SAFE_STOPPED") << "where it waits";
-  Live(waiting | Mask("low_confidence"), seconds(1));
-  const TriggerIndex doubt = static_cast<TriggerIndex>(std::countr_zero(Mask("low_confidence")));
-  EXPECT_EQ(rules_.states()[status_.triggers[doubt].place].name, "DEGRADED")
-      << "a robot that nobody started is on no probation";
-  EXPECT_EQ(status_.probation, seconds(60));
-}
-
-TEST_F(ProbationTest, StartsAnewUnderNewRules) {
-  Live(0, seconds(30));
-  const FallbackStatus carried = CarriedOver(rules_, status_, rules_, now_);
-  EXPECT_EQ(carried.probation, seconds(60));
-  EXPECT_EQ(CarriedOver(rules_, FallbackStatus{}, rules_, now_).probation, Nanos{0});
-}
-
-TEST_F(ProbationTest, FlappingOnProbationEndsWhereBothDemand) {
-  for (int i = 0; i < 6; ++i) {
-    Once(Mask("low_confidence"));
-    Live(0, seconds(1));
-  }
-  EXPECT_TRUE(status_.IsActive(rules_.flapping()) || status_.held == Mask("low_confidence"));
-  EXPECT_EQ(state(), "SAFE_STOPPED");
-}
-
-TEST_F(ProbationTest, TheMachinesOwnLatchIsNoCauseThatMustGoFirst) {
-  status_ = {};
-  standing_ = true;
-  Once(MaskOf(rules_.latched()));
-  EXPECT_EQ(state(), "ESTOP_LATCHED");
-  ASSERT_OK_AND_ASSIGN(status_, Rearmed(rules_, status_, seconds(4)));
-  EXPECT_EQ(status_.raised, 0U);
-  Once(0);
-  EXPECT_EQ(state(), "NOMINAL");
 }
 
 // --- the shape of the status

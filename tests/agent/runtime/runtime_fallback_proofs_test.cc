@@ -76,6 +76,12 @@ INSTANTIATE_TEST_SUITE_P(
                              State(r, "DEGRADED").clear_else_();
                              Rule(r, "nonfinite").set_to("DEGRADED");
                            }},
+                    Defect{"S2", "triggers[3].to", "comes to rest in 'DEGRADED'",
+                           [](R& r) {
+                             State(r, "DEGRADED").clear_max_dwell_s();
+                             State(r, "DEGRADED").clear_else_();
+                             Rule(r, "model_failed").set_to("DEGRADED");
+                           }},
                     Defect{"S13", "states.CONTROLLED_STOP", "latch: persistent",
                            [](R& r) { Rule(r, "estop_button").set_to("CONTROLLED_STOP"); }},
                     Defect{"S13", "states.EMERGENCY_STOP", "latch: persistent", [](R& r) {
@@ -142,6 +148,16 @@ INSTANTIATE_TEST_SUITE_P(
                              State(r, "LONELY") = State(r, "SAFE_STOPPED");
                              State(r, "LONELY").set_rank(9);
                            }},
+                    Defect{"S3", "states.DEEPER_LATCH", "nothing leads here",
+                           [](R& r) {
+                             State(r, "DEEPER_LATCH") = State(r, "ESTOP_LATCHED");
+                             State(r, "DEEPER_LATCH").set_rank(9);
+                           }},
+                    Defect{"S3", "states.NOMINAL.else", "only a trigger leaves the nominal state",
+                           [](R& r) {
+                             State(r, "NOMINAL").set_max_dwell_s(60);
+                             State(r, "NOMINAL").set_else_("DEGRADED");
+                           }},
                     Defect{"S3", "states.DEGRADED.else", "nothing ever leads there",
                            [](R& r) { State(r, "DEGRADED").clear_max_dwell_s(); }},
                     Defect{"S3", "states.SAFE_STOPPED.else", "nothing ever leads there",
@@ -187,10 +203,13 @@ TEST(ReachTest, TwoBuiltInControllersMayNeedDifferentInputs) {
 }
 
 TEST(ReachTest, AStateMayServeProbationFlappingOrWhatClearsTooOftenAlone) {
-  for (auto* lead :
-       {+[](R& r) { r.mutable_rearm()->mutable_probation()->set_to("PARKED"); },
-        +[](R& r) { r.mutable_flap()->set_to("PARKED"); },
-        +[](R& r) { Rule(r, "low_confidence").mutable_clear()->set_else_("PARKED"); }}) {
+  for (auto* lead : {+[](R& r) { r.mutable_rearm()->mutable_probation()->set_to("PARKED"); },
+                     +[](R& r) { r.mutable_flap()->set_to("PARKED"); },
+                     +[](R& r) { Rule(r, "low_confidence").mutable_clear()->set_else_("PARKED"); },
+                     +[](R& r) {
+                       Rule(r, "low_confidence").mutable_clear()->set_else_("PARKED");
+                       Rule(r, "low_confidence").mutable_clear()->set_max_per_hour(1);
+                     }}) {
     R rules = RichFallbackDocument();
     Parked(rules, 9).set_minimal_risk_condition(true);
     EXPECT_THAT(Compile(rules),
@@ -249,6 +268,39 @@ TEST(BoundsTest, AreHeldToTheMillisecond) {
   State(rules, "CONTROLLED_STOP").set_complete_within_ms(1300);
   State(rules, "EMERGENCY_STOP").set_complete_within_ms(550);
   EXPECT_OK(Compile(rules));
+}
+
+TEST(BoundsTest, ForgiveWhatASumOfWrittenDigitsRoundsTo) {
+  R rules = RichFallbackDocument();
+  State(rules, "EMERGENCY_STOP").set_dec_mps2(1.25);
+  State(rules, "EMERGENCY_STOP").set_complete_within_ms(850);
+  ASSERT_GT(1000 * (1.0 / 1.25 + 1 / 20.0), 850.0) << "800 ms and a tick";
+  EXPECT_OK(Compile(rules));
+}
+
+TEST(StatesTest, NominalLimitsMayBeSaid) {
+  R rules = RichFallbackDocument();
+  State(rules, "NOMINAL").set_limits("nominal");
+  EXPECT_OK(Compile(rules));
+}
+
+TEST(StatesTest, ThereMayBeThirtyTwo) {
+  R rules = RichFallbackDocument();
+  State(rules, "SAFE_STOPPED").set_max_dwell_s(60);
+  State(rules, "SAFE_STOPPED").set_else_("ESTOP_LATCHED");
+  State(rules, "ESTOP_LATCHED").set_rank(99);
+  for (uint32_t rank = 7; rules.states_size() < 32; ++rank) {
+    v1::FallbackState& last = State(rules, "PARKED" + std::to_string(rank));
+    last = State(rules, "SAFE_STOPPED");
+    last.set_rank(rank);
+    last.set_else_("ESTOP_LATCHED");
+    State(rules, rank == 7 ? "SAFE_STOPPED" : "PARKED" + std::to_string(rank - 1))
+        .set_else_("PARKED" + std::to_string(rank));
+  }
+  EXPECT_OK(Compile(rules).status());
+  State(rules, "ONE_MORE").set_rank(98);
+  EXPECT_THAT(Compile(rules),
+              StatusIs(absl::StatusCode::kInvalidArgument, "[states] must be 1 to 32, are 33"));
 }
 
 TEST(BoundsTest, HoldForStopsThatNoTriggerLeadsToAtOnce) {

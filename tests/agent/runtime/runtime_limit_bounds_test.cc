@@ -62,8 +62,8 @@ INSTANTIATE_TEST_SUITE_P(
               "has 2"},
         Bound{"backwards", [](P& p) { Nominal(p).set_vx_min_mps(-0.0); },
               [](P& p) { Nominal(p).set_vx_min_mps(0.01); },
-              "[limits.nominal.vx_min_mps] must be 0 or below, because standing is always allowed; "
-              "is 0.01"}));
+              "[limits.nominal.vx_min_mps] must be 0 or below, because standing is always allowed, "
+              "and at least -50; is 0.01"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Given, LimitBoundTest,
@@ -195,18 +195,15 @@ INSTANTIATE_TEST_SUITE_P(
               "[limits.clamp_budget.window_s] must be 1 to 100000 ticks, is 100001"},
         Bound{"nothing", [](P& p) { Budget(p).set_max_fraction(0); },
               [](P& p) { Budget(p).set_max_fraction(-0.01); },
-              "[limits.clamp_budget.max_fraction] must be at least 0 and below 1, is -0.01"},
-        Bound{"everything", [](P& p) { Budget(p).set_max_fraction(0.999); },
-              [](P& p) { Budget(p).set_max_fraction(1); },
-              "[limits.clamp_budget.max_fraction] must be at least 0 and below 1, is 1"}));
+              "[limits.clamp_budget.max_fraction] must be 0 to 0.9, is -0.01"}));
 
 TEST(LimitValuesTest, TheBudgetIsWholeTicksRoundedAndWholeClampsRoundedDown) {
   P document = NavPolicyDocument();
   Budget(document).set_window_s(3.976);  // 79.52 ticks
-  Budget(document).set_max_fraction(0.999);
+  Budget(document).set_max_fraction(0.899);
   ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
   EXPECT_EQ(policy.clamp_budget().window_ticks, 80U);
-  EXPECT_EQ(policy.clamp_budget().max_clamped, 79U);
+  EXPECT_EQ(policy.clamp_budget().max_clamped, 71U);
 }
 
 TEST(LimitValuesTest, ASingleValueIsACurveOfOnePoint) {

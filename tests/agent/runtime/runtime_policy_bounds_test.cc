@@ -68,9 +68,11 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Bound{"channels", [](P& p) { SetInputs(p, 64); }, [](P& p) { SetInputs(p, 65); },
               "[inputs] must be at most 64 channels"},
-        Bound{"a_day", [](P& p) { Scan(p).set_max_age_ms(86'400'000); },
-              [](P& p) { Scan(p).set_max_age_ms(86'400'000.5); },
-              "[inputs.scan.max_age_ms] must be at most a day (8.64e+07 ms), is 8.64e+07"},
+        Bound{"a_day",
+              [](P& p) { p.mutable_limits()->mutable_transition()->set_for_ms(86'400'000); },
+              [](P& p) { p.mutable_limits()->mutable_transition()->set_for_ms(86'400'000.5); },
+              "[limits.transition.for_ms] must be at most 86400000, is 86400000.5: it would hold "
+              "nothing back"},
         Bound{"all_beams", [](P& p) { Scan(p).set_min_valid_fraction(1); },
               [](P& p) { Scan(p).set_min_valid_fraction(1.01); },
               "[inputs.scan.min_valid_fraction] must be 0 to 1, is 1.01"},
@@ -92,18 +94,21 @@ INSTANTIATE_TEST_SUITE_P(
               "[deadline.hard_ms] must be below the command period of 50 ms, is 50"},
         Bound{"consecutive", [](P& p) { Deadline(p).set_max_consecutive(1); },
               [](P& p) { Deadline(p).set_max_consecutive(0); },
-              "[deadline.max_consecutive] must be at least 1: misses must end somewhere"},
+              "[deadline.max_consecutive] must be 1 to 100, is 0: misses must end somewhere"},
         Bound{"shortest_window", [](P& p) { SetWindow(p, 1, 0); }, [](P& p) { SetWindow(p, 0, 0); },
               "[deadline.window.n] must be 1 to 100000 ticks, is 0"},
         Bound{"longest_window", [](P& p) { SetWindow(p, 100'000, 10); },
               [](P& p) { SetWindow(p, 100'001, 10); },
               "[deadline.window.n] must be 1 to 100000 ticks, is 100001"},
-        Bound{"all_missed", [](P& p) { SetWindow(p, 200, 199); },
-              [](P& p) { SetWindow(p, 200, 200); },
-              "[deadline.window.max] must be below n (200), is 200"},
-        Bound{"more_than_all", [](P& p) { SetWindow(p, 20, 19); },
-              [](P& p) { SetWindow(p, 20, 21); },
-              "[deadline.window.max] must be below n (20), is 21"}));
+        Bound{"half_missed", [](P& p) { SetWindow(p, 200, 100); },
+              [](P& p) { SetWindow(p, 200, 101); },
+              "[deadline.window.max] must be at most half of n (200), is 101: who answers every "
+              "other tick "
+              "only is late"},
+        Bound{"odd_window", [](P& p) { SetWindow(p, 21, 10); }, [](P& p) { SetWindow(p, 21, 11); },
+              "[deadline.window.max] must be at most half of n (21), is 11: who answers every "
+              "other tick "
+              "only is late"}));
 
 v1::Uncertainty& Doubt(P& p) {
   v1::Uncertainty& doubt = *p.mutable_output()->mutable_uncertainty();
@@ -228,10 +233,6 @@ v1::SpeedAndSeparation& Ssm(P& p) {
   return ssm;
 }
 
-constexpr const char* kCounts =
-    "[separation.zones[0]] must have min_points, trigger_consecutive and release_consecutive of at "
-    "least 1";
-
 INSTANTIATE_TEST_SUITE_P(
     Zones, WheelBoundTest,
     testing::Values(
@@ -272,11 +273,16 @@ INSTANTIATE_TEST_SUITE_P(
               },
               "[envelope[0].z_m] must be [low, high] with low below high"},
         Bound{"points", [](P& p) { Touch(p).set_min_points(1); },
-              [](P& p) { Touch(p).set_min_points(0); }, kCounts},
+              [](P& p) { Touch(p).set_min_points(0); },
+              "[separation.zones[0].min_points] must be above 0, is 0: no point is no obstacle"},
         Bound{"trigger", [](P& p) { Touch(p).set_trigger_consecutive(1); },
-              [](P& p) { Touch(p).set_trigger_consecutive(0); }, kCounts},
+              [](P& p) { Touch(p).set_trigger_consecutive(0); },
+              "[separation.zones[0].trigger_consecutive] must be above 0, is 0: no scan tells "
+              "nothing"},
         Bound{"release", [](P& p) { Touch(p).set_release_consecutive(1); },
-              [](P& p) { Touch(p).set_release_consecutive(0); }, kCounts},
+              [](P& p) { Touch(p).set_release_consecutive(0); },
+              "[separation.zones[0].release_consecutive] must be above 0, is 0: what was there is "
+              "gone when a scan says so"},
         Bound{"sure_braking", [](P& p) { Ssm(p); }, [](P& p) { Ssm(p).set_dec_mps2(2.01); },
               "[separation.ssm.dec_mps2] must not be more than limits.nominal.dec_max_mps2 (2), is "
               "2.01"},

@@ -208,7 +208,7 @@ class ToolPathTest : public ArmTest {
  protected:
   // Joints that may be as fast as asked and stop at once, or shed `acceleration`.
   void Limit(
-      double tool_mps, double acceleration = 1e6, const std::function<void(P&)>& edit = [](P&) {}) {
+      double tool_mps, double acceleration = 1e3, const std::function<void(P&)>& edit = [](P&) {}) {
     Compile([&](P& p) {
       SetJoints(p, [&](v1::JointLimit& j) { j.set_qdd_abs_max_radps2(acceleration); });
       p.mutable_arm()->set_tcp_v_max_mps(tool_mps);
@@ -255,7 +255,7 @@ TEST_F(ToolPathTest, AStopLastsUntilTheLastJointStands) {
 }
 
 TEST_F(ToolPathTest, NearerThanItsMarginATimeOfRoundingIsNoNearer) {
-  Limit(1, 1e6, [](P& p) { AddBox(p, "inclusion", {-1, -1}, {0.5, 1}, {-0.5, 0.5}); });
+  Limit(1, 1e3, [](P& p) { AddBox(p, "inclusion", {-1, -1}, {0.5, 1}, {-0.5, 0.5}); });
   // x = 0.49 m, and a turn of the elbow moves it by its sine.
   const double elbow = std::acos(0.19 / 0.3);
   const double turn_per_m = 1 / (0.3 * std::sin(elbow));
@@ -266,7 +266,7 @@ TEST_F(ToolPathTest, NearerThanItsMarginATimeOfRoundingIsNoNearer) {
 
 TEST_F(ToolPathTest, ASpeedZoneHoldsFromItsMarginOn) {
   for (const auto& [margin_m, blocker] : {std::pair{0.03125, "speed_zone:speed1"}, {0.03124, ""}}) {
-    Limit(1, 1e6, [m = margin_m](P& p) {
+    Limit(1, 1e3, [m = margin_m](P& p) {
       for (int i = 0; i < 2; ++i) p.mutable_arm()->mutable_chain(i)->set_a_m(0.25);
       v1::EnvelopeZone& zone = AddBox(p, "speed", {0.53125, -1}, {1, 1}, {-0.5, 0.5});
       zone.set_vx_max_mps(0.1);
@@ -285,7 +285,7 @@ TEST_F(ToolPathTest, TheSlowestOfAllLimitsHoldsAndTheFirstOfEqualOnesIsNamed) {
        {Case{1, 0.1, 0.2, "speed_zone:speed1"}, Case{1, 0.2, 0.1, "speed_zone:speed2"},
         Case{1, 0.1, 0.1, "speed_zone:speed1"}, Case{0.1, 0.1, 0.1, "tool_speed"},
         Case{0.1, 0.9, 0.9, "tool_speed"}, Case{1, 0.9, 0.9, ""}}) {
-    Limit(c.tool_mps, 1e6, [&c](P& p) {
+    Limit(c.tool_mps, 1e3, [&c](P& p) {
       for (const double mps : {c.first_mps, c.second_mps}) {
         AddBox(p, "speed", {0, -1}, {1, 1}, {-0.5, 0.5}).set_vx_max_mps(mps);
       }
