@@ -53,6 +53,18 @@ inline gatekeeper::v1::LimitSet& Degraded(gatekeeper::v1::ControlPolicy& policy)
 inline gatekeeper::v1::BodyZone& Touch(gatekeeper::v1::ControlPolicy& policy) {
   return *policy.mutable_separation()->mutable_zones(0);
 }
+inline gatekeeper::v1::InputRule& Scan(gatekeeper::v1::ControlPolicy& policy) {
+  return policy.mutable_inputs()->at("scan");
+}
+// Anew, with the numbers of the standard and all of the nominal braking.
+inline gatekeeper::v1::SpeedAndSeparation& Ssm(gatekeeper::v1::ControlPolicy& policy) {
+  gatekeeper::v1::SpeedAndSeparation& ssm = *policy.mutable_separation()->mutable_ssm();
+  ssm.set_source("scan");
+  ssm.set_v_human_mps(1.6);
+  ssm.set_t_react_s(0.25);
+  ssm.set_dec_mps2(2);
+  return ssm;
+}
 // Anew, with the usual gap.
 inline gatekeeper::v1::Confidence& Confidence(gatekeeper::v1::ControlPolicy& policy) {
   gatekeeper::v1::Confidence& confidence = *policy.mutable_output()->mutable_confidence();

@@ -18,7 +18,9 @@ namespace {
 using ::testing::StartsWith;
 using ::tests::NavPolicyDocument;
 using ::tests::Nominal;
+using ::tests::Scan;
 using ::tests::Set;
+using ::tests::Ssm;
 using ::tests::StatusIs;
 using ::tests::Touch;
 namespace v1 = ::gatekeeper::v1;
@@ -58,16 +60,7 @@ TEST_P(CeilingTest, IsTakenAndRefusedAboveIt) {
                        StartsWith(std::string("[") + ceiling.path + "] ")));
 }
 
-v1::InputRule& Scan(P& p) { return p.mutable_inputs()->at("scan"); }
 v1::JointLimit& Joint(P& p) { return p.mutable_joints()->at("j1"); }
-v1::SpeedAndSeparation& Ssm(P& p) {
-  v1::SpeedAndSeparation& ssm = *p.mutable_separation()->mutable_ssm();
-  Scan(p).set_min_valid_fraction(0.5);
-  ssm.set_source("scan");
-  ssm.set_t_react_s(0.2);
-  ssm.set_dec_mps2(1);
-  return ssm;
-}
 
 INSTANTIATE_TEST_SUITE_P(
     Inputs, CeilingTest,
@@ -145,6 +138,7 @@ TEST(CeilingTest, ALimitInAnySpeedRangeIsHeldToIt) {
 
 TEST(CeilingTest, PeopleWalkAtTheStandardsSpeedOrFaster) {
   P policy = NavPolicyDocument();
+  Scan(policy).set_min_valid_fraction(0.5);  // a covered scanner sees nobody
   for (const double taken : {1.6, 2.0}) {
     Ssm(policy).set_v_human_mps(taken);
     EXPECT_OK(Policy::Compile(policy).status());

@@ -18,7 +18,9 @@ using ::tests::Bound;
 using ::tests::CheckBound;
 using ::tests::Confidence;
 using ::tests::NavPolicyDocument;
+using ::tests::Scan;
 using ::tests::Set;
+using ::tests::Ssm;
 using ::tests::Touch;
 namespace v1 = ::gatekeeper::v1;
 using P = v1::ControlPolicy;
@@ -38,8 +40,6 @@ P ArmDocument(size_t joints) {
 
 class ArmBoundTest : public testing::TestWithParam<Bound> {};
 TEST_P(ArmBoundTest, IsTakenAtItsEdgeAndRefusedBeyondIt) { CheckBound(ArmDocument(2), GetParam()); }
-
-v1::InputRule& Scan(P& p) { return p.mutable_inputs()->at("scan"); }
 
 void SetInputs(P& p, int count) {
   const v1::InputRule rule = p.inputs().at("odom");
@@ -222,15 +222,6 @@ void SetScanZones(P& p, int count) {
     *zones.Add() = v1::BodyZone(zones[0]);
     zones[i].set_id("z" + std::to_string(i));
   }
-}
-
-v1::SpeedAndSeparation& Ssm(P& p) {
-  v1::SpeedAndSeparation& ssm = *p.mutable_separation()->mutable_ssm();
-  ssm.set_source("scan");
-  ssm.set_v_human_mps(1.6);
-  ssm.set_t_react_s(0.25);
-  ssm.set_dec_mps2(2);
-  return ssm;
 }
 
 INSTANTIATE_TEST_SUITE_P(
