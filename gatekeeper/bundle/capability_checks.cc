@@ -41,6 +41,7 @@ class CapabilityChecks {
                                          policy_.robot_class(), name_, robot_.robot_class()));
       return std::move(found_);
     }
+    if (policy_.command().type() != "twist2d") return std::move(found_);
     const v1::LimitSet& limits = policy_.limits().nominal();
     AtMost("vx_max_mps", limits.vx_max_mps(), robot_.vx_max_mps());
     AtMost("vx_min_mps", -limits.vx_min_mps(), -robot_.vx_min_mps());
@@ -94,7 +95,6 @@ std::vector<const v1::Capability*> RobotsFor(const v1::ControlPolicy& policy, co
 
 std::vector<Finding> CheckCapability(const v1::ControlPolicy& policy, const Site& site,
                                      const std::vector<std::string>& hardware) {
-  if (policy.command().type() != "twist2d") return {};
   const Robots robots = RobotsByClass(policy, site, hardware);
   std::vector<Finding> found;
   for (const std::string& name : hardware) {

@@ -15,8 +15,9 @@ namespace gatekeeper::bundle {
 std::vector<const v1::Capability*> RobotsFor(const v1::ControlPolicy& policy, const Site& site,
                                              const std::vector<std::string>& hardware);
 
-// S9: the site certifies those robots, and the policy asks no more of them than their certificate
-// says; its footprint covers theirs. For command type twist2d. Paths are of the policy.
+// S9: the site certifies those robots for the policy's robot_class. With command type twist2d the
+// policy also asks no more of them than their certificate says, and its footprint covers theirs.
+// Paths are of the policy.
 std::vector<Finding> CheckCapability(const v1::ControlPolicy& policy, const Site& site,
                                      const std::vector<std::string>& hardware);
 

@@ -113,6 +113,10 @@ absl::Status AddSets(const BySchema& found, std::vector<RuleSet>& sets) {
     }
     return absl::OkStatus();
   }
+  if (found.size() == 1 && found.begin()->first == kSite) {  // a folder of sites: each for itself
+    for (const Document& site : found.begin()->second) sets.emplace_back().site = site;
+    return absl::OkStatus();
+  }
   RuleSet set;
   RETURN_IF_ERROR(One(found, kPolicy, set.policy));
   RETURN_IF_ERROR(One(found, kFallback, set.fallback));

@@ -90,10 +90,18 @@ int main(int argc, char** argv) {
   live->callback([&] { exit_code = Fail(Live(live_arguments)); });
 
   std::string folder;
-  CLI::App* train = app.add_subcommand("train", "train the demonstration's models");
+  std::string lesson = "nav";
+  CLI::App* train = app.add_subcommand("train", "train the models of the shipped policies");
   train->add_option("FOLDER", folder, "with the cards and control_policy.yaml; gets models/")
       ->required();
-  train->callback([&] { exit_code = Fail(sim::TrainModels(folder, sim::DemoRecipes())); });
+  train->add_option("--lesson", lesson, "which of the shipped policies it holds")
+      ->check(CLI::IsMember({"nav", "lane", "cell"}))
+      ->capture_default_str();
+  train->callback([&] {
+    exit_code = Fail(lesson == "lane"   ? sim::TrainLane(folder)
+                     : lesson == "cell" ? sim::TrainCell(folder)
+                                        : sim::TrainModels(folder, sim::DemoRecipes()));
+  });
 
   CLI11_PARSE(app, argc, argv);
   return exit_code;

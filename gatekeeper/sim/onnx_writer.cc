@@ -1,6 +1,7 @@
 #include "gatekeeper/sim/onnx_writer.h"
 
 #include <string_view>
+#include <utility>
 
 #include "gatekeeper/sim/wire_writer.h"
 
@@ -110,6 +111,15 @@ std::string AddJoinedInput(const Mlp& mlp, OnnxGraph& graph) {
 }
 
 }  // namespace
+
+OnnxNode StandardNode(const char* op_type, std::vector<std::string> inputs, const char* output,
+                      std::vector<OnnxAttribute> attributes) {
+  return {.op_type = op_type,
+          .inputs = std::move(inputs),
+          .outputs = {output},
+          .attributes = std::move(attributes),
+          .domain = ""};
+}
 
 // ModelProto{ir_version=1, producer_name=2, graph=7, opset_import=8{version=2}}
 std::string WriteOnnx(const OnnxGraph& graph, int64_t opset) {

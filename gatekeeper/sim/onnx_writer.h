@@ -37,6 +37,10 @@ struct OnnxNode {
   std::string domain;  // "" is ai.onnx
 };
 
+// A standard operator with one output.
+OnnxNode StandardNode(const char* op_type, std::vector<std::string> inputs, const char* output,
+                      std::vector<OnnxAttribute> attributes = {});
+
 struct OnnxGraph {
   std::vector<OnnxPort> inputs;
   std::vector<OnnxPort> outputs;

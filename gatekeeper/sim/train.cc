@@ -9,6 +9,8 @@
 #include "agent/runtime/binding.h"
 #include "agent/runtime/input_board.h"
 #include "agent/runtime/policy.h"
+#include "gatekeeper/sim/cell_lesson.h"
+#include "gatekeeper/sim/lane_lesson.h"
 
 namespace gatekeeper::sim {
 namespace {
@@ -96,6 +98,17 @@ absl::StatusOr<std::string> TrainOne(const std::string& folder, const Recipe& re
                              .output = signature.outputs[0].name}));
 }
 
+absl::Status WriteModel(const std::string& folder, const std::string& name,
+                        const std::string& bytes) {
+  agent::base::OsFiles files;
+  RETURN_IF_ERROR(files.MakeFolders(folder + "/models"));
+  const std::string path = absl::StrFormat("%s/models/%s.onnx", folder, name);
+  RETURN_IF_ERROR(files.WriteDurably(path, bytes, 0644));
+  std::printf("%s  %d bytes\n", path.c_str(), static_cast<int>(bytes.size()));
+  std::fflush(stdout);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 const std::vector<Recipe>& DemoRecipes() {
@@ -130,16 +143,21 @@ const std::vector<Recipe>& DemoRecipes() {
 }
 
 absl::Status TrainModels(const std::string& folder, const std::vector<Recipe>& recipes) {
-  agent::base::OsFiles files;
-  RETURN_IF_ERROR(files.MakeFolders(folder + "/models"));
   for (const Recipe& recipe : recipes) {
     ASSIGN_OR_RETURN(const std::string bytes, TrainOne(folder, recipe));
-    const std::string path = absl::StrFormat("%s/models/%s.onnx", folder, recipe.name);
-    RETURN_IF_ERROR(files.WriteDurably(path, bytes, 0644));
-    std::printf("%s  %d bytes\n", path.c_str(), static_cast<int>(bytes.size()));
-    std::fflush(stdout);
+    RETURN_IF_ERROR(WriteModel(folder, recipe.name, bytes));
   }
   return absl::OkStatus();
+}
+
+absl::Status TrainLane(const std::string& folder) {
+  return WriteModel(folder, "lane-1.0.0", TrainLaneModel());
+}
+
+absl::Status TrainCell(const std::string& folder) {
+  ASSIGN_OR_RETURN(const Documents documents, ReadDocuments(folder, "card.yaml"));
+  ASSIGN_OR_RETURN(const runtime::Policy policy, runtime::Policy::Compile(documents.policy));
+  return WriteModel(folder, "cell-1.0.0", TrainCellModel(policy));
 }
 
 }  // namespace gatekeeper::sim

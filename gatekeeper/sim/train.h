@@ -28,4 +28,9 @@ const std::vector<Recipe>& DemoRecipes();
 // `folder`, so that training and robot fill the tensors with the same code.
 absl::Status TrainModels(const std::string& folder, const std::vector<Recipe>& recipes);
 
+// The same for the one model of policies/lane and of policies/cell; the latter reads its arm from
+// `folder`/control_policy.yaml.
+absl::Status TrainLane(const std::string& folder);
+absl::Status TrainCell(const std::string& folder);
+
 }  // namespace gatekeeper::sim

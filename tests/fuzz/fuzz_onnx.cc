@@ -8,7 +8,7 @@ const fuzz::Allowance fuzz::kAllowance{.base_bytes = 16'384, .per_input_byte = 2
 
 std::vector<std::string> fuzz::Seeds() {
   std::vector<std::string> seeds;
-  for (const auto& entry : std::filesystem::directory_iterator("policies/nav/models")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator("policies")) {
     if (entry.path().extension() != ".onnx") continue;
     seeds.push_back(FileText(entry.path().string()));
     // The graph without most of its weights, so that bends hit structure.
