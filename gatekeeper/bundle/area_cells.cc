@@ -12,7 +12,8 @@
 namespace gatekeeper::bundle {
 namespace {
 
-using Big = boost::multiprecision::cpp_int;
+// Whole numbers of any size; those below 1280 bits, as nearly all here are, need no memory.
+using Big = boost::multiprecision::number<boost::multiprecision::cpp_int_backend<1280>>;
 
 // Fixed point: micrometres times 2^512. Corners and crossings of straight edges below 10 km differ
 // by more than 2^-150 of a micrometre or not at all, and so do heights along a line between them.
@@ -22,8 +23,10 @@ constexpr int kSame = 8;  // roots are rounded; less apart than this is one and 
 Big Fixed(int64_t um) { return Big(um) << kBits; }
 
 Big Floor(const Big& numerator, const Big& denominator) {
-  Big quotient = numerator / denominator;
-  if (numerator % denominator != 0 && (numerator < 0) != (denominator < 0)) --quotient;
+  Big quotient;
+  Big rest;
+  boost::multiprecision::divide_qr(numerator, denominator, quotient, rest);
+  if (rest != 0 && (numerator < 0) != (denominator < 0)) --quotient;
   return quotient;
 }
 
