@@ -12,6 +12,7 @@ bool IsLong(const std::string& channel) {
 }
 bool IsSeen(const std::string& channel) { return channel == "scan" || channel == "image"; }
 bool IsScan(const std::string& channel) { return channel == "scan"; }
+bool IsJoints(const std::string& channel) { return channel == "joints"; }
 bool IsOdom(const std::string& channel) { return channel == "odom"; }
 bool IsNumbers(const std::string& channel) { return channel != "image"; }
 
@@ -86,6 +87,12 @@ constexpr Entry kEntries[] = {
      ShiftFrame},
     {"stale_transform", kChannel, kGradual, kFirmware, "the pose stands while the robot drives",
      IsOdom, FreezePose},
+    // Who stands beside it.
+    {"estop_held", kRobot, kAbrupt, kCircuit, "the emergency stop button is held down", nullptr,
+     HoldButton},
+    {"estop_tapped", kRobot, kAbrupt, kCircuit,
+     "the emergency stop button is pressed in one packet", nullptr, TapButton},
+    {"pushed", kChannel, kAbrupt, kCircuit, "something leans on every joint", IsJoints, Push},
     // The model.
     {"model_hung", kModel, kAbrupt, kInTheModel, "no answer comes in time", nullptr, nullptr},
     {"model_slow", kModel, kGradual, kInTheModel, "every other answer is late", nullptr, nullptr},
@@ -93,6 +100,8 @@ constexpr Entry kEntries[] = {
     {"model_wrong_outputs", kModel, kAbrupt, kFirmware, "answers have too few values", nullptr,
      nullptr},
     {"model_nan", kModel, kAbrupt, kInTheModel, "answers are not numbers", nullptr, nullptr},
+    {"model_zero", kModel, kGradual, kInTheModel, "every answer is 0, the model's confidence too",
+     nullptr, nullptr},
     {"model_runaway", kModel, kGradual, kInTheModel, "every answer is the largest number", nullptr,
      nullptr},
     // The link.

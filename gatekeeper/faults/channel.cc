@@ -110,6 +110,16 @@ v1::Observation Only(const std::string& channel, const v1::Observation& observat
   return part;
 }
 
+void FillGaps(const v1::Observation& older, v1::Observation& newer) {
+  if (!newer.has_scan() && older.has_scan()) *newer.mutable_scan() = older.scan();
+  if (!newer.has_odom() && older.has_odom()) *newer.mutable_odom() = older.odom();
+  if (!newer.has_image() && older.has_image()) *newer.mutable_image() = older.image();
+  if (!newer.has_imu() && older.has_imu()) *newer.mutable_imu() = older.imu();
+  if (!newer.has_joints() && older.has_joints()) *newer.mutable_joints() = older.joints();
+  for (const auto& [name, signal] : older.signals())
+    newer.mutable_signals()->insert({name, signal});
+}
+
 int64_t StampOf(const v1::Observation& observation, const std::string& channel) {
   int64_t stamp = 0;
   if (channel == "scan") {

@@ -17,6 +17,9 @@ void Remove(const std::string& channel, v1::Observation& observation);
 // link, buttons) stays. `observation` has it.
 v1::Observation Only(const std::string& channel, const v1::Observation& observation);
 
+// Every channel that `newer` has not is taken from `older`.
+void FillGaps(const v1::Observation& older, v1::Observation& newer);
+
 // The packet's stamp where the channel has none.
 int64_t StampOf(const v1::Observation& observation, const std::string& channel);
 // Of the channel and of the packet, so that no stamp of 0 means another one.

@@ -53,4 +53,9 @@ std::unique_ptr<Transform> SoilWindow(const Spec& spec);
 std::unique_ptr<Transform> ShiftFrame(const Spec& spec);
 std::unique_ptr<Transform> FreezePose(const Spec& spec);
 
+// What people do to the robot: people.cc.
+std::unique_ptr<Transform> HoldButton(const Spec& spec);
+std::unique_ptr<Transform> TapButton(const Spec& spec);
+std::unique_ptr<Transform> Push(const Spec& spec);
+
 }  // namespace gatekeeper::faults

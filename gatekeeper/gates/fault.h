@@ -29,6 +29,7 @@ struct Fault {
   // A second fault, on top of `spec`; without an id there is none.
   faults::Spec also = {};
   Previous previous = Previous::kAbsent;
+  int flaps = 0;        // kLinkDown: down and up again so many times before it stays down
   int64_t from_ns = 0;  // what was recorded before is passed over; 0: nothing
 
   // From the onset on the robot does what it is told, not what the recorded one did.
@@ -39,7 +40,15 @@ struct Fault {
 // All of the fault in words, different for different faults: results of replays are kept under it.
 std::string Text(const Fault& fault);
 
-// Does to one observation, received at `now_ns`, what a channel's or the link's loss does to it.
+inline constexpr int64_t kFlap_ns =
+    400'000'000;  // a link that comes and goes is down, or up, so long
+
+// Whether the link to the gatekeeper is up, as far as the fault has a say in it.
+bool LinkIsUp(const Fault& fault, int64_t now_ns);
+
+// Does to one observation, received at `now_ns`, what a channel's loss does to it.
 void Apply(const Fault& fault, int64_t now_ns, v1::Observation& observation);
+// The same of what a packet says of the robot as a whole: its radio, its emergency stop button.
+void TouchPacket(const Fault& fault, int64_t now_ns, v1::Observation& observation);
 
 }  // namespace gatekeeper::gates

@@ -6,7 +6,6 @@
 
 #include "gatekeeper/faults/catalogue.h"
 #include "gatekeeper/faults/corruption.h"
-#include "gatekeeper/faults/draws.h"
 #include "gatekeeper/faults/relation.h"
 
 namespace gatekeeper::gates {
@@ -15,9 +14,8 @@ namespace {
 using agent::base::Nanos;
 using Ailment = UnhurriedModel::Ailment;
 
-constexpr double kTooHot_degC = 10;           // above the point at which the policy stops the robot
-constexpr double kSag = 0.8;                  // of the supply's good voltage
-constexpr int64_t kLinkGap_ns = 400'000'000;  // a lossy link is up or down for this long
+constexpr double kTooHot_degC = 10;  // above the point at which the policy stops the robot
+constexpr double kSag = 0.8;         // of the supply's good voltage
 
 void AddStage(const faults::Spec& spec, bool closed,
               std::vector<std::unique_ptr<faults::Transform>>& stages) {
@@ -97,6 +95,7 @@ void FaultActor::HurtModel(const faults::Spec& spec, int64_t now_ns) {
     if (spec.id == "model_crashed") ailment = Ailment::kFails;
     if (spec.id == "model_wrong_outputs") ailment = Ailment::kTooFewOutputs;
     if (spec.id == "model_nan") ailment = Ailment::kNan;
+    if (spec.id == "model_zero") ailment = Ailment::kZero;
     if (spec.id == "model_runaway") ailment = Ailment::kLargest;
     ++ticks_;
   }
@@ -117,18 +116,7 @@ void FaultActor::Act(int64_t now_ns, agent::runtime::Controller& controller) {
   const faults::Spec& spec = fault_.spec;
   HurtModel(spec, now_ns);
   SetSignals(now_ns, controller);
-  bool link = !(fault_.kind == Fault::Kind::kLinkDown && fault_.Obeys(now_ns));
-  if (spec.On(now_ns) && spec.id == "link_down") link = false;
-  if (spec.On(now_ns) && spec.id == "link_lossy") {
-    const auto stretch = static_cast<uint64_t>((now_ns - spec.onset_ns) / kLinkGap_ns);
-    link = stretch > 0 && faults::Draws(spec.seed + stretch).Unit() < 0.5;
-  }
-  controller.SetLink(link, Nanos(now_ns));
-}
-
-void FaultActor::Touch(int64_t now_ns, v1::Observation& observation) const {
-  if (fault_.closed() && fault_.spec.id == "link_half_open" && fault_.spec.On(now_ns))
-    observation.set_network_up(false);
+  controller.SetLink(LinkIsUp(fault_, now_ns), Nanos(now_ns));
 }
 
 }  // namespace gatekeeper::gates

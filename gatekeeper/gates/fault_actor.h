@@ -27,7 +27,9 @@ class FaultActor {
   // Before the tick at `now_ns`.
   void Act(int64_t now_ns, agent::runtime::Controller& controller);
   // A packet of the robot's before it is sent.
-  void Touch(int64_t now_ns, v1::Observation& observation) const;
+  void Touch(int64_t now_ns, v1::Observation& observation) const {
+    TouchPacket(fault_, now_ns, observation);
+  }
 
  private:
   void HurtModel(const faults::Spec& spec, int64_t now_ns);

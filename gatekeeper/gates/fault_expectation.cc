@@ -18,6 +18,7 @@ constexpr double kNs = 1e-9;
 constexpr char kModelFailed[] = "model_failed";
 constexpr char kInvariantBroken[] = "invariant_broken";
 constexpr char kNetworkDown[] = "network_down";
+constexpr char kEstopButton[] = "estop_button";
 
 double LengthOf(const faults::Spec& spec) {
   return static_cast<double>(spec.end_ns - spec.onset_ns) * kNs;
@@ -28,10 +29,20 @@ double Ticks(const faults::Spec& spec, const v1::ControlPolicy& policy) {
   return std::floor(LengthOf(spec) * policy.command().rate_hz());
 }
 
+// Whoever presses the button, or leans on the robot, must be noticed where the policy can.
+bool ExpectOfPeople(const faults::Entry& entry, const HurtRules& rules, Expectation& expected) {
+  const std::string id = entry.id;
+  if (id == "estop_held" || id == "estop_tapped") expected.wanted = {kEstopButton};
+  const std::string& contact = rules.policy.arm().contact_trigger();
+  if (id == "pushed" && !contact.empty()) expected.wanted = {contact};
+  return !expected.wanted.empty();
+}
+
 void ExpectOfInputs(const faults::Entry& entry, const HurtRun& run, const HurtRules& rules,
                     Expectation& expected) {
   const faults::Spec& spec = run.planned.fault.spec;
   const std::string id = entry.id;
+  if (ExpectOfPeople(entry, rules, expected)) return;
   // A laser that sees nothing is noticed by every robot that needs it, whatever its policy asks.
   if (const auto input = rules.policy.inputs().find(spec.channel);
       id == "blackout" && input != rules.policy.inputs().end() &&

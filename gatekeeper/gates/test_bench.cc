@@ -43,11 +43,16 @@ std::span<const float> UnhurriedModel::output(size_t index) const {
 std::span<const float> UnhurriedModel::Spoiled(size_t index) const {
   const std::span<const float> sound = inner_->output(index);
   if (ailment_ == Ailment::kTooFewOutputs) return sound.first(sound.empty() ? 0 : sound.size() - 1);
-  if (ailment_ != Ailment::kNan && ailment_ != Ailment::kLargest) return sound;
+  float value = 0;
+  if (ailment_ == Ailment::kNan) {
+    value = std::numeric_limits<float>::quiet_NaN();
+  } else if (ailment_ == Ailment::kLargest) {
+    value = std::numeric_limits<float>::max();
+  } else if (ailment_ != Ailment::kZero) {
+    return sound;
+  }
   bad_.resize(signature().outputs.size());
-  bad_[index].assign(sound.size(), ailment_ == Ailment::kNan
-                                       ? std::numeric_limits<float>::quiet_NaN()
-                                       : std::numeric_limits<float>::max());
+  bad_[index].assign(sound.size(), value);
   return bad_[index];
 }
 

@@ -18,7 +18,7 @@ namespace gatekeeper::gates {
 // kept for the latency gate only. It can be made to answer badly.
 class UnhurriedModel final : public agent::base::Model {
  public:
-  enum class Ailment { kNone, kLate, kFails, kTooFewOutputs, kNan, kLargest };
+  enum class Ailment { kNone, kLate, kFails, kTooFewOutputs, kNan, kZero, kLargest };
   explicit UnhurriedModel(std::unique_ptr<agent::base::Model> inner) : inner_(std::move(inner)) {}
 
   const agent::base::ModelSignature& signature() const override { return inner_->signature(); }
