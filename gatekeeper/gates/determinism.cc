@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 
 namespace gatekeeper::gates {
@@ -17,12 +18,15 @@ v1::GateResult JudgeDeterminism(const Evidence& evidence) {
     runs = std::max(runs, stream.run + 1);
   }
   uint64_t compared = 0;
+  FailingShare share;
   for (const auto& [scenario, streams] : by_scenario) {
     const Replay& replay = evidence.replays[scenario];
     if (replay.ticks.empty()) continue;
     ++compared;
+    share.Add(replay, false);
     for (const StreamDigest* stream : streams) {
       if (stream->verdicts == replay.verdicts) continue;
+      share.Add(replay, true);
       *result.add_findings() =
           FindingAt(replay, replay.first_ns,
                     absl::StrFormat("run %d with %d threads gave verdict stream %s, run 0 gave %s",
@@ -32,12 +36,12 @@ v1::GateResult JudgeDeterminism(const Evidence& evidence) {
     }
   }
   result.set_n(compared);
-  result.set_value(static_cast<double>(result.findings_size()));
+  share.Decide(evidence.suite.alpha(), result);
   const bool enough = compared > 0 && runs >= evidence.suite.determinism().runs();
   result.set_outcome(result.findings_size() > 0 ? v1::FAIL : enough ? v1::PASS : v1::INSUFFICIENT);
-  result.set_summary(absl::StrFormat("%d of %d verdict streams differ over %s",
-                                     result.findings_size(), compared,
-                                     agent::base::Counted(runs, "run")));
+  result.set_summary(absl::StrFormat(
+      "%d of %d verdict streams differ over %s; %s", result.findings_size(), compared,
+      agent::base::Counted(runs, "run"), share.Text(evidence.suite.alpha())));
   return result;
 }
 

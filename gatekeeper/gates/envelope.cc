@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 
 // Where the enforced commands would take the robot, from each recorded pose. A robot that was
@@ -59,8 +60,11 @@ v1::GateResult JudgeEnvelope(const Evidence& evidence) {
   v1::GateResult result;
   std::vector<Closest> all;
   uint64_t measured = 0;
+  FailingShare share;
   for (const Replay& replay : evidence.replays) {
+    const uint64_t before = measured;
     const Closest closest = ClosestIn(replay, measured);
+    if (measured > before) share.Add(replay, closest.clearance_m < limit_m);
     if (closest.replay != nullptr) all.push_back(closest);
   }
   std::stable_sort(all.begin(), all.end(), [](const Closest& a, const Closest& b) {
@@ -82,13 +86,18 @@ v1::GateResult JudgeEnvelope(const Evidence& evidence) {
   }
   result.set_outcome(result.findings_size() > 0 ? v1::FAIL : v1::PASS);
   if (all.empty()) {
-    result.set_summary("no enforced command leads nearer to an envelope edge");
+    share.Decide(evidence.suite.alpha(), result);  // there is no distance to tell
+    result.set_limit(0);
+    result.set_summary("no enforced command leads nearer to an envelope edge; " +
+                       share.Text(evidence.suite.alpha()));
     return result;
   }
-  result.set_value(all.front().clearance_m);
-  result.set_summary(
-      absl::StrFormat("enforced motion comes to %.3f m from an envelope edge (%s), limit %.3f m",
-                      result.value(), all.front().replay->id(), limit_m));
+  const double closest_m = all.front().clearance_m;
+  DecideByWorst({.value = closest_m, .limit = limit_m, .margin = closest_m - limit_m}, share,
+                evidence.suite.alpha(), result);
+  result.set_summary(absl::StrFormat(
+      "enforced motion comes to %.3f m from an envelope edge (%s), limit %.3f m; %s", closest_m,
+      all.front().replay->id(), limit_m, share.Text(evidence.suite.alpha())));
   return result;
 }
 

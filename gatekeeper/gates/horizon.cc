@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/statistics.h"
 #include "gatekeeper/resim/bearing.h"
 #include "gatekeeper/resim/drive_model.h"
@@ -171,6 +172,12 @@ v1::GateResult JudgeHorizon(const Evidence& evidence) {
   result.set_alpha(evidence.suite.alpha());
   const std::vector<double> lengths = Lengths(evidence.replays);
   result.set_n(lengths.size());
+  FailingShare share;
+  for (const Replay& replay : evidence.replays) {
+    if (!std::isnan(replay.horizon.seconds))
+      share.Add(replay, replay.horizon.left && replay.horizon.seconds < wanted_s);
+  }
+  result.set_n_eff(static_cast<double>(share.recordings()));
   if (lengths.empty()) {
     result.set_outcome(v1::INSUFFICIENT);
     result.set_summary("no clip has odometry and twist commands to compare ways by");

@@ -5,6 +5,7 @@
 #include "agent/trust/hash.h"
 #include "agent/trust/manifest.h"
 #include "agent/trust/unit.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 
 namespace gatekeeper::gates {
@@ -80,8 +81,7 @@ RecordingCheck CheckRecordings(const std::vector<Scenario>& scenarios) {
 v1::GateResult JudgeIntegrity(const Evidence& evidence) {
   v1::GateResult result;
   for (const v1::Finding& finding : evidence.broken) *result.add_findings() = finding;
-  result.set_n(evidence.digests_checked);
-  result.set_value(static_cast<double>(evidence.broken.size()));
+  DecideByCount({.n = evidence.digests_checked, .wrong = evidence.broken.size()}, result);
   result.set_outcome(evidence.broken.empty() ? v1::PASS : v1::FAIL);
   result.set_summary(
       evidence.broken.empty()

@@ -8,6 +8,7 @@
 #include "agent/base/digest.h"
 #include "agent/base/status_macros.h"
 #include "gatekeeper/gates/digest_bytes.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 
 // A model that was trained on a clip is not tested by it. Whoever trained it says on what; the
@@ -165,9 +166,11 @@ v1::GateResult JudgeLeakage(const Evidence& evidence) {
   const LeakageCheck& check = *evidence.leakage;
   const uint32_t limit = evidence.suite.leakage().max_near_duplicates();
   for (const v1::Finding& finding : check.findings) *result.add_findings() = finding;
-  result.set_n(check.samples);
-  result.set_value(static_cast<double>(check.known + check.near));
-  result.set_limit(limit);
+  // Of what the model was trained on nothing is allowed; of what resembles it, so much.
+  DecideByCount({.n = check.samples,
+                 .wrong = check.known > 0 ? check.known : check.near,
+                 .allowed = check.known > 0 ? 0 : limit},
+                result);
   if (check.known > 0 || check.near > limit) {
     result.set_outcome(v1::FAIL);
   } else if (check.samples == 0 || check.training_samples == 0) {

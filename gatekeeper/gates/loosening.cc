@@ -1,4 +1,5 @@
 #include "absl/strings/str_format.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 
 // S16: a unit may tighten by itself what robots obey today; what it allows beyond that wants a
@@ -25,7 +26,8 @@ v1::GateResult JudgeLoosening(const Evidence& evidence) {
                                         change.before, change.after));
   }
   const int looser = result.findings_size();
-  result.set_n(static_cast<uint64_t>(looser));
+  const auto rules = static_cast<uint64_t>(looser);
+  DecideByCount({.n = rules, .wrong = rules}, result);
   result.set_outcome(looser == 0 ? v1::PASS : v1::FAIL);
   result.set_summary(
       looser == 0 ? absl::StrFormat("no rule is looser than in %s", evidence.deployed->label)

@@ -5,7 +5,9 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
 #include "gatekeeper/gates/command_lag.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
+#include "gatekeeper/gates/scenario_file.h"
 #include "gatekeeper/gates/shared_life.h"
 
 // The quality of the evidence itself. Gaps and messages that were overtaken are what robots live
@@ -85,14 +87,26 @@ bool AddMissing(const Replay& replay, const v1::ControlPolicy& policy, v1::GateR
   return missing;
 }
 
-void AddReplay(const Replay& replay, const v1::ControlPolicy& policy, Counts& counts,
+// What was lost before it was imported: the gates judge by what is left.
+void AddDamage(const Replay& replay, v1::GateResult& result) {
+  const v1::Origin& origin = replay.scenario->document.origin();
+  for (const std::string& note : origin.notes()) {
+    if (!note.starts_with(kDamage)) continue;
+    *result.add_findings() = FindingAt(
+        replay, replay.first_ns, absl::StrFormat("imported from %s, %s", origin.file(), note));
+  }
+}
+
+// Whether it must not judge anything.
+bool AddReplay(const Replay& replay, const v1::ControlPolicy& policy, Counts& counts,
                v1::GateResult& result) {
   if (!replay.status.ok()) {
     ++counts.unreadable;
     *result.add_findings() =
         FindingAt(replay, replay.first_ns, std::string(replay.status.message()));
-    return;
+    return true;
   }
+  AddDamage(replay, result);
   if (AddMissing(replay, policy, result)) ++counts.incomplete;
   if (!replay.faults.empty()) ++counts.with_faults;
   const bool declared = IsDeclared(replay);
@@ -103,14 +117,17 @@ void AddReplay(const Replay& replay, const v1::ControlPolicy& policy, Counts& co
     *result.add_findings() =
         FindingAt(replay, replay.first_ns, "no recorded command: agreement cannot be scored");
   }
+  return clock_set || late;
 }
 
 // Each is evidence once.
-void AddRepeated(const std::vector<Replay>& replays, Counts& counts, v1::GateResult& result) {
+void AddRepeated(const std::vector<Replay>& replays, Counts& counts, FailingShare& share,
+                 v1::GateResult& result) {
   for (const SharedLife& shared : FindSharedLife(replays)) {
     ++counts.repeated;
     const Replay& first = replays[shared.first];
     const Replay& second = replays[shared.second];
+    share.Add(second, true);
     const std::string message =
         shared.same_recording
             ? absl::StrFormat(
@@ -137,9 +154,12 @@ v1::GateOutcome Decide(const Counts& counts) {
 v1::GateResult JudgeRecordings(const Evidence& evidence) {
   v1::GateResult result;
   Counts counts;
-  for (const Replay& replay : evidence.replays) AddReplay(replay, evidence.policy, counts, result);
-  AddRepeated(evidence.replays, counts, result);
+  FailingShare share;
+  for (const Replay& replay : evidence.replays)
+    share.Add(replay, AddReplay(replay, evidence.policy, counts, result));
+  AddRepeated(evidence.replays, counts, share, result);
   result.set_n(evidence.replays.size());
+  share.Decide(evidence.suite.alpha(), result);
   result.set_outcome(Decide(counts));
   std::string summary = absl::StrFormat(
       "%s: %d not to be replayed, %d without a required channel, %d with clock faults or gaps",
@@ -149,7 +169,7 @@ v1::GateResult JudgeRecordings(const Evidence& evidence) {
     summary += absl::StrFormat("; %d misdated without saying so", counts.misdated);
   if (counts.repeated > 0)
     summary += absl::StrFormat("; %d there for a second time", counts.repeated);
-  result.set_summary(std::move(summary));
+  result.set_summary(summary + "; " + share.Text(evidence.suite.alpha()));
   return result;
 }
 

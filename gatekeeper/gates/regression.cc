@@ -6,6 +6,7 @@
 #include "agent/base/counted.h"
 #include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/corpus.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 
 // Every clip that was ever kept because a unit failed on it, or because something happened there:
@@ -81,13 +82,12 @@ size_t Clips(const Findings& findings) {
 v1::GateResult JudgeRegression(const Evidence& evidence) {
   v1::GateResult result;
   const CorpusCheck& corpus = *evidence.corpus;
-  result.set_n(corpus.scenarios.size());
   AddReplays(evidence, result);
   const size_t failing = Clips(result.findings());
   for (const v1::Finding& finding : corpus.missing) *result.add_findings() = finding;
   for (const v1::Finding& finding : corpus.unlocked) *result.add_findings() = finding;
   const size_t wrong = Clips(result.findings());
-  result.set_value(static_cast<double>(wrong));
+  DecideByCount({.n = corpus.scenarios.size(), .wrong = wrong}, result);
   if (wrong > 0) {
     result.set_outcome(v1::FAIL);
     result.set_summary(

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 
 // The policy's requirements over time, as the robot's own monitors judged them on every tick. No
@@ -43,7 +44,8 @@ struct JudgedRequirement {
   std::vector<v1::Finding> undecided;  // one a clip
 };
 
-JudgedRequirement JudgeOne(const std::string& id, const std::vector<Replay>& replays) {
+JudgedRequirement JudgeOne(const std::string& id, const std::vector<Replay>& replays,
+                           FailingShare& share) {
   JudgedRequirement judged;
   for (const Replay& replay : replays) {
     if (!replay.status.ok()) continue;  // the recordings gate says so
@@ -55,6 +57,7 @@ JudgedRequirement JudgeOne(const std::string& id, const std::vector<Replay>& rep
       closest.Note(replay, tick.now_ns(), *state);
       judged.closest.Note(replay, tick.now_ns(), *state);
     }
+    if (closest.replay != nullptr) share.Add(replay, closest.violated);
     if (closest.replay == nullptr) {
       judged.undecided.push_back(
           FindingAt(replay, replay.first_ns, absl::StrFormat("never tells whether %s holds", id)));
@@ -85,8 +88,9 @@ v1::GateResult JudgeRequirements(const Evidence& evidence) {
   }
   std::string summary;
   std::vector<v1::Finding> undecided;
+  FailingShare share;
   for (const v1::Requirement& requirement : evidence.policy.requirements()) {
-    const JudgedRequirement judged = JudgeOne(requirement.id(), evidence.replays);
+    const JudgedRequirement judged = JudgeOne(requirement.id(), evidence.replays, share);
     absl::StrAppend(&summary, summary.empty() ? "" : "; ", Told(requirement.id(), judged.closest));
     result.set_n(result.n() + judged.decided);
     for (const v1::Finding& finding : judged.violated) *result.add_findings() = finding;
@@ -97,7 +101,8 @@ v1::GateResult JudgeRequirements(const Evidence& evidence) {
   }
   const bool violated = result.findings_size() > 0;
   for (const v1::Finding& finding : undecided) *result.add_findings() = finding;
-  result.set_summary(summary);
+  share.Decide(evidence.suite.alpha(), result);
+  result.set_summary(absl::StrCat(summary, "; ", share.Text(evidence.suite.alpha())));
   result.set_outcome(violated ? v1::FAIL : undecided.empty() ? v1::PASS : v1::INSUFFICIENT);
   return result;
 }

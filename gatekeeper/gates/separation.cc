@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/log_time.h"
 
@@ -76,8 +77,8 @@ size_t TickFrom(const Replay& replay, int64_t at_ns) {
 // The four numbers over all clips, the worst of each.
 class WorstEncounters {
  public:
-  WorstEncounters(const v1::SeparationGate& limits, v1::GateResult& result)
-      : limits_(limits), result_(result) {}
+  WorstEncounters(const v1::SeparationGate& limits, double alpha, v1::GateResult& result)
+      : limits_(limits), result_(result), alpha_(alpha) {}
 
   void See(const Replay& replay) {
     const std::vector<Stay> stays = StaysOf(replay);
@@ -101,9 +102,12 @@ class WorstEncounters {
     AddRow("false stop share", without_, false_share, limits_.false_stop_share(),
            false_share <= limits_.false_stop_share());
     result_.set_n(encounters_);
-    result_.set_value(slowest_stop_s_);
-    result_.set_limit(limits_.stop_within_s());
-    result_.set_margin(limits_.stop_within_s() - slowest_stop_s_);
+    if (encounters_ > 0) {
+      DecideByWorst({.value = slowest_stop_s_,
+                     .limit = limits_.stop_within_s(),
+                     .margin = limits_.stop_within_s() - slowest_stop_s_},
+                    met_, alpha_, result_);
+    }
     const bool broken =
         std::any_of(result_.segments().begin(), result_.segments().end(),
                     [](const v1::SegmentBound& row) { return row.outcome() == v1::FAIL; });
@@ -111,10 +115,11 @@ class WorstEncounters {
     result_.set_outcome(broken ? v1::FAIL : few ? v1::INSUFFICIENT : v1::PASS);
     result_.set_summary(absl::StrFormat(
         "%s (at least %d): stops within %.2f s (%.2f), holds %.1f%% (%.1f%%), resumes "
-        "within %.2f s (%.2f), %.2f%% false stops (%.2f%%)",
+        "within %.2f s (%.2f), %.2f%% false stops (%.2f%%); of stopping: %s",
         agent::base::Counted(encounters_, "encounter"), limits_.encounters(), slowest_stop_s_,
         limits_.stop_within_s(), 100 * least_hold_, 100 * limits_.hold_share(), slowest_resume_s_,
-        limits_.resume_within_s(), 100 * false_share, 100 * limits_.false_stop_share()));
+        limits_.resume_within_s(), 100 * false_share, 100 * limits_.false_stop_share(),
+        met_.Text(alpha_)));
   }
 
  private:
@@ -129,6 +134,7 @@ class WorstEncounters {
     const double stop_s = stopped == end ? std::numeric_limits<double>::infinity()
                                          : Seconds(replay.ticks[stopped].now_ns() - stay.from_ns);
     slowest_stop_s_ = std::max(slowest_stop_s_, stop_s);
+    met_.Add(replay, stop_s > limits_.stop_within_s() + kRounding_s);
     if (stop_s > limits_.stop_within_s() + kRounding_s) {
       Find(replay, stay.from_ns,
            absl::StrFormat("stands %.2f s after something came, wanted %.2f s", stop_s,
@@ -220,6 +226,8 @@ class WorstEncounters {
 
   const v1::SeparationGate& limits_;
   v1::GateResult& result_;
+  double alpha_;
+  FailingShare met_;  // recordings with an encounter
   uint64_t encounters_ = 0;
   uint64_t resumes_ = 0;
   double slowest_stop_s_ = 0;
@@ -260,7 +268,7 @@ v1::GateResult JudgeSeparation(const Evidence& evidence) {
     result.set_summary("the unit's policy has no stop zone: nothing makes it stop before things");
     return result;
   }
-  WorstEncounters worst(evidence.suite.separation(), result);
+  WorstEncounters worst(evidence.suite.separation(), evidence.suite.alpha(), result);
   for (const Replay& replay : evidence.replays) worst.See(replay);
   worst.Report();
   return result;

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/fault_judgement.h"
 #include "gatekeeper/gates/gate.h"
 
@@ -16,6 +17,23 @@ bool Within(const std::optional<double>& ms, double limit_ms) {
   return ms.has_value() && *ms <= limit_ms;
 }
 
+// What never came within what was watched took at least that long.
+double AtLeastMs(const std::optional<double>& ms, const FaultRun& run) {
+  const Fault& fault = run.planned.fault;
+  return ms.value_or(static_cast<double>(fault.until_ns - fault.onset_ns) * 1e-6);
+}
+
+// Of the two limits the one that is nearer, or further exceeded.
+WorstSeen Nearer(double slowest_ms, double latest_safe_ms, const v1::FaultGate& limits) {
+  const WorstSeen detect{.value = slowest_ms,
+                         .limit = limits.detect_within_ms(),
+                         .margin = limits.detect_within_ms() - slowest_ms};
+  const WorstSeen safe{.value = latest_safe_ms,
+                       .limit = limits.safe_within_ms(),
+                       .margin = limits.safe_within_ms() - latest_safe_ms};
+  return detect.margin <= safe.margin ? detect : safe;
+}
+
 }  // namespace
 
 v1::GateResult JudgeStaleInput(const Evidence& evidence) {
@@ -27,6 +45,7 @@ v1::GateResult JudgeStaleInput(const Evidence& evidence) {
   }
   double slowest_ms = 0;
   double latest_safe_ms = 0;
+  FailingShare share;
   for (const FaultRun& run : evidence.stale_runs) {
     const std::string& channel = run.planned.fault.channel;
     const auto rule = evidence.policy.inputs().find(channel);
@@ -34,12 +53,12 @@ v1::GateResult JudgeStaleInput(const Evidence& evidence) {
     ++clips[channel];
     const std::string& trigger = rule->second.trigger();
     const Reaction reaction = ReactionOf(run, trigger, evidence.fallback);
-    slowest_ms = std::max(slowest_ms, reaction.detected_ms.value_or(0));
-    latest_safe_ms = std::max(latest_safe_ms, reaction.safe_ms.value_or(0));
-    if (Within(reaction.detected_ms, limits.detect_within_ms()) &&
-        Within(reaction.safe_ms, limits.safe_within_ms())) {
-      continue;
-    }
+    slowest_ms = std::max(slowest_ms, AtLeastMs(reaction.detected_ms, run));
+    latest_safe_ms = std::max(latest_safe_ms, AtLeastMs(reaction.safe_ms, run));
+    const bool holds = Within(reaction.detected_ms, limits.detect_within_ms()) &&
+                       Within(reaction.safe_ms, limits.safe_within_ms());
+    share.Add(run.replay, !holds);
+    if (holds) continue;
     *result.add_findings() = FaultFinding(
         run, absl::StrFormat(
                  "%s fell silent: trigger %s came %s (limit %g ms), minimal risk condition %s "
@@ -57,16 +76,15 @@ v1::GateResult JudgeStaleInput(const Evidence& evidence) {
                         agent::base::Counted(count, "recording"), limits.clips()));
   }
   result.set_n(evidence.stale_runs.size());
-  result.set_value(slowest_ms);
-  result.set_bound(latest_safe_ms);
-  result.set_limit(limits.detect_within_ms());
+  if (share.recordings() > 0)
+    DecideByWorst(Nearer(slowest_ms, latest_safe_ms, limits), share, evidence.suite.alpha(),
+                  result);
   result.set_outcome(failures > 0 ? v1::FAIL : enough ? v1::PASS : v1::INSUFFICIENT);
   result.set_summary(
       absl::StrFormat("%d of %d silenced channels were handled wrongly; slowest trigger %.0f ms "
-                      "(limit %g), latest minimal "
-                      "risk condition %.0f ms (limit %g)",
+                      "(limit %g), latest minimal risk condition %.0f ms (limit %g); %s",
                       failures, evidence.stale_runs.size(), slowest_ms, limits.detect_within_ms(),
-                      latest_safe_ms, limits.safe_within_ms()));
+                      latest_safe_ms, limits.safe_within_ms(), share.Text(evidence.suite.alpha())));
   return result;
 }
 

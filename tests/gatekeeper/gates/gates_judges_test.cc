@@ -45,12 +45,12 @@ TEST_F(JudgesTest, RequirementsFailOnOneViolationInOneClip) {
   state.set_robustness(0.0);
   const v1::GateResult holds = JudgeRequirements(evidence_);
   EXPECT_EQ(holds.outcome(), v1::PASS);
-  EXPECT_EQ(holds.summary(), "calm keeps 0.000 (clip01 at 2.00 s)");
+  EXPECT_THAT(holds.summary(), HasSubstr("calm keeps 0.000 (clip01 at 2.00 s); 0 of 3"));
   state.set_verdict("violated");
   state.set_robustness(-0.25);
   const v1::GateResult result = JudgeRequirements(evidence_);
   EXPECT_EQ(result.outcome(), v1::FAIL);
-  EXPECT_EQ(result.summary(), "calm fails by 0.250 (clip01 at 2.00 s)");
+  EXPECT_THAT(result.summary(), HasSubstr("calm fails by 0.250 (clip01 at 2.00 s); 1 of 3"));
   ASSERT_EQ(result.findings_size(), 1);
   EXPECT_EQ(result.findings(0).scenario(), "clip01");
   EXPECT_NEAR(result.findings(0).at_s(), 2.0, 1e-9);
@@ -65,7 +65,8 @@ TEST_F(JudgesTest, RequirementsReportTheWorstOfAViolation) {
     state.set_verdict("violated");
     state.set_robustness(by);
   }
-  EXPECT_EQ(JudgeRequirements(evidence_).summary(), "calm fails by 0.300 (clip00 at 1.05 s)");
+  EXPECT_THAT(JudgeRequirements(evidence_).summary(),
+              HasSubstr("calm fails by 0.300 (clip00 at 1.05 s)"));
 }
 
 TEST_F(JudgesTest, ARequirementThatAClipNeverDecidesIsNotEnoughEvidence) {
@@ -80,7 +81,7 @@ TEST_F(JudgesTest, ARequirementThatAClipNeverDecidesIsNotEnoughEvidence) {
   EXPECT_EQ(result.findings(0).message(), "never tells whether calm holds");
   for (v1::TickRecord& tick : evidence_.replays[0].ticks) tick.clear_requirements();
   EXPECT_EQ(JudgeRequirements(evidence_).outcome(), v1::INSUFFICIENT);
-  EXPECT_EQ(JudgeRequirements(evidence_).summary(), "calm is told by no clip");
+  EXPECT_THAT(JudgeRequirements(evidence_).summary(), HasSubstr("calm is told by no clip"));
   evidence_.replays[0].ticks[50].add_requirements()->set_id("calm");
   evidence_.replays[0].ticks[50].mutable_requirements(0)->set_verdict("violated");
   EXPECT_EQ(JudgeRequirements(evidence_).outcome(), v1::FAIL) << "a violation outweighs it";
@@ -92,16 +93,44 @@ TEST_F(JudgesTest, APolicyMayStateNoRequirements) {
   EXPECT_EQ(JudgeRequirements(evidence_).outcome(), v1::PASS);
 }
 
-TEST_F(JudgesTest, ClampsAreBearableUpToTheirShare) {
-  AddReplay("clamped");
-  for (size_t i = 0; i < 10; ++i) evidence_.replays[0].ticks[i + 20].set_clamped(true);
+TEST_F(JudgesTest, ClampsAreBearableUpToTheUpperBoundOfTheirShare) {
+  AddReplays(12);
+  for (Replay& replay : evidence_.replays) replay.ticks[20].set_clamped(true);
+  for (size_t i = 0; i < 6; ++i) {
+    for (size_t tick = 30; tick < 40; ++tick) evidence_.replays[i].ticks[tick].set_clamped(true);
+  }
+  const v1::GateResult held = JudgeRawVsEnforced(evidence_);
+  EXPECT_EQ(held.outcome(), v1::PASS) << held.summary();
+  EXPECT_NEAR(held.value(), 72.0 / 1200, 1e-12);
+  EXPECT_GT(held.bound(), held.value());
+  EXPECT_LE(held.bound(), 0.1);
+  EXPECT_NEAR(held.margin(), 0.1 - held.bound(), 1e-12);
+  // On either side of the bound itself.
+  evidence_.suite.mutable_raw_vs_enforced()->set_max_clamp_fraction(held.bound());
   EXPECT_EQ(JudgeRawVsEnforced(evidence_).outcome(), v1::PASS);
-  evidence_.replays[0].ticks[30].set_clamped(true);
+  evidence_.suite.mutable_raw_vs_enforced()->set_max_clamp_fraction(held.bound() - 1e-9);
+  EXPECT_EQ(JudgeRawVsEnforced(evidence_).outcome(), v1::INSUFFICIENT) << "not shown, not refuted";
+  evidence_.suite.mutable_raw_vs_enforced()->set_max_clamp_fraction(held.value() - 1e-9);
   const v1::GateResult result = JudgeRawVsEnforced(evidence_);
   EXPECT_EQ(result.outcome(), v1::FAIL);
-  EXPECT_NEAR(result.value(), 0.11, 1e-12);
-  ASSERT_EQ(result.findings_size(), 1);
+  ASSERT_EQ(result.findings_size(), 6) << "the clips above the limit";
   EXPECT_NEAR(result.findings(0).at_s(), 1.0, 1e-9);
+}
+
+TEST_F(JudgesTest, TicksOfOneClipThatAreClampedTogetherAreOneSample) {
+  AddReplays(2);
+  for (size_t tick = 20; tick < 38; ++tick) evidence_.replays[0].ticks[tick].set_clamped(true);
+  const v1::GateResult result = JudgeRawVsEnforced(evidence_);
+  EXPECT_NEAR(result.value(), 0.09, 1e-12) << "below the limit of 0.1";
+  EXPECT_EQ(result.outcome(), v1::INSUFFICIENT) << result.summary();
+  EXPECT_LT(result.n_eff(), 40);
+}
+
+TEST_F(JudgesTest, AFewClipsWithoutAnyClampAreEnough) {
+  AddReplays(1);
+  const v1::GateResult result = JudgeRawVsEnforced(evidence_);
+  EXPECT_EQ(result.outcome(), v1::PASS) << result.summary();
+  EXPECT_NEAR(result.bound(), 1 - std::pow(0.1, 1.0 / 100), 1e-9) << "zero of 100 is not never";
 }
 
 TEST_F(JudgesTest, AnEnforcedCommandBeyondALimitFailsEvenInAFaultRun) {
