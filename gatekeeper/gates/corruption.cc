@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
+#include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/statistics.h"
 
@@ -57,11 +58,24 @@ bool RaisesMoreThan(const v1::HurtDrive& drive, const Replay& clean) {
   return false;
 }
 
+// What one drive of a corrupted recording shows.
+enum class Shown { kNothing, kUnsafe, kRight, kWrong, kSilentlyWrong };
+
+Shown ShownBy(const HurtRun& run, const Evidence& evidence) {
+  if (!run.drive.error().empty() || !run.drive.unsafe().empty()) return Shown::kUnsafe;
+  if (std::isnan(run.drive.agreeing())) return Shown::kNothing;  // nobody recorded what was right
+  if (run.drive.agreeing() >= evidence.suite.agreement().clip_pass_fraction()) return Shown::kRight;
+  const bool told = run.planned.fault.spec.severity <= kFloorSeverity ||
+                    RaisesMoreThan(run.drive, evidence.replays[run.planned.scenario]);
+  return told ? Shown::kWrong : Shown::kSilentlyWrong;
+}
+
 std::map<std::string, Kind> Sort(const Evidence& evidence, v1::GateResult& result) {
   std::map<std::string, Kind> kinds;
   for (const HurtRun& run : evidence.corruption_runs) {
     const Replay& clean = evidence.replays[run.planned.scenario];
-    if (!run.drive.error().empty() || !run.drive.unsafe().empty()) {
+    const Shown shown = ShownBy(run, evidence);
+    if (shown == Shown::kUnsafe) {
       v1::Finding& finding = *result.add_findings() =
           FindingAt(clean, run.drive.unsafe().empty() ? clean.first_ns : run.drive.unsafe_ns(),
                     run.drive.error().empty() ? "unsafe: " + run.drive.unsafe()
@@ -69,16 +83,14 @@ std::map<std::string, Kind> Sort(const Evidence& evidence, v1::GateResult& resul
       finding.set_segment(run.planned.id);
       continue;
     }
-    if (std::isnan(run.drive.agreeing())) continue;  // nobody recorded what was right
+    if (shown == Shown::kNothing) continue;
     const faults::Spec& spec = run.planned.fault.spec;
     Kind& kind = kinds[spec.id];
     kind.clips.insert(run.planned.scenario);
     SeverityCell& cell = kind.severities[spec.severity];
     cell.agreeing.push_back(run.drive.agreeing());
-    const bool right = run.drive.agreeing() >= evidence.suite.agreement().clip_pass_fraction();
-    cell.passed += right ? 1 : 0;
-    if (!right && spec.severity > kFloorSeverity && !RaisesMoreThan(run.drive, clean))
-      kind.silent.insert(run.planned.scenario);
+    cell.passed += shown == Shown::kRight ? 1 : 0;
+    if (shown == Shown::kSilentlyWrong) kind.silent.insert(run.planned.scenario);
   }
   return kinds;
 }
@@ -143,7 +155,69 @@ void Explain(const std::string& id, const Kind& kind, v1::GateOutcome outcome,
                       Rises(kind) ? "; rises with more corruption" : ""));
 }
 
+// Of every kind the first drive that is wrong where the floor is asked, and the first that is
+// silently wrong.
+std::vector<size_t> FirstWrong(const Evidence& evidence) {
+  std::set<std::pair<std::string, Shown>> known;
+  std::vector<size_t> wrong;
+  for (size_t i = 0; i < evidence.corruption_runs.size(); ++i) {
+    const HurtRun& run = evidence.corruption_runs[i];
+    const Shown shown = ShownBy(run, evidence);
+    const faults::Spec& spec = run.planned.fault.spec;
+    const bool at_floor = shown == Shown::kWrong && spec.severity == kFloorSeverity;
+    if (!at_floor && shown != Shown::kSilentlyWrong) continue;
+    if (known.insert({spec.id, shown}).second) wrong.push_back(i);
+  }
+  return wrong;
+}
+
+bool RowHolds(const std::string& tag, const v1::GateResult& result) {
+  return std::any_of(result.segments().begin(), result.segments().end(), [&](const auto& row) {
+    return row.tag() == tag && row.outcome() == v1::PASS;
+  });
+}
+
+// The clips to look at of a kind that does not hold, at the second that is furthest off.
+void AddExamples(const std::string& id, const Evidence& evidence, v1::GateResult& result) {
+  for (const size_t i : FirstWrong(evidence)) {
+    const HurtRun& run = evidence.corruption_runs[i];
+    const bool silent = ShownBy(run, evidence) == Shown::kSilentlyWrong;
+    if (run.planned.fault.spec.id != id) continue;
+    if (RowHolds(silent ? id + "/silent" : run.planned.id, result)) continue;
+    const Replay& clean = evidence.replays[run.planned.scenario];
+    v1::Finding& finding = *result.add_findings() = FindingAt(clean, clean.first_ns, "");
+    finding.set_segment(run.planned.id);
+    std::string message =
+        absl::StrFormat("%.1f%% of the ticks agree, wanted %.1f%%%s", 100 * run.drive.agreeing(),
+                        100 * evidence.suite.agreement().clip_pass_fraction(),
+                        silent ? ", and nothing is noticed" : "");
+    if (const FailingDrive* drive = FindFailing(evidence, "corruption", finding)) {
+      TickScore worst;
+      for (const TickScore& score :
+           ScoreTicks(drive->replay, evidence.policy, evidence.suite.agreement())) {
+        if (worst.field.empty() || score.deviation > worst.deviation) worst = score;
+      }
+      if (!worst.field.empty()) {
+        finding.set_at_s(clean.Second(drive->replay.ticks[worst.tick].now_ns()));
+        message += absl::StrFormat("; worst here: %s %.3f, recorded %.3f", worst.field, worst.found,
+                                   worst.wanted);
+      }
+    }
+    finding.set_message(message);
+  }
+}
+
 }  // namespace
+
+std::vector<size_t> WrongCorrupted(const Evidence& evidence) {
+  std::vector<size_t> wrong;
+  for (size_t i = 0; i < evidence.corruption_runs.size() && wrong.size() < kMostShown; ++i) {
+    if (ShownBy(evidence.corruption_runs[i], evidence) == Shown::kUnsafe) wrong.push_back(i);
+  }
+  const std::vector<size_t> first = FirstWrong(evidence);
+  wrong.insert(wrong.end(), first.begin(), first.end());
+  return wrong;
+}
 
 v1::GateResult JudgeCorruption(const Evidence& evidence) {
   v1::GateResult result;
@@ -160,13 +234,19 @@ v1::GateResult JudgeCorruption(const Evidence& evidence) {
     const v1::GateOutcome outcome = Judge(id, kind, alpha, limits, result);
     failed = failed || outcome == v1::FAIL;
     enough = enough && outcome == v1::PASS && kind.clips.size() >= limits.clips();
-    if (outcome != v1::PASS) Explain(id, kind, outcome, result);
+    if (outcome != v1::PASS) {
+      Explain(id, kind, outcome, result);
+      AddExamples(id, evidence, result);
+    }
     rises += Rises(kind) ? 1 : 0;
     clips = std::max(clips, kind.clips.size());
     const auto at_floor = kind.severities.find(kFloorSeverity);
     if (at_floor == kind.severities.end()) continue;
-    worst = std::min(worst,
-                     LowerBound(at_floor->second.passed, at_floor->second.agreeing.size(), alpha));
+    const SeverityCell& cell = at_floor->second;
+    const double lower = LowerBound(cell.passed, cell.agreeing.size(), alpha);
+    if (lower > worst) continue;
+    worst = lower;
+    result.set_value(static_cast<double>(cell.passed) / static_cast<double>(cell.agreeing.size()));
   }
   if (kinds.empty()) worst = 0;
   result.set_n(evidence.corruption_runs.size());

@@ -15,7 +15,10 @@
 #include "agent/recording/topics.h"
 #include "gatekeeper/gates/clip_scene.h"
 #include "gatekeeper/gates/closed_drive.h"
+#include "gatekeeper/gates/corpus.h"
+#include "gatekeeper/gates/failing_drive.h"
 #include "gatekeeper/gates/gate.h"
+#include "gatekeeper/gates/heard_inputs.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -24,38 +27,44 @@ using agent::base::Nanos;
 
 constexpr int64_t kAround_ns = 5'000'000'000;
 constexpr char kDriveTopic[] = "/drive/pose";
+constexpr char kUnchangedTopic[] = "/verdict/unchanged";
+constexpr char kInCorpus[] = "corpus/";  // before the ids of its clips
 
-// Merges the recording's items with the replay's ticks, in order of time.
+size_t TickFromOn(const std::vector<v1::TickRecord>& ticks, int64_t from_ns) {
+  const auto first =
+      std::lower_bound(ticks.begin(), ticks.end(), from_ns,
+                       [](const v1::TickRecord& tick, int64_t at) { return tick.now_ns() < at; });
+  return static_cast<size_t>(first - ticks.begin());
+}
+
+// Merges what was heard with the replay's ticks, in order of time.
 class ClipCopy {
  public:
   ClipCopy(const Counterexample& example, int64_t from_ns, int64_t to_ns,
            agent::recording::ObservationWriter& writer)
       : example_(example), from_ns_(from_ns), to_ns_(to_ns), writer_(writer) {
-    const auto& ticks = example.replay->ticks;
-    const auto first =
-        std::lower_bound(ticks.begin(), ticks.end(), from_ns,
-                         [](const v1::TickRecord& tick, int64_t at) { return tick.now_ns() < at; });
-    next_ = static_cast<size_t>(first - ticks.begin());
+    next_ = TickFromOn(example.replay->ticks, from_ns);
+    if (example.unchanged != nullptr)
+      next_unchanged_ = TickFromOn(example.unchanged->ticks, from_ns);
   }
 
   absl::Status Take(const agent::recording::RecordedItem& item) {
+    if (item.log_time_ns < from_ns_ || item.log_time_ns > to_ns_) return absl::OkStatus();
     RETURN_IF_ERROR(WriteTicksBefore(item.log_time_ns));
     RETURN_IF_ERROR(WriteDriveBefore(item.log_time_ns));
     const Nanos at(item.log_time_ns);
     if (const auto* command = std::get_if<v1::Command>(&item.content))
       return writer_.Write(*command, at);
-    const auto* recorded = std::get_if<v1::Observation>(&item.content);
-    if (recorded == nullptr) return absl::OkStatus();  // the verdicts of another unit
-    v1::Observation observation = *recorded;
-    Apply(example_.fault, item.log_time_ns, observation);
+    const auto* observation = std::get_if<v1::Observation>(&item.content);
+    if (observation == nullptr) return absl::OkStatus();  // the verdicts of another unit
     RETURN_IF_ERROR(Point(item.log_time_ns));
-    if (observation.has_odom()) {
+    if (observation->has_odom()) {
       RETURN_IF_ERROR(writer_.WriteMessage(agent::recording::topics::kTransform,
-                                           agent::recording::BodyTransform(observation.odom()),
+                                           agent::recording::BodyTransform(observation->odom()),
                                            at));
-      if (!drawn_) RETURN_IF_ERROR(Draw(observation.odom().stamp_ns(), at));
+      if (!drawn_) RETURN_IF_ERROR(Draw(observation->odom().stamp_ns(), at));
     }
-    return writer_.Write(observation, at);
+    return writer_.Write(*observation, at);
   }
 
   absl::Status Finish() {
@@ -89,6 +98,13 @@ class ClipCopy {
     for (; next_ < ticks.size() && ticks[next_].now_ns() < before_ns; ++next_) {
       RETURN_IF_ERROR(writer_.Write(ticks[next_], Nanos(ticks[next_].now_ns())));
     }
+    if (example_.unchanged == nullptr) return absl::OkStatus();
+    const auto& unchanged = example_.unchanged->ticks;
+    for (; next_unchanged_ < unchanged.size() && unchanged[next_unchanged_].now_ns() < before_ns;
+         ++next_unchanged_) {
+      const v1::TickRecord& tick = unchanged[next_unchanged_];
+      RETURN_IF_ERROR(writer_.WriteMessage(kUnchangedTopic, tick, Nanos(tick.now_ns())));
+    }
     return absl::OkStatus();
   }
 
@@ -118,6 +134,7 @@ class ClipCopy {
   int64_t to_ns_;
   agent::recording::ObservationWriter& writer_;
   size_t next_ = 0;
+  size_t next_unchanged_ = 0;
   int next_pose_ = 0;
   bool drawn_ = false;
   bool pointed_ = false;
@@ -140,26 +157,59 @@ const v1::ClosedLoopRun* FindDrive(const Evidence& evidence, const v1::Finding& 
   return nullptr;
 }
 
+// As it was recorded; null: it was not replayed.
+const Replay* FindReplay(const Evidence& evidence, const std::string& scenario) {
+  for (const Replay& replay : evidence.replays) {
+    if (replay.id() == scenario) return &replay;
+  }
+  if (evidence.corpus == nullptr) return nullptr;
+  for (const Replay& replay : evidence.corpus->replays) {
+    if (kInCorpus + replay.id() == scenario) return &replay;
+  }
+  return nullptr;
+}
+
 // The replay that a finding speaks of; no replay for findings about files and for what was not
 // replayed.
-Counterexample ExampleFor(const Evidence& evidence, const v1::Finding& finding) {
+Counterexample ExampleFor(const Evidence& evidence, const std::string& gate,
+                          const v1::Finding& finding, v1::ControlPolicy& policy) {
   Counterexample example;
-  example.policy = &evidence.policy;
-  const FaultRun* run = FindRun(evidence.stale_runs, finding);
-  if (run == nullptr) run = FindRun(evidence.network_runs, finding);
-  if (run != nullptr) {
+  example.policy = &policy;
+  const Replay* const clean = FindReplay(evidence, finding.scenario());
+  if (clean == nullptr) return example;
+  example.replay = clean;
+  if (const FailingDrive* drive = FindFailing(evidence, gate, finding)) {
+    example.replay = &drive->replay;
+    example.fault = drive->planned.fault;
+    if (drive->relation != nullptr) {
+      example.unchanged = clean;
+      policy = PolicyUnder(*drive->relation, policy);
+    }
+  } else if (const FaultRun* run = FindRun(evidence.stale_runs, finding)) {
     example.replay = &run->replay;
     example.fault = run->planned.fault;
-  } else {
-    for (const Replay& replay : evidence.replays) {
-      if (replay.id() == finding.scenario()) example.replay = &replay;
-    }
   }
-  if (example.replay != nullptr && example.replay->ticks.empty()) example.replay = nullptr;
-  if (example.replay != nullptr) {
-    example.at_ns = example.replay->first_ns + std::llround(finding.at_s() * 1e9);
-  }
+  if (gate == "closed_loop") example.drive = FindDrive(evidence, finding);
+  if (example.replay->ticks.empty()) example.replay = nullptr;
+  example.at_ns = clean->first_ns + std::llround(finding.at_s() * 1e9);
   return example;
+}
+
+// What the replay heard; of a plain one no more is read than is wanted.
+absl::Status Hear(const Counterexample& example, int64_t from_ns, int64_t to_ns,
+                  const agent::recording::ObservationReader::Callback& hear) {
+  const Scenario& scenario = *example.replay->scenario;
+  if (example.fault.kind != Fault::Kind::kNone) {
+    ASSIGN_OR_RETURN(const agent::runtime::Policy policy,
+                     agent::runtime::Policy::Compile(*example.policy));
+    return ForEachHeard(scenario, policy, example.fault, example.replay->ticks, hear);
+  }
+  const auto& channels = scenario.document.channels();
+  ASSIGN_OR_RETURN(
+      const auto reader,
+      agent::recording::ObservationReader::Open(
+          scenario.recording, agent::recording::ChannelMap(channels.begin(), channels.end())));
+  return reader.ForEach(from_ns, to_ns, hear);
 }
 
 void AddClips(const Evidence& evidence, const std::string& folder, const v1::GateReport& report,
@@ -167,8 +217,8 @@ void AddClips(const Evidence& evidence, const std::string& folder, const v1::Gat
   int written = 0;
   for (v1::Finding& finding : *gate.mutable_findings()) {
     if (written >= kMaxClips) return;
-    Counterexample example = ExampleFor(evidence, finding);
-    if (gate.id() == "closed_loop") example.drive = FindDrive(evidence, finding);
+    v1::ControlPolicy policy = evidence.policy;
+    Counterexample example = ExampleFor(evidence, gate.id(), finding, policy);
     if (example.replay == nullptr) continue;
     ++written;
     example.about = {{"gate", gate.id()},
@@ -181,9 +231,10 @@ void AddClips(const Evidence& evidence, const std::string& folder, const v1::Gat
                      {"recording_sha256", example.replay->scenario->document.sha256()},
                      {"second", absl::StrFormat("%.3f", finding.at_s())},
                      {"segment", finding.segment()},
+                     {"fault", Text(example.fault)},
                      {"finding", finding.message()}};
     const std::string path = absl::StrFormat("%s/%s-%d-%s-%.2fs.mcap", folder, gate.id(), written,
-                                             finding.scenario(), finding.at_s());
+                                             example.replay->id(), finding.at_s());
     const absl::Status status = WriteCounterexample(example, path);
     if (status.ok()) {
       finding.set_clip(path);
@@ -196,21 +247,17 @@ void AddClips(const Evidence& evidence, const std::string& folder, const v1::Gat
 }  // namespace
 
 absl::Status WriteCounterexample(const Counterexample& example, const std::string& path) {
-  const auto& channels = example.replay->scenario->document.channels();
-  ASSIGN_OR_RETURN(const auto reader,
-                   agent::recording::ObservationReader::Open(
-                       example.replay->scenario->recording,
-                       agent::recording::ChannelMap(channels.begin(), channels.end())));
   // Whoever kills the run leaves no clip that ends in the middle of a second.
   const std::string part = path + ".part";
   ASSIGN_OR_RETURN(auto writer, agent::recording::ObservationWriter::Create(part));
   RETURN_IF_ERROR(
       writer.WriteMetadata({"counterexample", {example.about.begin(), example.about.end()}}));
-  const int64_t from_ns = std::max<int64_t>(example.at_ns - kAround_ns, 0);
+  const int64_t from_ns = example.fault.from_ns > 0
+                              ? example.fault.from_ns
+                              : std::max<int64_t>(example.at_ns - kAround_ns, 0);
   const int64_t to_ns = std::max(example.at_ns + kAround_ns, example.fault.until_ns);
   ClipCopy copy(example, from_ns, to_ns, writer);
-  RETURN_IF_ERROR(
-      reader.ForEach(from_ns, to_ns, [&](const auto& item) { return copy.Take(item); }));
+  RETURN_IF_ERROR(Hear(example, from_ns, to_ns, [&](const auto& item) { return copy.Take(item); }));
   RETURN_IF_ERROR(copy.Finish());
   RETURN_IF_ERROR(writer.Close());
   return agent::base::OsFiles().Rename(part, path);

@@ -11,16 +11,22 @@
 
 namespace gatekeeper::gates {
 
-// Five seconds before and after `at_ns` as a recording of its own: the inputs as the replay saw
-// them (with the fault that was put in), the recorded commands, and what the unit made of them on
-// /verdict. For a 3D view: /tf, the policy's zones and the robot's outline on /scene, and from the
-// failing second on what was found; the same words on /event. Of a drive in a rebuilt world the way
-// that it took is on /drive/pose, in the site frame, beside what was recorded at those seconds.
-// `about` becomes the Metadata record "counterexample". The file replaces one of the same name.
+// Five seconds before and after `at_ns` as a recording of its own: the inputs as the controller
+// heard them (of a drive with a fault: as the fault left them, with the odometry of the robot that
+// obeyed), the recorded commands, and what the unit made of them on /verdict. A drive with a fault
+// is there from where it began to where it was no longer watched, so that a replay of the clip
+// gives its verdicts, as far as the fault was in the inputs; what lay in the model, or in what the
+// computer measures of itself, is told in words only. The drive of a changed recording has the
+// verdicts on the unchanged one beside its own, on /verdict/unchanged. For a 3D view: /tf, the
+// policy's zones and the robot's outline on /scene, and from the failing second on what was found;
+// the same words on /event. Of a drive in a rebuilt world the way that it took is on /drive/pose,
+// in the site frame, beside what was recorded at those seconds. `about` becomes the Metadata record
+// "counterexample". The file replaces one of the same name.
 struct Counterexample {
   const Replay* replay = nullptr;
   const v1::ControlPolicy* policy = nullptr;
   Fault fault;
+  const Replay* unchanged = nullptr;         // null: the recording was not changed
   const v1::ClosedLoopRun* drive = nullptr;  // null: the finding is not of such a drive
   int64_t at_ns = 0;
   std::map<std::string, std::string> about;

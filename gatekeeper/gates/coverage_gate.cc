@@ -121,9 +121,8 @@ Seen Watch(const Evidence& evidence) {
   Seen seen;
   for (const Replay& replay : evidence.replays) seen.Take(replay);
   for (const FaultRun& run : evidence.stale_runs) seen.Take(run.replay);
-  for (const FaultRun& run : evidence.network_runs) seen.Take(run.replay);
-  for (const auto* runs :
-       {&evidence.matrix_runs, &evidence.chain_runs, &evidence.corruption_runs}) {
+  for (const auto* runs : {&evidence.network_runs, &evidence.matrix_runs, &evidence.chain_runs,
+                           &evidence.corruption_runs}) {
     for (const HurtRun& run : *runs) seen.Take(run.drive);
   }
   return seen;

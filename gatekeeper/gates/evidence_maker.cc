@@ -7,6 +7,7 @@
 
 #include "gatekeeper/gates/chain_link.h"
 #include "gatekeeper/gates/closed_drive.h"
+#include "gatekeeper/gates/failing_drive.h"
 #include "gatekeeper/gates/horizon.h"
 #include "gatekeeper/gates/hurt_plan.h"
 
@@ -58,11 +59,12 @@ std::vector<v1::ClosedLoopRun> RunDrives(ReplayFarm& farm, const MapOfSite* map,
                                     });
 }
 
-// What the suite's optional sections on faults and changed recordings ask for.
+// Drives with faults and of changed recordings that are kept as what they came to.
 void GatherHurtDrives(ReplayFarm& farm, Evidence& evidence) {
   const v1::GateSuite& suite = evidence.suite;
   const HurtRules rules{evidence.policy, evidence.fallback, suite.agreement()};
   const auto& replays = evidence.replays;
+  evidence.network_runs = RunHurt(farm, PlanNetworkDown(replays, farm.rules(), suite), rules);
   if (suite.has_fault_matrix())
     evidence.matrix_runs = RunHurt(farm, PlanFaultMatrix(replays, farm.rules(), suite), rules);
   if (suite.has_fallback_chain()) {
@@ -107,9 +109,8 @@ void GatherReplays(ReplayFarm& farm, const MapOfSite* map, Evidence& evidence) {
   evidence.closed_loop = RunDrives(farm, map, evidence.suite);
   evidence.stale_runs =
       RunFaults(farm, PlanStaleInputs(evidence.replays, farm.rules(), evidence.suite));
-  evidence.network_runs =
-      RunFaults(farm, PlanNetworkDown(evidence.replays, farm.rules(), evidence.suite));
   GatherHurtDrives(farm, evidence);
+  evidence.failing = DriveFailingAgain(farm, evidence);
 }
 
 }  // namespace gatekeeper::gates

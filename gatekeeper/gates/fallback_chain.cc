@@ -2,10 +2,10 @@
 #include <cmath>
 #include <map>
 #include <optional>
-#include <set>
 
 #include "absl/strings/str_format.h"
 #include "gatekeeper/gates/chain_link.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 
 // Each link of the fallback chain is broken in turn: the next one, or a stop, must hold in its
@@ -52,38 +52,56 @@ std::string Complaint(const HurtRun& run, const ChainLink& link, const Evidence&
       held_ms ? absl::StrFormat("after %.0f ms", *held_ms) : std::string("never"), limit_ms);
 }
 
+std::map<std::string, ChainLink> LinksById(const v1::FallbackRules& rules) {
+  std::map<std::string, ChainLink> links;
+  for (const ChainLink& link : LinksOf(rules)) links[link.id] = link;
+  return links;
+}
+
 }  // namespace
+
+std::vector<size_t> FailingLinks(const Evidence& evidence) {
+  const std::map<std::string, ChainLink> links = LinksById(evidence.fallback);
+  std::vector<size_t> failing;
+  for (size_t i = 0; i < evidence.chain_runs.size() && failing.size() < kMostShown; ++i) {
+    const HurtRun& run = evidence.chain_runs[i];
+    const auto link = links.find(run.planned.id);
+    if (link != links.end() && !Complaint(run, link->second, evidence).empty())
+      failing.push_back(i);
+  }
+  return failing;
+}
 
 v1::GateResult JudgeFallbackChain(const Evidence& evidence) {
   v1::GateResult result;
   const v1::FallbackChainGate& limits = evidence.suite.fallback_chain();
-  std::map<std::string, ChainLink> links;
-  for (const ChainLink& link : LinksOf(evidence.fallback)) links[link.id] = link;
-  std::set<size_t> clips;
+  const std::map<std::string, ChainLink> links = LinksById(evidence.fallback);
+  FailingShare share;
   double slowest_ms = 0;
   for (const HurtRun& run : evidence.chain_runs) {
     const auto link = links.find(run.planned.id);
     if (link == links.end()) continue;
-    clips.insert(run.planned.scenario);
     slowest_ms = std::max(slowest_ms, HeldMs(run, link->second, evidence.fallback).value_or(0));
     const std::string complaint = Complaint(run, link->second, evidence);
+    share.Add(evidence.replays[run.planned.scenario], !complaint.empty());
     if (complaint.empty()) continue;
     v1::Finding& finding = *result.add_findings() =
         FindingAt(evidence.replays[run.planned.scenario], run.planned.fault.onset_ns, complaint);
     finding.set_segment(run.planned.id);
   }
   result.set_n(evidence.chain_runs.size());
-  result.set_n_eff(static_cast<double>(clips.size()));
-  result.set_value(slowest_ms);
-  result.set_bound(slowest_ms);
-  result.set_limit(limits.safe_within_ms());
-  result.set_margin(limits.safe_within_ms() - slowest_ms);
-  const bool enough = !links.empty() && clips.size() >= limits.clips();
+  if (share.recordings() > 0) {
+    DecideByWorst({.value = slowest_ms,
+                   .limit = limits.safe_within_ms(),
+                   .margin = limits.safe_within_ms() - slowest_ms},
+                  share, evidence.suite.alpha(), result);
+  }
+  const bool enough = !links.empty() && share.recordings() >= limits.clips();
   result.set_outcome(result.findings_size() > 0 ? v1::FAIL : enough ? v1::PASS : v1::INSUFFICIENT);
   result.set_summary(absl::StrFormat(
-      "%d of %d broken links of %d went wrong (%d of %d recordings); slowest %.0f ms, limit %g",
-      result.findings_size(), evidence.chain_runs.size(), links.size(), clips.size(),
-      limits.clips(), slowest_ms, limits.safe_within_ms()));
+      "%d of %d broken links of %d went wrong (%d of %d recordings); slowest %.0f ms, limit %g; %s",
+      result.findings_size(), evidence.chain_runs.size(), links.size(), share.recordings(),
+      limits.clips(), slowest_ms, limits.safe_within_ms(), share.Text(evidence.suite.alpha())));
   return result;
 }
 

@@ -23,10 +23,13 @@ constexpr int kMostComplaints = 50;
 constexpr double kRightLayers = 0.95;  // at the lower bound
 
 struct Judged {
+  const HurtRun* run = nullptr;
   v1::FaultCell cell;
   std::string complaint;  // empty: it holds
   const faults::Entry* entry = nullptr;
   bool attributable = false;  // a wanted trigger came first: its layer is the record's first guess
+
+  bool wrong_layer() const { return attributable && cell.layer() != entry->layer; }
 };
 
 std::string Complaint(const HurtRun& run, const Expectation& expected, const HurtReaction& reaction,
@@ -65,14 +68,16 @@ std::string Complaint(const HurtRun& run, const Expectation& expected, const Hur
 
 Judged Judge(const HurtRun& run, const v1::HurtDrive* control, const Evidence& evidence,
              const agent::runtime::Policy& policy) {
-  Judged judged;
+  Judged judged{.run = &run};
   const faults::Spec& spec = run.planned.fault.spec;
   judged.entry = faults::Find(spec.id);
   const HurtRules rules{evidence.policy, evidence.fallback, evidence.suite.agreement()};
   const Expectation expected = ExpectationOf(*judged.entry, run, rules, policy);
   const HurtReaction reaction = ReactionOf(run, control, expected, evidence.fallback);
   judged.complaint = Complaint(run, expected, reaction, evidence.suite.fault_matrix());
-  judged.attributable = !expected.wanted.empty() && spec.id != "wrong_frame" &&
+  // What comes from outside the robot lies in no layer of it.
+  const bool from_outside = spec.id == "wrong_frame" || spec.id == "pushed";
+  judged.attributable = !expected.wanted.empty() && !from_outside &&
                         std::find(expected.wanted.begin(), expected.wanted.end(), reaction.found) !=
                             expected.wanted.end();
 
@@ -92,13 +97,30 @@ Judged Judge(const HurtRun& run, const v1::HurtDrive* control, const Evidence& e
   return judged;
 }
 
-void AddFinding(const Judged& judged, const HurtRun& run, const std::string& message,
-                const Evidence& evidence, v1::GateResult& result) {
+// Every cell, in the order of the plan.
+std::vector<Judged> JudgeCells(const Evidence& evidence, const agent::runtime::Policy& policy) {
+  std::map<std::pair<size_t, int64_t>, const v1::HurtDrive*> controls;
+  for (const HurtRun& run : evidence.matrix_runs) {
+    if (run.planned.id == kControlDrive)
+      controls[{run.planned.scenario, run.planned.fault.onset_ns}] = &run.drive;
+  }
+  std::vector<Judged> cells;
+  for (const HurtRun& run : evidence.matrix_runs) {
+    if (run.planned.id == kControlDrive) continue;
+    const auto control = controls.find({run.planned.scenario, run.planned.fault.onset_ns});
+    cells.push_back(
+        Judge(run, control == controls.end() ? nullptr : control->second, evidence, policy));
+  }
+  return cells;
+}
+
+void AddFinding(const Judged& judged, const std::string& message, const Evidence& evidence,
+                v1::GateResult& result) {
+  const HurtRun& run = *judged.run;
   if (result.findings_size() >= kMostComplaints) return;
   v1::Finding finding =
       FindingAt(evidence.replays[run.planned.scenario], run.planned.fault.onset_ns, message);
-  finding.set_segment(
-      absl::StrFormat("%s for %g s", judged.cell.fault(), judged.cell.duration_s()));
+  finding.set_segment(CellName(run.planned));
   *result.add_findings() = std::move(finding);
 }
 
@@ -118,6 +140,24 @@ v1::GateOutcome Decide(uint64_t failed, const Attribution& layers, double alpha,
 
 }  // namespace
 
+std::string CellName(const PlannedFault& planned) {
+  const faults::Spec& spec = planned.fault.spec;
+  return absl::StrFormat("%s for %g s", planned.id,
+                         static_cast<double>(spec.end_ns - spec.onset_ns) * 1e-9);
+}
+
+std::vector<size_t> FailingCells(const Evidence& evidence) {
+  std::vector<size_t> failing;
+  const auto policy = agent::runtime::Policy::Compile(evidence.policy);
+  if (!policy.ok()) return failing;
+  for (const Judged& judged : JudgeCells(evidence, *policy)) {
+    if (failing.size() >= kMostShown) break;
+    if (judged.complaint.empty() && !judged.wrong_layer()) continue;
+    failing.push_back(static_cast<size_t>(judged.run - evidence.matrix_runs.data()));
+  }
+  return failing;
+}
+
 v1::GateResult JudgeFaultMatrix(const Evidence& evidence) {
   v1::GateResult result;
   const v1::FaultMatrixGate& limits = evidence.suite.fault_matrix();
@@ -127,39 +167,30 @@ v1::GateResult JudgeFaultMatrix(const Evidence& evidence) {
     result.set_summary("the policy does not compile: " + std::string(policy.status().message()));
     return result;
   }
-  std::map<std::pair<size_t, int64_t>, const v1::HurtDrive*> controls;
-  for (const HurtRun& run : evidence.matrix_runs) {
-    if (run.planned.id == kControlDrive)
-      controls[{run.planned.scenario, run.planned.fault.onset_ns}] = &run.drive;
-  }
   std::set<size_t> clips;
   std::set<std::string> kinds;
   Attribution layers;
   uint64_t failed = 0;
   double slowest_ms = 0;
   double latest_ms = 0;
-  for (const HurtRun& run : evidence.matrix_runs) {
-    if (run.planned.id == kControlDrive) continue;
-    const auto control = controls.find({run.planned.scenario, run.planned.fault.onset_ns});
-    const Judged judged =
-        Judge(run, control == controls.end() ? nullptr : control->second, evidence, *policy);
-    clips.insert(run.planned.scenario);
-    kinds.insert(run.planned.fault.spec.id);
+  for (const Judged& judged : JudgeCells(evidence, *policy)) {
+    clips.insert(judged.run->planned.scenario);
+    kinds.insert(judged.run->planned.fault.spec.id);
     *result.add_cells() = judged.cell;
     if (!judged.complaint.empty()) {
       ++failed;
-      AddFinding(judged, run, judged.complaint, evidence, result);
+      AddFinding(judged, judged.complaint, evidence, result);
     }
     if (!judged.attributable) continue;
     slowest_ms = std::max(slowest_ms, judged.cell.detect_ms());
     if (judged.cell.safe_ms() > latest_ms) latest_ms = judged.cell.safe_ms();
     ++layers.guesses;
-    if (judged.cell.layer() == judged.entry->layer) continue;
+    if (!judged.wrong_layer()) continue;
     ++layers.wrong;
     const bool worst =
         std::string(judged.entry->layer) == "circuit" && judged.cell.layer() == "model";
     layers.circuit_called_model += worst ? 1 : 0;
-    AddFinding(judged, run,
+    AddFinding(judged,
                absl::StrFormat("the fault lay in the %s, the record points to the %s",
                                judged.entry->layer, judged.cell.layer()),
                evidence, result);

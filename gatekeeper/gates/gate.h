@@ -8,6 +8,7 @@
 
 #include "gatekeeper/bundle/static_checks.h"
 #include "gatekeeper/gates/deployed_unit.h"
+#include "gatekeeper/gates/failing_drive.h"
 #include "gatekeeper/gates/fault_plan.h"
 #include "gatekeeper/gates/hurt_drive.h"
 #include "gatekeeper/gates/relation_check.h"
@@ -41,11 +42,12 @@ struct Evidence {
   std::vector<Replay> replays;  // one a scenario, in order of id
   std::vector<StreamDigest> streams;
   std::vector<FaultRun> stale_runs;
-  std::vector<FaultRun> network_runs;
+  std::vector<HurtRun> network_runs;
   std::vector<HurtRun> matrix_runs;  // empty where the suite has no such section, as the next
   std::vector<HurtRun> chain_runs;
   std::vector<HurtRun> corruption_runs;
   std::vector<RelationRun> relation_runs;
+  std::vector<FailingDrive> failing;           // of the last five, what clips show
   std::vector<v1::ClosedLoopRun> closed_loop;  // drives in rebuilt worlds, in order of scenario
   // Null where the suite has no such section.
   std::shared_ptr<const CorpusCheck> corpus;

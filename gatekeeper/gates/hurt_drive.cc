@@ -76,6 +76,20 @@ std::optional<Unsafe> DisobeysARule(const Replay& replay, const Fault& fault,
   return std::nullopt;
 }
 
+// Whatever is lost, the robot is told what to do in every tick.
+std::optional<Unsafe> SaysNothing(const Replay& replay, const Fault& fault,
+                                  const HurtRules& rules) {
+  const int fields = rules.policy.command().fields_size();
+  for (size_t i = 0; i < replay.ticks.size() && fault.closed(); ++i) {
+    const v1::TickRecord& tick = replay.ticks[i];
+    if (tick.now_ns() < fault.onset_ns) continue;
+    const bool finite = std::all_of(tick.enforced().begin(), tick.enforced().end(),
+                                    [](double value) { return std::isfinite(value); });
+    if (tick.enforced_size() != fields || !finite) return Unsafe{i, "the robot got no command"};
+  }
+  return std::nullopt;
+}
+
 void AddUnsafe(const Replay& replay, const std::optional<Unsafe>& unsafe, v1::HurtDrive& drive) {
   if (!unsafe.has_value()) return;
   const int64_t at = replay.ticks[unsafe->tick].now_ns();
@@ -157,6 +171,7 @@ v1::HurtDrive Summary(const Replay& replay, const Fault& fault, const HurtRules&
   AddUnsafe(replay, BreaksALimit(replay, fault, rules), drive);
   AddUnsafe(replay, LeavesTheEnvelope(replay, fault, rules), drive);
   AddUnsafe(replay, DisobeysARule(replay, fault, rules), drive);
+  AddUnsafe(replay, SaysNothing(replay, fault, rules), drive);
   if (!fault.closed()) drive.set_agreeing(Agreeing(replay, rules));
   return drive;
 }

@@ -21,8 +21,8 @@ struct HurtRules {
 
 // One drive with a fault, and what it came to. A command is unsafe when the limits' second opinion
 // says so (limit_oracle.h), when it does not slow the robot down although the way it leads to
-// leaves the envelope as far as the robot can know, or when the state is less restrictive than the
-// rule of an active trigger demands.
+// leaves the envelope as far as the robot can know, when the state is less restrictive than the
+// rule of an active trigger demands, or when there is no whole, finite command at all.
 v1::HurtDrive DriveHurt(const Scenario& scenario, TestBench& bench, const Fault& fault,
                         const HurtRules& rules);
 

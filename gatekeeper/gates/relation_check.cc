@@ -48,13 +48,6 @@ constexpr RelationRule kRules[] = {
      }},
 };
 
-Fault ChangeOf(const RelationRule& rule) {
-  Fault fault;
-  fault.kind = Fault::Kind::kOpenLoop;
-  fault.spec = {.id = rule.change, .channel = {}, .onset_ns = 0, .end_ns = INT64_MAX};
-  return fault;
-}
-
 // Gathers the violations of a relation, tick by tick.
 class Verdict {
  public:
@@ -188,26 +181,36 @@ absl::StatusOr<std::unique_ptr<TestBench>> MovedBench(TestBench& bench,
                            std::make_unique<BorrowedModel>(bench.model()));
 }
 
-void CheckMovedSite(const RelationRule& rule, const Replay& clean, TestBench& bench,
-                    const RelationLimits& limits, v1::RelationCheck& check) {
-  auto moved = MovedBench(bench, limits);
-  if (!moved.ok()) {
-    check.set_error(std::string(moved.status().message()));
-    return;
-  }
-  ForEachPair(clean, RunReplay(*clean.scenario, **moved, ChangeOf(rule)), SameEnforced(), check);
+Replay DriveMovedSite(const RelationRule& rule, const Scenario& scenario, TestBench& bench,
+                      const RelationLimits& limits) {
+  const auto moved = MovedBench(bench, limits);
+  if (moved.ok()) return RunReplay(scenario, **moved, ChangeOf(rule));
+  Replay none;
+  none.scenario = &scenario;
+  none.status = moved.status();
+  return none;
 }
 
-void CheckNearer(const RelationRule& rule, const Replay& clean, TestBench& bench,
-                 v1::RelationCheck& check) {
+// The changed drive with the model's answers of the unchanged one.
+Replay DriveNearer(const RelationRule& rule, const Scenario& scenario, TestBench& bench) {
   UnhurriedModel::Answers answers;
   bench.model().Tell(&answers);
-  const Replay again = RunReplay(*clean.scenario, bench);
+  RunReplay(scenario, bench);
   bench.model().Tell(nullptr);
   bench.model().Repeat(&answers);
-  const Replay nearer = RunReplay(*clean.scenario, bench, ChangeOf(rule));
+  Replay nearer = RunReplay(scenario, bench, ChangeOf(rule));
   bench.model().Repeat(nullptr);
-  ForEachPair(again, nearer, EnforcedNoFaster(), check);
+  return nearer;
+}
+
+Compare CompareFor(const RelationRule& rule, const RelationLimits& limits) {
+  const v1::MetamorphicGate& gate = limits.suite.metamorphic();
+  const std::string id = rule.id;
+  if (id == "moved_site") return SameEnforced();
+  if (id == "nearer") return EnforcedNoFaster();
+  if (id == "nearer_model") return RawNoFaster(limits);
+  return id == "mirror" ? RawAgainst(limits, gate.mirror_tolerance(), -1)
+                        : RawAgainst(limits, gate.brightness_tolerance(), 1);
 }
 
 std::string Variant(const RelationRule& rule, const RelationLimits& limits) {
@@ -223,6 +226,17 @@ std::string Variant(const RelationRule& rule, const RelationLimits& limits) {
 
 std::span<const RelationRule> RelationRules() { return kRules; }
 
+Fault ChangeOf(const RelationRule& rule) {
+  Fault fault;
+  fault.kind = Fault::Kind::kOpenLoop;
+  fault.spec = {.id = rule.change, .channel = {}, .onset_ns = 0, .end_ns = INT64_MAX};
+  return fault;
+}
+
+v1::ControlPolicy PolicyUnder(const RelationRule& rule, const v1::ControlPolicy& policy) {
+  return std::string(rule.id) == "moved_site" ? Moved(policy) : policy;
+}
+
 std::vector<PlannedRelation> PlanRelations(const std::vector<Replay>& replays,
                                            const UnitRules& rules, const v1::GateSuite& suite) {
   std::vector<PlannedRelation> plan;
@@ -234,28 +248,20 @@ std::vector<PlannedRelation> PlanRelations(const std::vector<Replay>& replays,
   return plan;
 }
 
+Replay DriveChanged(const RelationRule& rule, const Scenario& scenario, TestBench& bench,
+                    const RelationLimits& limits) {
+  const std::string id = rule.id;
+  if (id == "moved_site") return DriveMovedSite(rule, scenario, bench, limits);
+  if (id == "nearer") return DriveNearer(rule, scenario, bench);
+  return RunReplay(scenario, bench, ChangeOf(rule));
+}
+
 v1::RelationCheck CheckRelation(const RelationRule& rule, const Replay& clean, TestBench& bench,
                                 const RelationLimits& limits) {
   v1::RelationCheck check;
   check.set_scenario(clean.id());
-  const std::string id = rule.id;
-  if (id == "moved_site") {
-    CheckMovedSite(rule, clean, bench, limits, check);
-    return check;
-  }
-  if (id == "nearer") {
-    CheckNearer(rule, clean, bench, check);
-    return check;
-  }
-  const v1::MetamorphicGate& gate = limits.suite.metamorphic();
-  const Replay changed = RunReplay(*clean.scenario, bench, ChangeOf(rule));
-  if (id == "mirror") {
-    ForEachPair(clean, changed, RawAgainst(limits, gate.mirror_tolerance(), -1), check);
-  } else if (id == "nearer_model") {
-    ForEachPair(clean, changed, RawNoFaster(limits), check);
-  } else {
-    ForEachPair(clean, changed, RawAgainst(limits, gate.brightness_tolerance(), 1), check);
-  }
+  ForEachPair(clean, DriveChanged(rule, *clean.scenario, bench, limits), CompareFor(rule, limits),
+              check);
   return check;
 }
 

@@ -44,6 +44,14 @@ struct RelationLimits {
   const v1::GateSuite& suite;
 };
 
+// What the relation does to a recording, and the policy of the world that comes of it.
+Fault ChangeOf(const RelationRule& rule);
+v1::ControlPolicy PolicyUnder(const RelationRule& rule, const v1::ControlPolicy& policy);
+
+// The drive of the changed recording; of `nearer` with the model's answers of the unchanged one.
+Replay DriveChanged(const RelationRule& rule, const Scenario& scenario, TestBench& bench,
+                    const RelationLimits& limits);
+
 // `clean`: the unchanged recording's replay.
 v1::RelationCheck CheckRelation(const RelationRule& rule, const Replay& clean, TestBench& bench,
                                 const RelationLimits& rules);

@@ -20,6 +20,7 @@ constexpr double kTiny = 1e-12;  // "above 0"
 constexpr double kHuge = 1e9;
 constexpr double kBelow1 = 0.999999;
 constexpr double kMaxMs = 600'000;
+constexpr double kMostFloor = 0.9999;  // 29956 cuts at alpha 0.05
 
 // One number of the suite and where it may lie, both ends included. What precedes the first '.' is
 // its section; without it the number is not looked at.
@@ -53,6 +54,7 @@ std::vector<Range> DemandedRanges(const v1::GateSuite& s) {
       {"faults.safe_within_ms", s.faults().safe_within_ms(), kTiny, kMaxMs,
        "above 0, at most 600000"},
       {"faults.clips", static_cast<double>(s.faults().clips()), 1, kHuge, "at least 1"},
+      {"faults.network_floor", s.faults().network_floor(), 0, kMostFloor, "0 to 0.9999"},
       {"determinism.runs", static_cast<double>(s.determinism().runs()), 2, 100, "2 to 100"},
   };
 }

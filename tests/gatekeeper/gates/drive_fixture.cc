@@ -187,7 +187,7 @@ envelope: {min_clearance_m: 0.2}
 raw_vs_enforced: {max_clamp_fraction: 0.1}
 worst_segment: {tags: [clear, dusty], floor: 0.55, min_clips: 6}
 latency: {deadline_ms: 40, quantile: 0.9, confidence: 0.99}
-faults: {detect_within_ms: 400, safe_within_ms: 2500, clips: 2}
+faults: {detect_within_ms: 400, safe_within_ms: 2500, clips: 2, network_floor: 0.3}
 determinism: {runs: 2}
 )";
 }

@@ -114,17 +114,21 @@ class EvidenceTest : public testing::Test {
     }
   }
 
-  FaultRun& AddNetworkRun(int trigger_tick) {
-    FaultRun run;
-    run.planned.id = "link_down";
+  // A drive of the first clip in which the link went down at tick 10.
+  HurtRun& AddNetworkRun(int trigger_tick) {
+    HurtRun run;
+    run.planned.id = kCut;
     run.planned.fault = {.kind = Fault::Kind::kLinkDown,
                          .channel = {},
                          .onset_ns = tests::kDriveStart_ns + 10 * kTick_ns};
-    run.replay = MakeReplay(scenarios_.front());
-    for (int i = trigger_tick; i < 100; ++i) {
-      run.replay.ticks[static_cast<size_t>(i)].add_triggers("network_down");
-      run.replay.ticks[static_cast<size_t>(i)].set_state("DEGRADED");
-    }
+    run.drive.set_scenario(scenarios_.front().document.id());
+    v1::HurtDrive::Change& first = *run.drive.add_changes();
+    first.set_at_ns(tests::kDriveStart_ns);
+    first.set_state("NOMINAL");
+    v1::HurtDrive::Change& raised = *run.drive.add_changes();
+    raised.set_at_ns(tests::kDriveStart_ns + trigger_tick * kTick_ns);
+    raised.set_state("DEGRADED");
+    raised.add_triggers("network_down");
     evidence_.network_runs.push_back(std::move(run));
     return evidence_.network_runs.back();
   }

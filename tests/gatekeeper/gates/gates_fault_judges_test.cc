@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "gmock/gmock.h"
 #include "tests/gatekeeper/gates/evidence_fixture.h"
 
@@ -41,21 +43,55 @@ TEST_F(FaultJudgesTest, NetworkDownPassesAtItsLimitAndFailsBehind) {
   AddReplays(1);
   AddNetworkRun(58);  // 2000 ms by the rule and 400 ms to notice
   AddNetworkRun(58);
-  EXPECT_EQ(JudgeNetworkDown(evidence_).outcome(), v1::PASS);
+  EXPECT_EQ(JudgeNetworkDown(evidence_).outcome(), v1::PASS)
+      << JudgeNetworkDown(evidence_).summary();
   AddNetworkRun(59);
   EXPECT_EQ(JudgeNetworkDown(evidence_).outcome(), v1::FAIL);
 }
 
-TEST_F(FaultJudgesTest, NetworkDownNeedsCommandsAndObedience) {
+TEST_F(FaultJudgesTest, AFlappingLinkIsWatchedFromWhenItStaysDown) {
   AddReplays(1);
   AddNetworkRun(50);
-  AddNetworkRun(50).replay.ticks[70].clear_enforced();
-  EXPECT_THAT(JudgeNetworkDown(evidence_).findings(0).message(), HasSubstr("got no command"));
-  evidence_.network_runs.pop_back();
-  AddNetworkRun(50).replay.ticks[60].set_state("NOMINAL");
+  // Two flaps of 0.8 s each; 2.4 s later the limit is at tick 90.
+  AddNetworkRun(90).planned.fault.flaps = 2;
+  EXPECT_EQ(JudgeNetworkDown(evidence_).outcome(), v1::PASS);
+  // Noticed while it still came and went, and still noticed when it stayed away.
+  AddNetworkRun(12).planned.fault.flaps = 2;
+  EXPECT_EQ(JudgeNetworkDown(evidence_).outcome(), v1::PASS);
+  AddNetworkRun(91).planned.fault.flaps = 2;
+  EXPECT_THAT(JudgeNetworkDown(evidence_).findings(0).message(), HasSubstr("after 2450 ms"));
+}
+
+TEST_F(FaultJudgesTest, NetworkDownNeedsSafeCommands) {
+  AddReplays(1);
+  AddNetworkRun(50);
+  v1::HurtDrive& drive = AddNetworkRun(50).drive;
+  drive.set_unsafe("the robot got no command");
+  drive.set_unsafe_ns(tests::kDriveStart_ns + 70 * kTick_ns);
   const v1::GateResult result = JudgeNetworkDown(evidence_);
   EXPECT_EQ(result.outcome(), v1::FAIL);
-  EXPECT_THAT(result.findings(0).message(), HasSubstr("less restrictive than DEGRADED"));
+  EXPECT_EQ(result.findings(0).message(), "the robot got no command");
+  EXPECT_NEAR(result.findings(0).at_s(), 3.5, 1e-9);
+}
+
+TEST_F(FaultJudgesTest, NetworkDownIsDecidedByItsLowerBoundOverAllCuts) {
+  AddReplays(1);
+  evidence_.suite.set_alpha(0.05);
+  evidence_.suite.mutable_faults()->set_network_floor(0);  // 0.99
+  for (int i = 0; i < 298; ++i) AddNetworkRun(50);
+  const v1::GateResult few = JudgeNetworkDown(evidence_);
+  EXPECT_EQ(few.outcome(), v1::INSUFFICIENT) << few.summary();
+  EXPECT_LT(few.margin(), 0);
+  AddNetworkRun(50);
+  const v1::GateResult enough = JudgeNetworkDown(evidence_);
+  EXPECT_EQ(enough.outcome(), v1::PASS) << enough.summary();
+  EXPECT_EQ(enough.n(), 299u);
+  EXPECT_EQ(enough.n_eff(), 1) << "of one recording";
+  EXPECT_NEAR(enough.bound(), std::pow(0.05, 1.0 / 299), 1e-9);
+  EXPECT_NEAR(enough.margin(), enough.bound() - 0.99, 1e-12);
+  EXPECT_EQ(enough.alpha(), 0.05);
+  EXPECT_TRUE(enough.marginal());
+  EXPECT_EQ(CutsNeeded(evidence_.suite), 299u);
 }
 
 TEST_F(FaultJudgesTest, NetworkDownWithoutEnoughDrivesIsInsufficientAndWithoutARuleFails) {
