@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   // Debian's Abseil keeps a lock graph that costs up to 30 % of a message; our lock order is
   // tested.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  Session session;
+  Session session{.version = GATEKEEPER_VERSION};
   CLI::App app("Gatekeeper: safety-gated releases for the models that drive robots", "gatekeeper");
   app.require_subcommand(1);
   app.set_version_flag("--version", GATEKEEPER_VERSION);

@@ -38,17 +38,6 @@ absl::Status UnlessEnough(const absl::Status& status) {
   return absl::IsCancelled(status) ? absl::OkStatus() : status;
 }
 
-absl::StatusOr<int64_t> FirstTime(const RecordingFile& file) {
-  std::optional<int64_t> first;
-  RETURN_IF_ERROR(
-      UnlessEnough(file.ForEachMessage({}, [&](const Topic&, const RawMessage& message) {
-        first = message.log_time_ns;
-        return Enough();
-      })));
-  if (!first) return absl::NotFoundError("the recording has no message");
-  return *first;
-}
-
 absl::Status CheckTopics(const RecordingFile& file, const std::vector<std::string>& wanted) {
   std::vector<std::string> known;
   for (const Topic& topic : file.topics()) known.push_back(topic.name);
@@ -139,7 +128,8 @@ absl::Status Cat(const CatArguments& request) {
   ASSIGN_OR_RETURN(const auto file, ingest::OpenRecording(request.file));
   RETURN_IF_ERROR(CheckTopics(*file, request.topics));
   if (request.fields) return PrintFields(*file, request);
-  ASSIGN_OR_RETURN(const int64_t first_ns, FirstTime(*file));
+  if (file->span().empty()) return absl::NotFoundError("the recording has no message");
+  const int64_t first_ns = file->span().first_ns;
   ingest::Selection selection{.topics = {request.topics.begin(), request.topics.end()}};
   const auto since_first = [&](double seconds) {
     return first_ns + static_cast<int64_t>(seconds * 1e9);

@@ -8,6 +8,7 @@
 #include "gatekeeper/cli/verbs.h"
 #include "gatekeeper/gates/scenario_file.h"
 #include "gatekeeper/ingest/recorded_map.h"
+#include "nlohmann/json.hpp"
 
 namespace gatekeeper::cli {
 namespace {
@@ -20,7 +21,7 @@ struct MapArguments {
   std::string to;
 };
 
-absl::Status ExtractMap(const MapArguments& request) {
+absl::Status ExtractMap(const MapArguments& request, bool json) {
   const fs::path yaml(request.to);
   if (yaml.extension() != ".yaml")
     return absl::InvalidArgumentError("--to must end in .yaml: " + request.to);
@@ -41,6 +42,15 @@ absl::Status ExtractMap(const MapArguments& request) {
   if (!folder.empty()) RETURN_IF_ERROR(disk.MakeFolders(folder));
   RETURN_IF_ERROR(disk.WriteDurably(image.string(), files.pgm, 0644));
   RETURN_IF_ERROR(disk.WriteDurably(request.to, files.yaml, 0644));
+  if (json) {
+    const nlohmann::ordered_json told = {{"map", request.to},
+                                         {"image", image.string()},
+                                         {"columns", map.columns},
+                                         {"rows", map.rows},
+                                         {"cell_m", map.cell_m}};
+    std::printf("%s\n", told.dump(2).c_str());
+    return absl::OkStatus();
+  }
   std::printf("wrote %s and %s: %u x %u cells of %.3f m\n", request.to.c_str(), image.c_str(),
               map.columns, map.rows, map.cell_m);
   return absl::OkStatus();
@@ -58,7 +68,9 @@ void AddScenarioMap(CLI::App& scenario, Session& session) {
   map->add_option("--topic", request->topic, "of type nav_msgs/OccupancyGrid")
       ->capture_default_str();
   map->add_option("--to", request->to, "the YAML to write; its image goes beside it")->required();
-  map->callback([request, &session] { session.exit_code = Report(ExtractMap(*request)); });
+  map->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
+  map->callback(
+      [request, &session] { session.exit_code = Report(ExtractMap(*request, session.json())); });
 }
 
 }  // namespace gatekeeper::cli

@@ -17,6 +17,7 @@ struct Session {
   std::string home = "gatekeeper-home";
   std::string operator_name;  // empty: the only operator whose key is in the home
   std::string output = "table";
+  std::string version;  // of this program, as `gatekeeper --version` tells it
   int exit_code = 0;
 
   bool json() const { return output == "json"; }

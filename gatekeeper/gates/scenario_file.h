@@ -10,6 +10,9 @@ namespace gatekeeper::gates {
 
 inline constexpr size_t kMaxScenarioBytes = 256 * 1024;
 
+// How those of an origin's notes begin that tell what the recording has lost.
+inline constexpr char kDamage[] = "damage: ";
+
 // True for what an id or a tag may be: 1 to 120 letters, digits, '.', '_' and '-', neither of the
 // last in front.
 bool PlainName(std::string_view name);

@@ -1,8 +1,8 @@
 #include "gatekeeper/ingest/channel_import.h"
 
-#include <cstdio>
 #include <filesystem>
-#include <vector>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/nearest_name.h"
@@ -10,6 +10,7 @@
 #include "agent/recording/observation_writer.h"
 #include "gatekeeper/ingest/channel_kinds.h"
 #include "gatekeeper/ingest/channel_reader.h"
+#include "gatekeeper/ingest/frame_survey.h"
 #include "gatekeeper/resim/drive_log.h"
 
 namespace gatekeeper::ingest {
@@ -58,80 +59,153 @@ absl::StatusOr<Lanes> MakeLanes(const RecordingFile& file, const v1::ImportMap& 
   return lanes;
 }
 
+// What a channel's messages became.
+struct Tally {
+  uint64_t written = 0;
+  uint64_t without_value = 0;
+  uint64_t without_transform = 0;
+  std::string first_miss;  // why the first of those has none
+};
+
 class Import {
  public:
-  Import(Lanes lanes, ObservationWriter writer)
-      : lanes_(std::move(lanes)), writer_(std::move(writer)) {}
+  Import(Lanes lanes, const FramePlacing& placing, TransformHistory history,
+         ObservationWriter writer)
+      : lanes_(std::move(lanes)),
+        placing_(placing),
+        history_(std::move(history)),
+        writer_(std::move(writer)) {}
 
   absl::Status Take(const Topic& topic, const RawMessage& message) {
     for (Lane& lane : lanes_[topic.id]) {
-      ASSIGN_OR_RETURN(ChannelMessage read, lane.reader.Read(message, yaw_rad_));
-      const Nanos at(message.log_time_ns);
-      bool written = true;
-      if (lane.channel == kCorrectedChannel) {
-        RETURN_IF_ERROR(writer_.WriteMessage(resim::kCorrectedTopic, read.packet.odom(), at));
-      } else {
-        if (read.packet.has_odom()) yaw_rad_ = read.packet.odom().yaw_rad();
-        ASSIGN_OR_RETURN(written, Write(read, at));
-      }
-      if (!written) {
-        ++imported_.left_out;
+      Tally& tally = tallies_[lane.channel];
+      absl::StatusOr<ChannelMessage> read = Read(lane, message);
+      if (absl::IsOutOfRange(read.status())) {
+        if (++tally.without_transform == 1) tally.first_miss = std::string(read.status().message());
         continue;
       }
-      if (imported_.channels.empty()) imported_.first_ns = message.log_time_ns;
-      imported_.last_ns = message.log_time_ns;
-      ++imported_.channels[lane.channel];
+      RETURN_IF_ERROR(read.status());
+      ASSIGN_OR_RETURN(const bool written, Write(lane.channel, *read, Nanos(message.log_time_ns)));
+      ++(written ? tally.written : tally.without_value);
+      if (written) span_.Add(message.log_time_ns);
     }
     return absl::OkStatus();
   }
 
   absl::StatusOr<Imported> Finish() {
-    if (imported_.channels.empty()) {
-      return absl::InvalidArgumentError("none of the mapped topics has a message with a value");
+    Imported imported;
+    for (const auto& [channel, tally] : tallies_) RETURN_IF_ERROR(Report(channel, tally, imported));
+    if (imported.channels.empty()) {
+      return absl::NotFoundError("none of the mapped topics has a message with a value");
     }
+    imported.first_ns = span_.first_ns;
+    imported.last_ns = span_.last_ns;
     RETURN_IF_ERROR(writer_.Close());
-    return imported_;
+    return imported;
   }
 
  private:
+  absl::StatusOr<ChannelMessage> Read(Lane& lane, const RawMessage& message) {
+    const auto heading = [&](const Sender& sender) -> absl::StatusOr<double> {
+      ASSIGN_OR_RETURN(const std::optional<double> told,
+                       placing_.Heading(lane.channel, history_, sender));
+      return told.value_or(yaw_rad_);
+    };
+    ASSIGN_OR_RETURN(ChannelMessage read, lane.reader.Read(message, heading));
+    if (read.packet.has_odom() && lane.channel != kCorrectedChannel)
+      yaw_rad_ = read.packet.odom().yaw_rad();
+    const absl::Status placed = placing_.Place(lane.channel, history_, read);
+    if (!placed.ok()) return lane.reader.About(message, placed);
+    return read;
+  }
+
+  static absl::Status Report(const std::string& channel, const Tally& tally, Imported& imported) {
+    if (tally.written > 0) imported.channels[channel] = tally.written;
+    imported.left_out += tally.without_value + tally.without_transform;
+    if (tally.without_value > 0) {
+      imported.notes.push_back(absl::StrFormat("%s: %d messages had no value and were left out",
+                                               channel, tally.without_value));
+    }
+    if (tally.without_transform == 0) return absl::OkStatus();
+    if (tally.written == 0) {
+      return absl::DataLossError(absl::StrFormat(
+          "channel %s: not one of its %d messages can be brought into its frame; the first: %s",
+          channel, tally.without_transform, tally.first_miss));
+    }
+    imported.notes.push_back(
+        absl::StrFormat("%s: %d messages had no transform and were left out; the first: %s",
+                        channel, tally.without_transform, tally.first_miss));
+    return absl::OkStatus();
+  }
+
   // False when the message became nothing.
-  absl::StatusOr<bool> Write(ChannelMessage& read, Nanos at) {
+  absl::StatusOr<bool> Write(const std::string& channel, ChannelMessage& read, Nanos at) {
+    if (channel == kCorrectedChannel) {
+      RETURN_IF_ERROR(writer_.WriteMessage(resim::kCorrectedTopic, read.packet.odom(), at));
+      return true;
+    }
     if (read.command) {
       RETURN_IF_ERROR(writer_.Write(*read.command, at));
       return true;
     }
     if (read.packet.ByteSizeLong() == 0 && read.jpeg.empty()) return false;
     read.packet.set_seq(++seq_);
-    read.packet.set_stamp_ns(read.stamp_ns);
+    read.packet.set_stamp_ns(read.sender.stamp_ns);
     read.packet.set_want_command(true);  // the robot was driven: gates judge it as one that asks
     read.packet.set_network_up(true);    // nobody said otherwise
     RETURN_IF_ERROR(read.jpeg.empty()
                         ? writer_.Write(read.packet, at)
-                        : writer_.WriteJpeg(read.packet, read.stamp_ns, read.jpeg, at));
+                        : writer_.WriteJpeg(read.packet, read.sender.stamp_ns, read.jpeg, at));
     return true;
   }
 
   Lanes lanes_;
+  const FramePlacing& placing_;
+  TransformHistory history_;
   ObservationWriter writer_;
-  Imported imported_;
+  std::map<std::string, Tally> tallies_;  // by channel
+  Span span_;                             // of what was written
   uint64_t seq_ = 0;
-  double yaw_rad_ = 0;  // as the newest odometry has it
+  double yaw_rad_ = 0;  // as the newest odometry has it in its own frame
 };
+
+std::string ScaleNote(const std::string& channel, const v1::ChannelSource& source) {
+  return absl::StrFormat("%s: numbers were changed, by scale %g and offset %g", channel,
+                         source.scale() == 0 ? 1 : source.scale(), source.offset());
+}
 
 }  // namespace
 
-absl::StatusOr<Imported> ImportRecording(const RecordingFile& file, const v1::ImportMap& map,
-                                         const std::string& destination) {
+Importer::Importer(const RecordingFile& file, const v1::ImportMap& map, FramePlacing placing,
+                   std::vector<std::string> notes)
+    : file_(file), map_(map), placing_(std::move(placing)), notes_(std::move(notes)) {}
+
+absl::StatusOr<Importer> Importer::For(const RecordingFile& file, const v1::ImportMap& map) {
   if (map.channels().empty()) {
     return absl::InvalidArgumentError("the import map names no channel");
   }
-  ASSIGN_OR_RETURN(Lanes lanes, MakeLanes(file, map));
-  Selection selection;
-  for (const auto& [channel, source] : map.channels()) selection.topics.insert(source.topic());
+  RETURN_IF_ERROR(MakeLanes(file, map).status());
+  ASSIGN_OR_RETURN(FrameSurvey survey, SurveyFrames(file, map));
+  ASSIGN_OR_RETURN(std::vector<std::string> notes, JudgeUnfollowed(survey, map));
+  for (const auto& [channel, source] : std::map(map.channels().begin(), map.channels().end())) {
+    const bool scaled = source.scale() != 0 && source.scale() != 1;
+    if (scaled || source.offset() != 0) notes.push_back(ScaleNote(channel, source));
+  }
+  ASSIGN_OR_RETURN(FramePlacing placing, FramePlacing::For(std::move(survey), map));
+  return Importer(file, map, std::move(placing), std::move(notes));
+}
+
+absl::StatusOr<Imported> Importer::Write(const TimeRange& stretch,
+                                         const std::string& destination) const {
+  ASSIGN_OR_RETURN(Lanes lanes, MakeLanes(file_, map_));
+  ASSIGN_OR_RETURN(TransformHistory history,
+                   TransformHistory::Read(file_, placing_.moving(), stretch));
+  Selection selection{.from_ns = stretch.from_ns, .to_ns = stretch.to_ns};
+  for (const auto& [channel, source] : map_.channels()) selection.topics.insert(source.topic());
   const std::string unfinished = destination + ".unfinished";
   ASSIGN_OR_RETURN(ObservationWriter writer, ObservationWriter::Create(unfinished));
-  Import import(std::move(lanes), std::move(writer));
-  absl::Status status = file.ForEachMessage(
+  Import import(std::move(lanes), placing_, std::move(history), std::move(writer));
+  absl::Status status = file_.ForEachMessage(
       selection,
       [&](const Topic& topic, const RawMessage& message) { return import.Take(topic, message); });
   absl::StatusOr<Imported> imported =

@@ -9,14 +9,13 @@
 #include "agent/base/status_macros.h"
 #include "agent/recording/jpeg.h"
 #include "gatekeeper/ingest/grid_scan.h"
-#include "gatekeeper/resim/bearing.h"
+#include "gatekeeper/ingest/scan_mount.h"
+#include "gatekeeper/ingest/transform.h"
 
 namespace gatekeeper::ingest {
 namespace {
 
 using Values = std::vector<FieldValue>;
-
-constexpr uint32_t kMostBeams = 4096;
 
 // REP 117: -Inf is an object too near to be measured; +Inf, NaN and what the sensor does not vouch
 // for are no return.
@@ -27,7 +26,7 @@ float Range(double range_m, double least_m, double most_m) {
 
 absl::Status Scan(const ChannelContext&, const Values& values, ChannelMessage& out) {
   v1::LaserScan& scan = *out.packet.mutable_scan();
-  scan.set_stamp_ns(out.stamp_ns);
+  scan.set_stamp_ns(out.sender.stamp_ns);
   scan.set_angle_min_rad(values[0].number);
   scan.set_angle_increment_rad(values[1].number);
   for (const double range_m : values[4].numbers) {
@@ -36,18 +35,13 @@ absl::Status Scan(const ChannelContext&, const Values& values, ChannelMessage& o
   return absl::OkStatus();
 }
 
-// Quaternion about the vertical axis; z, w, x, y as ROS names them.
-double Yaw(double x, double y, double z, double w) {
-  return resim::ExactAtan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z));
-}
-
 absl::Status Grid(const ChannelContext& context, const Values& values, ChannelMessage& out) {
   constexpr uint32_t kUnknown = 255;  // -1 of an OccupancyGrid, NO_INFORMATION of a Costmap
   const CostGrid grid{
       .width = static_cast<uint32_t>(values[0].integer),
       .height = static_cast<uint32_t>(values[1].integer),
       .resolution_m = values[2].number,
-      .yaw_rad = Yaw(values[3].number, values[4].number, values[5].number, values[6].number),
+      .yaw_rad = YawRad({values[3].number, values[4].number, values[5].number, values[6].number}),
       .cells = values[7].text,
       .unknown_cost = kUnknown};
   if (uint64_t{grid.width} * grid.height != grid.cells.size() || grid.cells.empty()) {
@@ -58,18 +52,20 @@ absl::Status Grid(const ChannelContext& context, const Values& values, ChannelMe
     return absl::DataLossError("a grid whose cells have no size");
   }
   *out.packet.mutable_scan() = ScanOfGrid(grid, context.yaw_rad, context.source.grid());
-  out.packet.mutable_scan()->set_stamp_ns(out.stamp_ns);
+  out.packet.mutable_scan()->set_stamp_ns(out.sender.stamp_ns);
   return absl::OkStatus();
 }
 
 absl::Status Odom(const ChannelContext&, const Values& values, ChannelMessage& out) {
   v1::Odometry& odom = *out.packet.mutable_odom();
-  odom.set_stamp_ns(out.stamp_ns);
+  odom.set_stamp_ns(out.sender.stamp_ns);
   odom.set_x_m(values[0].number);
   odom.set_y_m(values[1].number);
-  odom.set_yaw_rad(Yaw(values[2].number, values[3].number, values[4].number, values[5].number));
+  odom.set_yaw_rad(
+      YawRad({values[2].number, values[3].number, values[4].number, values[5].number}));
   odom.set_vx_mps(values[6].number);
   odom.set_wz_radps(values[7].number);
+  out.vy_mps = values[10].number;
   const double variance_m2 = std::max(values[8].number, values[9].number);
   if (variance_m2 > 0 && std::isfinite(variance_m2)) {
     odom.set_pose_sigma_m(std::sqrt(variance_m2));  // IEEE 754: the same bits everywhere
@@ -79,10 +75,11 @@ absl::Status Odom(const ChannelContext&, const Values& values, ChannelMessage& o
 
 absl::Status CorrectedPose(const ChannelContext&, const Values& values, ChannelMessage& out) {
   v1::Odometry& odom = *out.packet.mutable_odom();
-  odom.set_stamp_ns(out.stamp_ns);
+  odom.set_stamp_ns(out.sender.stamp_ns);
   odom.set_x_m(values[0].number);
   odom.set_y_m(values[1].number);
-  odom.set_yaw_rad(Yaw(values[2].number, values[3].number, values[4].number, values[5].number));
+  odom.set_yaw_rad(
+      YawRad({values[2].number, values[3].number, values[4].number, values[5].number}));
   return absl::OkStatus();
 }
 
@@ -103,7 +100,7 @@ absl::Status Image(const ChannelContext&, const Values& values, ChannelMessage& 
                                                height, data.size(), step));
   }
   v1::Image& image = *out.packet.mutable_image();
-  image.set_stamp_ns(out.stamp_ns);
+  image.set_stamp_ns(out.sender.stamp_ns);
   image.set_width(static_cast<uint32_t>(width));
   image.set_height(static_cast<uint32_t>(height));
   image.set_encoding(grey ? "mono8" : "rgb8");
@@ -126,7 +123,7 @@ absl::Status Jpeg(const ChannelContext&, const Values& values, ChannelMessage& o
 
 absl::Status Imu(const ChannelContext&, const Values& values, ChannelMessage& out) {
   v1::Imu& imu = *out.packet.mutable_imu();
-  imu.set_stamp_ns(out.stamp_ns);
+  imu.set_stamp_ns(out.sender.stamp_ns);
   imu.set_ax_mps2(values[0].number);
   imu.set_ay_mps2(values[1].number);
   imu.set_az_mps2(values[2].number);
@@ -138,7 +135,7 @@ absl::Status Imu(const ChannelContext&, const Values& values, ChannelMessage& ou
 
 absl::Status Joints(const ChannelContext&, const Values& values, ChannelMessage& out) {
   v1::JointState& joints = *out.packet.mutable_joints();
-  joints.set_stamp_ns(out.stamp_ns);
+  joints.set_stamp_ns(out.sender.stamp_ns);
   for (const double value : values[0].numbers) joints.add_q_rad(value);
   for (const double value : values[1].numbers) joints.add_qd_radps(value);
   for (const double value : values[2].numbers) joints.add_tau_nm(value);
@@ -165,7 +162,7 @@ absl::Status Positions(const ChannelContext& context, const Values& values, Chan
   const auto numbers = AllOf(context, values, context.source.fields_size());
   if (!numbers) return absl::OkStatus();
   v1::JointState& joints = *out.packet.mutable_joints();
-  joints.set_stamp_ns(out.stamp_ns);
+  joints.set_stamp_ns(out.sender.stamp_ns);
   for (const double value : *numbers) joints.add_q_rad(value);
   return absl::OkStatus();
 }
@@ -174,7 +171,7 @@ absl::Status Command(const ChannelContext& context, const Values& values, Channe
   const auto numbers = AllOf(context, values, context.source.fields_size());
   if (!numbers) return absl::OkStatus();
   out.command.emplace();
-  out.command->set_stamp_ns(out.stamp_ns);
+  out.command->set_stamp_ns(out.sender.stamp_ns);
   for (const double value : *numbers) out.command->add_values(value);
   return absl::OkStatus();
 }
@@ -183,7 +180,7 @@ absl::Status Signal(const ChannelContext& context, const Values& values, Channel
   const auto numbers = AllOf(context, values, 1);
   if (!numbers) return absl::OkStatus();
   v1::Signal& signal = (*out.packet.mutable_signals())[std::string(context.channel)];
-  signal.set_stamp_ns(out.stamp_ns);
+  signal.set_stamp_ns(out.sender.stamp_ns);
   signal.set_value(numbers->front());
   return absl::OkStatus();
 }
@@ -221,7 +218,7 @@ std::vector<Row> Rows() {
        {{"pose.pose.position.x", "pose.pose.position.y", "pose.pose.orientation.x",
          "pose.pose.orientation.y", "pose.pose.orientation.z", "pose.pose.orientation.w",
          "twist.twist.linear.x", "twist.twist.angular.z", "pose.covariance[0]",
-         "pose.covariance[7]"},
+         "pose.covariance[7]", "twist.twist.linear.y"},
         Odom}},
       {kCorrectedChannel,
        "geometry_msgs/PoseWithCovarianceStamped",

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,13 +17,22 @@
 
 namespace gatekeeper::ingest {
 
+// What a message says of itself.
+struct Sender {
+  int64_t stamp_ns = 0;
+  std::string_view frame;  // header.frame_id and child_frame_id, as far as the type has them;
+  std::string_view child;  // into the message
+};
+
 // What one message becomes: a packet with one channel, or a command. A packet without a channel:
 // the message has no value there, or none that is a number.
 struct ChannelMessage {
-  int64_t stamp_ns = 0;
+  Sender sender;
   v1::Observation packet;
   std::optional<v1::Command> command;
-  std::string_view jpeg;  // an image that stays compressed; into the message
+  std::string_view jpeg;   // an image that stays compressed; into the message
+  double vy_mps = 0;       // of odom: what its packet has no place for
+  bool from_grid = false;  // of scan: made of a grid
 };
 
 // What a message is read with, beside its own bytes.
@@ -47,8 +58,14 @@ class ChannelReader {
   static absl::StatusOr<ChannelReader> For(const std::string& channel,
                                            const v1::ChannelSource& source, const Topic& topic);
 
-  // The message must live as long as what it becomes.
-  absl::StatusOr<ChannelMessage> Read(const RawMessage& message, double yaw_rad);
+  // The robot's yaw in the frame of a grid; asked for grids only.
+  using Heading = std::function<absl::StatusOr<double>(const Sender& sender)>;
+
+  // The message must live as long as what it becomes, and no longer than the next one is read.
+  absl::StatusOr<ChannelMessage> Read(const RawMessage& message, const Heading& heading);
+
+  // The status with topic, type and time in front.
+  absl::Status About(const RawMessage& message, const absl::Status& status) const;
 
   // Writes what was read into `out`; values stand in the order of the kind's paths.
   using Convert = absl::Status (*)(const ChannelContext& context,
@@ -62,7 +79,10 @@ class ChannelReader {
   std::string about_;  // topic and type, for errors
   std::unique_ptr<FieldPlan> plan_;
   Convert convert_ = nullptr;
-  bool stamped_ = false;  // the last path is the stamp's; else the log time is
+  // Which of the paths are the sender's; 0: the type has none of that, and the log time is its.
+  size_t stamp_at_ = 0;
+  size_t frame_at_ = 0;
+  size_t child_at_ = 0;
   std::vector<FieldValue> values_;
 };
 

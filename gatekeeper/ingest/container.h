@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,24 +19,12 @@ struct Source {
 // The status with what people call the file where `source.path` stands.
 absl::Status Named(const Source& source, const absl::Status& status);
 
-// First and last log time; empty while first > last.
-struct Span {
-  int64_t first_ns = INT64_MAX;
-  int64_t last_ns = INT64_MIN;
-
-  void Add(int64_t time_ns) {
-    first_ns = std::min(first_ns, time_ns);
-    last_ns = std::max(last_ns, time_ns);
-  }
-  bool empty() const { return first_ns > last_ns; }
-};
-
 // One file of messages, of which a recording may have several.
 class Container : public RecordingFile {
  public:
   const std::vector<Topic>& topics() const final { return topics_; }
   const FileFacts& facts() const final { return facts_; }
-  const Span& span() const { return span_; }
+  Span span() const final { return span_; }
   // The file was packed as a whole around what the container itself says.
   void AddOuterCompression(const std::string& name);
 

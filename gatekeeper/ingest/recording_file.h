@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -40,6 +41,24 @@ struct RawMessage {
   std::string_view data;        // lives until the callback returns
 };
 
+// Log times, both included.
+struct TimeRange {
+  int64_t from_ns = INT64_MIN;
+  int64_t to_ns = INT64_MAX;
+};
+
+// First and last log time; empty while first > last.
+struct Span {
+  int64_t first_ns = INT64_MAX;
+  int64_t last_ns = INT64_MIN;
+
+  void Add(int64_t time_ns) {
+    first_ns = std::min(first_ns, time_ns);
+    last_ns = std::max(last_ns, time_ns);
+  }
+  bool empty() const { return first_ns > last_ns; }
+};
+
 struct Selection {
   std::set<std::string> topics = {};  // empty: all
   int64_t from_ns = INT64_MIN;
@@ -52,6 +71,7 @@ class RecordingFile {
   virtual ~RecordingFile() = default;
   virtual const std::vector<Topic>& topics() const = 0;
   virtual const FileFacts& facts() const = 0;
+  virtual Span span() const = 0;  // of all messages
   // In log-time order. An error from the callback ends the reading and is returned.
   using Callback = std::function<absl::Status(const Topic&, const RawMessage&)>;
   virtual absl::Status ForEachMessage(const Selection& selection,

@@ -114,6 +114,16 @@ void RosbagFolder::TakeTopics(Part& part) {
   }
 }
 
+Span RosbagFolder::span() const {
+  Span span;
+  for (const Part& part : parts_) {
+    if (part.file->span().empty()) continue;
+    span.Add(part.file->span().first_ns);
+    span.Add(part.file->span().last_ns);
+  }
+  return span;
+}
+
 void RosbagFolder::TakeFacts() {
   std::set<std::string> containers;
   std::set<std::string> writers;

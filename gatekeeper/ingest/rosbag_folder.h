@@ -20,6 +20,7 @@ class RosbagFolder final : public RecordingFile {
 
   const std::vector<Topic>& topics() const override { return topics_; }
   const FileFacts& facts() const override { return facts_; }
+  Span span() const override;
   absl::Status ForEachMessage(const Selection& selection, const Callback& callback) const override;
 
  private:

@@ -35,7 +35,8 @@ absl::Status Import(const std::string& from, const std::string& to) {
   channels["cmd_vx"].set_field("linear.x");
   channels["cmd_wz"].set_topic("/cmd_vel_smoothed");
   channels["cmd_wz"].set_field("angular.z");
-  return ingest::ImportRecording(**file, map, to).status();
+  const auto importer = ingest::Importer::For(**file, map);
+  return importer.ok() ? importer->Write({}, to).status() : importer.status();
 }
 
 // A robot that does what it is told, behind the hall's stop zone.

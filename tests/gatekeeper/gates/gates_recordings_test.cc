@@ -73,6 +73,18 @@ TEST_F(RecordingsTest, AScenarioThatIsAboutABrokenClockIsEvidence) {
   EXPECT_EQ(result.findings_size(), 1);  // named all the same
 }
 
+TEST_F(RecordingsTest, WhatWasLostBeforeTheImportIsToldAndFailsNothing) {
+  AddDrive("cut", 2, 0);
+  v1::Origin& origin = *scenarios_.back().document.mutable_origin();
+  origin.set_file("bags/run7");
+  origin.add_notes("damage: run7.mcap breaks off");
+  origin.add_notes("scan: taken as seen from the body");
+  const v1::GateResult result = JudgeRecordings(evidence_);
+  EXPECT_EQ(result.outcome(), v1::PASS);
+  ASSERT_EQ(result.findings_size(), 1);
+  EXPECT_EQ(result.findings(0).message(), "imported from bags/run7, damage: run7.mcap breaks off");
+}
+
 TEST_F(RecordingsTest, OnlyStampsAsFarBackAsTheControllerTakesForASetClockAreOne) {
   const auto faults_of = [](int64_t fall_ns) {
     const auto bench = tests::MakeBench(tests::GoodDriver);

@@ -39,8 +39,8 @@ class CdrBytes {
     bytes_ += bytes;
     return *this;
   }
-  CdrBytes& Header(int32_t seconds, uint32_t nanoseconds) {
-    return Put(seconds).Put(nanoseconds).Text("frame");
+  CdrBytes& Header(int32_t seconds, uint32_t nanoseconds, std::string_view frame = "frame") {
+    return Put(seconds).Put(nanoseconds).Text(frame);
   }
   const std::string& bytes() const { return bytes_; }
 

@@ -21,7 +21,7 @@ using agent::recording::McapWriter;
 using agent::recording::ObservationReader;
 using agent::recording::RecordedItem;
 using gatekeeper::ingest::Imported;
-using gatekeeper::ingest::ImportRecording;
+using gatekeeper::ingest::Importer;
 using gatekeeper::ingest::OpenRecording;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -72,7 +72,9 @@ class ImportTest : public testing::Test {
   absl::StatusOr<Imported> Import(const std::string& path) {
     const auto file = OpenRecording(path);
     if (!file.ok()) return file.status();
-    return ImportRecording(**file, map_, to());
+    const auto importer = Importer::For(**file, map_);
+    if (!importer.ok()) return importer.status();
+    return importer->Write({}, to());
   }
   std::string to() const { return folder_ / "out.mcap"; }
 

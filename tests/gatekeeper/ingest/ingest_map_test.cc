@@ -19,7 +19,7 @@ namespace {
 
 namespace v1 = gatekeeper::v1;
 using agent::recording::McapWriter;
-using gatekeeper::ingest::ImportRecording;
+using gatekeeper::ingest::Importer;
 using gatekeeper::ingest::OpenRecording;
 using gatekeeper::ingest::ReadRecordedMap;
 using gatekeeper::resim::MapCell;
@@ -132,7 +132,8 @@ TEST_F(RecordedMapTest, ALocalisationsPosesAreKeptBesideTheOdometry) {
     ASSERT_OK_AND_ASSIGN(const auto file, OpenRecording(Bag(type, {bytes, bytes})));
     v1::ImportMap map;
     (*map.mutable_channels())["odom_corrected"].set_topic("/told");
-    const auto imported = ImportRecording(*file, map, folder_ / "out.mcap");
+    ASSERT_OK_AND_ASSIGN(const Importer importer, Importer::For(*file, map));
+    const auto imported = importer.Write({}, folder_ / "out.mcap");
     ASSERT_OK(imported.status());
     EXPECT_EQ(imported->channels.at("odom_corrected"), 2u);
     const auto reader = agent::recording::ObservationReader::Open(folder_ / "out.mcap",

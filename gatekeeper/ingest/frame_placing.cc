@@ -1,0 +1,182 @@
+#include "gatekeeper/ingest/frame_placing.h"
+
+#include "absl/strings/str_format.h"
+#include "agent/base/status_macros.h"
+#include "agent/runtime/geometry.h"
+
+namespace gatekeeper::ingest {
+namespace {
+
+using agent::runtime::ExactSinCos;
+using agent::runtime::kTwoPi;
+using agent::runtime::Pose2;
+using agent::runtime::SinCos;
+
+absl::Status OfFrame(const std::string& from, const std::string& to, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrFormat("frame %s in %s: %s", from, to,
+                                                     std::string(status.message())));
+}
+
+// Motion of one point of a body as that of the body's origin. `point` is where it sits there.
+void MoveTwist(const Pose2& point, double vy_mps, v1::Odometry& odom) {
+  const SinCos turn = ExactSinCos(point.yaw_rad);
+  odom.set_vx_mps(turn.cos * odom.vx_mps() - turn.sin * vy_mps + odom.wz_radps() * point.y_m);
+}
+
+}  // namespace
+
+absl::StatusOr<FramePlacing> FramePlacing::For(FrameSurvey survey, const v1::ImportMap& map) {
+  FramePlacing placing;
+  placing.survey_ = std::move(survey);
+  RETURN_IF_ERROR(placing.CheckMounts(map));
+  placing.followed_ = map.has_frames();
+  if (!placing.followed_) return placing;
+  placing.body_ = FrameName(map.frames().body());
+  placing.site_ = FrameName(map.frames().site());
+  if (placing.body_.empty()) {
+    return absl::InvalidArgumentError(
+        "frames needs body, the robot's own frame in the recording, e.g. base_link");
+  }
+  RETURN_IF_ERROR(placing.FindWays(map));
+  return placing;
+}
+
+absl::Status FramePlacing::CheckMounts(const v1::ImportMap& map) {
+  for (const auto& [channel, source] : map.channels()) {
+    if (!source.has_mount()) continue;
+    if (channel != "scan" || source.has_grid()) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "channel %s: mount tells where a laser sits; only a scan without grid has one", channel));
+    }
+    const v1::Mount& mount = source.mount();
+    mount_ = {.pose = {mount.x_m(), mount.y_m(), mount.yaw_deg() * (kTwoPi / 360)}, .upright = 1};
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FramePlacing::FindWays(const v1::ImportMap& map) {
+  for (const auto& [channel, named] : survey_.channels) {
+    absl::Status found = absl::OkStatus();
+    const bool grid = map.channels().at(channel).has_grid();
+    for (const std::string& frame : named.frames) {
+      if (channel == "scan") {
+        found.Update(grid ? AddWay(body_, frame) : AddWay(frame, body_));
+      } else if (!site_.empty()) {
+        found.Update(AddWay(frame, site_));
+      }
+    }
+    for (const std::string& child : named.children) {
+      found.Update(AddWay(body_, child));
+      found.Update(AddWay(child, body_));
+      if (found.ok() && survey_.tree.HasMoved(ways_.at({child, body_}))) {
+        found = absl::InvalidArgumentError(absl::StrFormat(
+            "its child_frame_id %s moves on the body %s: only what is fixed to it tells its motion",
+            child, body_));
+      }
+    }
+    if (!found.ok()) {
+      return absl::Status(found.code(),
+                          absl::StrFormat("channel %s: %s", channel, std::string(found.message())));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FramePlacing::AddWay(const std::string& from, const std::string& to) {
+  if (from != to && survey_.tree.empty()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "frames %s and %s: the recording tells nothing of frames, for it has neither %s nor %s of "
+        "type tf2_msgs/TFMessage; leave frames out, and tell the laser's place by mount",
+        from, to, kMovingTopic, kStaticTopic));
+  }
+  ASSIGN_OR_RETURN(Chain chain, survey_.tree.Find(from, to));
+  for (const auto* way : {&chain.up, &chain.down}) {
+    for (const std::string& child : *way) {
+      if (!survey_.tree.PlaceOf(child).fixed) moving_.insert(child);
+    }
+  }
+  ways_.emplace(std::pair(from, to), std::move(chain));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FlatTransform> FramePlacing::Find(const std::string& from, const std::string& to,
+                                                 const TransformHistory& history,
+                                                 int64_t stamp_ns) const {
+  if (from == to) return FlatTransform{};
+  const auto way = ways_.find({from, to});
+  if (way == ways_.end()) {
+    return absl::DataLossError(
+        absl::StrFormat("frame %s was not there when the recording was surveyed", from));
+  }
+  ASSIGN_OR_RETURN(const Transform found, history.Find(survey_.tree, way->second, stamp_ns));
+  return Flat(found);
+}
+
+absl::StatusOr<std::string> FramePlacing::FrameOf(std::string_view frame) {
+  std::string name = FrameName(frame);
+  if (!name.empty()) return name;
+  return absl::DataLossError(
+      "its header.frame_id is empty, so that it cannot be brought into another frame; tell a "
+      "laser's place by mount");
+}
+
+absl::Status FramePlacing::Place(const std::string& channel, const TransformHistory& history,
+                                 ChannelMessage& message) const {
+  if (channel == "scan" && mount_) return MountScan(*mount_, *message.packet.mutable_scan());
+  if (!followed_ || !IsFramed(channel)) return absl::OkStatus();
+  return channel == "scan" ? PlaceScan(history, message) : PlacePose(history, message);
+}
+
+absl::Status FramePlacing::PlaceScan(const TransformHistory& history,
+                                     ChannelMessage& message) const {
+  if (message.from_grid) return absl::OkStatus();  // seen from the body already
+  ASSIGN_OR_RETURN(const std::string frame, FrameOf(message.sender.frame));
+  ASSIGN_OR_RETURN(const FlatTransform sensor,
+                   Find(frame, body_, history, message.sender.stamp_ns));
+  const absl::Status mounted = MountScan(sensor, *message.packet.mutable_scan());
+  return mounted.ok() ? mounted : OfFrame(frame, body_, mounted);
+}
+
+absl::Status FramePlacing::PlacePose(const TransformHistory& history,
+                                     ChannelMessage& message) const {
+  v1::Odometry& odom = *message.packet.mutable_odom();
+  Pose2 pose = {odom.x_m(), odom.y_m(), odom.yaw_rad()};
+  const std::string child = FrameName(message.sender.child);
+  if (!child.empty() && child != body_) {
+    ASSIGN_OR_RETURN(const FlatTransform body,
+                     Find(body_, child, history, message.sender.stamp_ns));
+    ASSIGN_OR_RETURN(const FlatTransform point,
+                     Find(child, body_, history, message.sender.stamp_ns));
+    if (body.upright < kLeastUpright) {
+      return OfFrame(child, body_, absl::InvalidArgumentError("it is tilted against the body"));
+    }
+    pose = Compose(pose, body.pose);
+    MoveTwist(point.pose, message.vy_mps, odom);
+  }
+  if (!site_.empty()) {
+    ASSIGN_OR_RETURN(const std::string frame, FrameOf(message.sender.frame));
+    if (frame != site_) {
+      ASSIGN_OR_RETURN(const FlatTransform from,
+                       Find(frame, site_, history, message.sender.stamp_ns));
+      if (from.upright < kLeastUpright) {
+        return OfFrame(frame, site_, absl::InvalidArgumentError("it is tilted against the site"));
+      }
+      pose = Compose(from.pose, pose);
+    }
+  }
+  odom.set_x_m(pose.x_m);
+  odom.set_y_m(pose.y_m);
+  odom.set_yaw_rad(pose.yaw_rad);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<double>> FramePlacing::Heading(const std::string& channel,
+                                                            const TransformHistory& history,
+                                                            const Sender& sender) const {
+  if (!followed_ || channel != "scan") return std::nullopt;
+  ASSIGN_OR_RETURN(const std::string frame, FrameOf(sender.frame));
+  ASSIGN_OR_RETURN(const FlatTransform body, Find(body_, frame, history, sender.stamp_ns));
+  return std::optional<double>(body.pose.yaw_rad);
+}
+
+}  // namespace gatekeeper::ingest
