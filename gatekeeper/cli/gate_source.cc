@@ -46,8 +46,17 @@ bool SameRepository(const std::string& a, const std::string& b) {
   return a == b || fs::equivalent(a, b, error);
 }
 
-absl::Status CheckForSeal(const GateSource& source, const PolicyHome& policy,
-                          const Repository* repository) {
+absl::Status CheckApproved(const Repository& repository, const std::string& commit,
+                           const PolicyHome& policy) {
+  ASSIGN_OR_RETURN(const bool approved, repository.IsWithin(commit, policy.branch));
+  if (approved) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrFormat("commit %s is not in the history of %s of %s: nobody has approved it yet",
+                      commit, policy.branch, policy.repository));
+}
+
+absl::Status CheckSuiteForSeal(const GateSource& source, const PolicyHome& policy,
+                               const Repository* repository) {
   if (policy.repository.empty()) return absl::OkStatus();
   if (repository == nullptr || !SameRepository(source.policy_repo, policy.repository)) {
     return absl::PermissionDeniedError(absl::StrFormat(
@@ -56,11 +65,7 @@ absl::Status CheckForSeal(const GateSource& source, const PolicyHome& policy,
         policy.repository,
         repository == nullptr ? "the plain file " + source.suite : source.policy_repo));
   }
-  ASSIGN_OR_RETURN(const bool approved, repository->IsWithin(source.policy_commit, policy.branch));
-  if (approved) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrFormat("commit %s is not in the history of %s of %s: nobody has approved it yet",
-                      source.policy_commit, policy.branch, policy.repository));
+  return CheckApproved(*repository, source.policy_commit, policy);
 }
 
 absl::StatusOr<gates::NamedSuite> ReadSuite(GateSource source, const std::string& home,
@@ -74,34 +79,61 @@ absl::StatusOr<gates::NamedSuite> ReadSuite(GateSource source, const std::string
         "--policy-repo and --policy-commit belong together: one commit of one repository");
   }
   if (source.policy_repo.empty()) {
-    if (source.for_seal) RETURN_IF_ERROR(CheckForSeal(source, policy, nullptr));
+    if (source.for_seal) RETURN_IF_ERROR(CheckSuiteForSeal(source, policy, nullptr));
     return gates::ReadPlainSuite(source.suite);
   }
   RETURN_IF_ERROR(gates::CheckPinned(source.policy_commit));
   ASSIGN_OR_RETURN(const Repository repository,
                    OpenRepository(source.policy_repo, source.policy_commit, home, scratch));
-  if (source.for_seal) RETURN_IF_ERROR(CheckForSeal(source, policy, &repository));
+  if (source.for_seal) RETURN_IF_ERROR(CheckSuiteForSeal(source, policy, &repository));
   return gates::ReadPinnedSuite(
       repository,
       {.name = source.policy_repo, .commit = source.policy_commit, .suite_path = source.suite},
       scratch.path());
 }
 
-absl::StatusOr<std::string> ReadScenarios(const GateSource& source, const std::string& home,
-                                          const ScratchFolder& scratch) {
+// For a seal the scenarios must be the safety team's choice too: its suite names them, or they come
+// from its own repository.
+absl::Status CheckScenariosForSeal(const GateSource& source, const PolicyHome& policy,
+                                   const Repository* repository) {
+  if (!source.for_seal || policy.repository.empty()) return absl::OkStatus();
+  if (repository == nullptr || !SameRepository(source.scenarios_repo, policy.repository)) {
+    return absl::PermissionDeniedError(absl::StrFormat(
+        "this home seals only what scenarios of %s have judged (policy.json), and this run's come "
+        "from %s; name them in the suite (scenarios: FOLDER, relative to it), or give "
+        "--scenarios-repo %s and --scenarios-commit",
+        policy.repository, repository == nullptr ? source.scenarios : source.scenarios_repo,
+        policy.repository));
+  }
+  return CheckApproved(*repository, source.scenarios_commit, policy);
+}
+
+absl::StatusOr<gates::ScenarioFiles> ReadScenarios(const GateSource& source,
+                                                   const std::string& home,
+                                                   const ScratchFolder& scratch) {
+  ASSIGN_OR_RETURN(const PolicyHome policy, ReadPolicyHome(home));
   if (source.scenarios_repo.empty() != source.scenarios_commit.empty()) {
     return absl::InvalidArgumentError(
         "--scenarios-repo and --scenarios-commit belong together: one commit of one repository");
   }
-  if (source.scenarios_repo.empty()) return source.scenarios;
+  if (source.scenarios.empty()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s names no scenarios; write \"scenarios: FOLDER\" into it, relative to it, or name a "
+        "folder by --scenarios",
+        source.suite));
+  }
+  if (source.scenarios_repo.empty()) {
+    RETURN_IF_ERROR(CheckScenariosForSeal(source, policy, nullptr));
+    return gates::ScenarioFiles{.folder = source.scenarios, .name = source.scenarios};
+  }
   RETURN_IF_ERROR(gates::CheckPinned(source.scenarios_commit));
   ASSIGN_OR_RETURN(const Repository repository,
                    OpenRepository(source.scenarios_repo, source.scenarios_commit, home, scratch));
-  const std::string folder = fs::path(source.scenarios).lexically_normal().generic_string();
-  const std::string written = scratch.path() + "/scenarios";
-  RETURN_IF_ERROR(
-      gates::WriteOut(repository, source.scenarios_commit, folder == "." ? "" : folder, written));
-  return written;
+  RETURN_IF_ERROR(CheckScenariosForSeal(source, policy, &repository));
+  gates::ScenarioFiles files{.folder = scratch.path() + "/scenarios",
+                             .name = gates::PathOfFolder(source.scenarios)};
+  RETURN_IF_ERROR(gates::WriteOut(repository, source.scenarios_commit, files.name, files.folder));
+  return files;
 }
 
 }  // namespace
@@ -149,24 +181,41 @@ void AddSourceOptions(CLI::App& verb, GateSource& source) {
                   "read from it");
   verb.add_option("--policy-commit", source.policy_commit, "its commit, all 40 digits");
   verb.add_option("--scenarios", source.scenarios,
-                  "folder of scenario/1 YAML files; with --scenarios-repo its path in that "
-                  "repository")
-      ->required();
+                  "folder of scenario/1 YAML files, for a suite that names none; with "
+                  "--scenarios-repo its path in that repository");
   verb.add_option("--scenarios-repo", source.scenarios_repo, "git repository (folder or URL)");
   verb.add_option("--scenarios-commit", source.scenarios_commit, "its commit, all 40 digits");
   verb.add_option("--recordings", source.recordings,
                   "folder of recordings for scenarios that name only a digest");
 }
 
-absl::Status ReadSource(const GateSource& source, const std::string& home,
-                        const ScratchFolder& scratch, gates::SuiteInput& input) {
+absl::Status ReadSuiteSource(const GateSource& source, const std::string& home,
+                             const ScratchFolder& scratch, gates::SuiteInput& input) {
   ASSIGN_OR_RETURN(gates::NamedSuite suite, ReadSuite(source, home, scratch));
   input.suite_yaml = std::move(suite.yaml);
   input.suite_file = std::move(suite.file);
   input.policy = std::move(suite.beside);
-  ASSIGN_OR_RETURN(input.scenarios_folder, ReadScenarios(source, home, scratch));
   input.recordings_folder = source.recordings;
   input.wall_ms = agent::base::SystemClock().WallMs();
+  return absl::OkStatus();
+}
+
+absl::Status ReadSource(const GateSource& source, const std::string& home,
+                        const ScratchFolder& scratch, gates::SuiteInput& input) {
+  RETURN_IF_ERROR(ReadSuiteSource(source, home, scratch, input));
+  std::optional<gates::ScenarioFiles> scenarios = input.policy.scenarios;
+  const bool named = scenarios.has_value();
+  if (named && !(source.scenarios.empty() && source.scenarios_repo.empty() &&
+                 source.scenarios_commit.empty())) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s says itself which scenarios judge (%s); leave --scenarios and --scenarios-repo out",
+        input.suite_file, scenarios->name));
+  }
+  if (!named) {
+    ASSIGN_OR_RETURN(scenarios, ReadScenarios(source, home, scratch));
+  }
+  input.scenarios_folder = std::move(scenarios->folder);
+  input.scenarios_name = std::move(scenarios->name);
   return absl::OkStatus();
 }
 

@@ -38,7 +38,7 @@ struct GateSource {
   std::string suite;  // plain file, or path in the policy repository
   std::string policy_repo;
   std::string policy_commit;
-  std::string scenarios;  // folder, or path in the scenario repository
+  std::string scenarios;  // folder, or path in the scenario repository; empty: the suite names it
   std::string scenarios_repo;
   std::string scenarios_commit;
   std::string recordings;
@@ -47,9 +47,14 @@ struct GateSource {
 void AddSourceOptions(CLI::App& verb, GateSource& source);
 
 // Fills the input's suite, policy, scenarios, recordings and today. What comes from git is written
-// out below `scratch`, which must outlive the run. kPermissionDenied: for a seal, and not from
+// out below `scratch`, which must outlive the run. A suite that names its scenarios is judged by no
+// others (kInvalidArgument). kPermissionDenied: for a seal, and suite or scenarios are not from
 // where the home says.
 absl::Status ReadSource(const GateSource& source, const std::string& home,
                         const ScratchFolder& scratch, gates::SuiteInput& input);
+
+// The same without the scenarios: for who brings a clip to the suite.
+absl::Status ReadSuiteSource(const GateSource& source, const std::string& home,
+                             const ScratchFolder& scratch, gates::SuiteInput& input);
 
 }  // namespace gatekeeper::cli

@@ -39,7 +39,7 @@ absl::Status MinimiseScenario(MinimiseArguments request, const Session& session)
   ASSIGN_OR_RETURN(request.minimise.scenario,
                    gates::ReadScenario(request.scenario, request.source.recordings));
   ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::Make());
-  RETURN_IF_ERROR(ReadSource(request.source, session.home, scratch, request.input));
+  RETURN_IF_ERROR(ReadSuiteSource(request.source, session.home, scratch, request.input));
   ASSIGN_OR_RETURN(const gates::Minimised done,
                    gates::Minimise(unit, request.input, request.minimise));
   Print(done, request.minimise.gate);

@@ -88,7 +88,7 @@ absl::StatusOr<CorpusCheck> CheckCorpus(const CorpusFiles& files, const std::str
   CorpusCheck corpus;
   corpus.no_history = files.no_history;
   corpus.pinned = files.pinned;
-  ASSIGN_OR_RETURN(corpus.scenarios, LoadScenarios(files.folder, recordings));
+  ASSIGN_OR_RETURN(corpus.scenarios, LoadScenarios(files.folder, recordings, files.name));
   ASSIGN_OR_RETURN(const Lock lock, ParseLock(files.lock, kCorpusLock));
   Lock found;
   for (const Scenario& scenario : corpus.scenarios) {

@@ -198,8 +198,9 @@ absl::Status ReplayAll(const Playable& playable, const Prepared& prepared, const
     ReplayCorpus(std::move(second), kLeastThreads, from.part, from.books, *corpus);
   }
   if (prepared.scenarios.empty()) {
-    evidence.not_replayed =
-        absl::StrFormat("there is no scenario below %s", input.scenarios_folder);
+    evidence.not_replayed = absl::StrFormat(
+        "there is no scenario below %s",
+        input.scenarios_name.empty() ? input.scenarios_folder : input.scenarios_name);
     return absl::OkStatus();
   }
   ReplayFarm farm(*std::move(crew), std::move(deployed), prepared.scenarios, gathered.intact,

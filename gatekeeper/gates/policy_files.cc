@@ -26,6 +26,7 @@ class Reader {
   virtual ~Reader() = default;
   virtual absl::StatusOr<std::string> Read(const std::string& path, size_t cap) const = 0;
   virtual absl::StatusOr<CorpusFiles> Corpus(const std::string& folder) const = 0;
+  virtual absl::StatusOr<ScenarioFiles> Scenarios(const std::string& folder) const = 0;
 };
 
 absl::StatusOr<std::string> OrEmpty(absl::StatusOr<std::string> text) {
@@ -40,6 +41,7 @@ class PlainReader final : public Reader {
   }
   absl::StatusOr<CorpusFiles> Corpus(const std::string& folder) const override {
     CorpusFiles corpus{.folder = folder,
+                       .name = folder,
                        .lock = {},
                        .earlier_locks = {},
                        .no_history =
@@ -47,6 +49,9 @@ class PlainReader final : public Reader {
                            "held before"};
     ASSIGN_OR_RETURN(corpus.lock, OrEmpty(Read(folder + "/" + kCorpusLock, kMaxCorpusLock)));
     return corpus;
+  }
+  absl::StatusOr<ScenarioFiles> Scenarios(const std::string& folder) const override {
+    return ScenarioFiles{.folder = folder, .name = folder};
   }
 };
 
@@ -61,8 +66,11 @@ class PinnedReader final : public Reader {
     return std::move(file.bytes);
   }
   absl::StatusOr<CorpusFiles> Corpus(const std::string& folder) const override {
-    CorpusFiles corpus{
-        .folder = scratch_ + "/corpus", .lock = {}, .earlier_locks = {}, .no_history = {}};
+    CorpusFiles corpus{.folder = scratch_ + "/corpus",
+                       .name = folder,
+                       .lock = {},
+                       .earlier_locks = {},
+                       .no_history = {}};
     ASSIGN_OR_RETURN(corpus.lock, OrEmpty(Read(folder + "/" + kCorpusLock, kMaxCorpusLock)));
     corpus.pinned = true;
     auto versions = repository_.Versions(commit_, folder + "/" + kCorpusLock, kMaxCorpusLock);
@@ -76,6 +84,11 @@ class PinnedReader final : public Reader {
     RETURN_IF_ERROR(WriteOut(repository_, commit_, folder, corpus.folder));
     return corpus;
   }
+  absl::StatusOr<ScenarioFiles> Scenarios(const std::string& folder) const override {
+    ScenarioFiles scenarios{.folder = scratch_ + "/library", .name = folder};
+    RETURN_IF_ERROR(WriteOut(repository_, commit_, folder, scenarios.folder));
+    return scenarios;
+  }
 
  private:
   const source::Repository& repository_;
@@ -84,7 +97,7 @@ class PinnedReader final : public Reader {
 };
 
 std::string Beside(const std::string& suite, const std::string& path) {
-  return (fs::path(suite).parent_path() / path).lexically_normal().generic_string();
+  return PathOfFolder((fs::path(suite).parent_path() / path).generic_string());
 }
 
 absl::StatusOr<bundle::Document> ReadDocument(const Reader& reader, const std::string& path,
@@ -129,6 +142,10 @@ absl::StatusOr<NamedSuite> ReadNamed(const Reader& reader, const std::string& pa
     ASSIGN_OR_RETURN(named.beside.corpus,
                      reader.Corpus(Beside(path, suite.document.regression().corpus())));
   }
+  if (!suite.document.scenarios().empty()) {
+    ASSIGN_OR_RETURN(named.beside.scenarios,
+                     reader.Scenarios(Beside(path, suite.document.scenarios())));
+  }
   return named;
 }
 
@@ -138,6 +155,12 @@ bool IsYaml(const std::string& path) {
 }
 
 }  // namespace
+
+std::string PathOfFolder(const std::string& path) {
+  std::string plain = fs::path(path).lexically_normal().generic_string();
+  if (plain.size() > 1 && plain.back() == '/') plain.pop_back();
+  return plain;
+}
 
 absl::Status CheckPinned(const std::string& commit) {
   constexpr size_t kSha1 = 40;
@@ -180,7 +203,8 @@ absl::StatusOr<NamedSuite> ReadPinnedSuite(const source::Repository& repository,
 
 absl::Status WriteOut(const source::Repository& repository, const std::string& commit,
                       const std::string& folder, const std::string& target) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> files, repository.ListFiles(commit, folder));
+  const std::string below_root = folder == "." ? "" : folder;
+  ASSIGN_OR_RETURN(const std::vector<std::string> files, repository.ListFiles(commit, below_root));
   agent::base::OsFiles disk;
   for (const std::string& path : files) {
     if (fs::path(path).lexically_normal() != fs::path(path)) {  // ".." in a forged tree
@@ -188,7 +212,7 @@ absl::Status WriteOut(const source::Repository& repository, const std::string& c
     }
     ASSIGN_OR_RETURN(const source::SourceFile file,
                      repository.ReadFile(commit, path, kMaxRecording));
-    const std::string below = folder.empty() ? path : path.substr(folder.size() + 1);
+    const std::string below = below_root.empty() ? path : path.substr(below_root.size() + 1);
     const std::string to = target + "/" + below;
     RETURN_IF_ERROR(disk.MakeFolders(fs::path(to).parent_path().string()));
     RETURN_IF_ERROR(disk.Append(to, file.bytes));

@@ -16,9 +16,16 @@ namespace gatekeeper::gates {
 inline constexpr char kCorpusLock[] = "corpus.lock";
 inline constexpr size_t kMaxCorpusLock = 4 << 20;  // 20 000 scenarios
 
+// A folder of scenario/1 files where it can be read.
+struct ScenarioFiles {
+  std::string folder;  // on this disk
+  std::string name;    // as messages and reports call it
+};
+
 // The regression corpus where it can be read.
 struct CorpusFiles {
   std::string folder;                      // on this disk; scenario/1 files and recordings
+  std::string name;                        // as messages and reports call it
   std::string lock;                        // corpus.lock; empty: absent
   std::vector<std::string> earlier_locks;  // every earlier text of it in the repository's history
   std::string no_history;                  // why the history says nothing; empty: it was read
@@ -39,8 +46,9 @@ struct PolicyFiles {
   std::optional<bundle::Document> site;
   std::optional<bundle::Document> training;  // of the leakage gate
   std::optional<CorpusFiles> corpus;
-  std::shared_ptr<const MapOfSite> map;   // null: the suite names none
-  std::vector<bundle::Document> waivers;  // only ever from a repository
+  std::optional<ScenarioFiles> scenarios;  // what judges, where the suite says so itself
+  std::shared_ptr<const MapOfSite> map;    // null: the suite names none
+  std::vector<bundle::Document> waivers;   // only ever from a repository
 };
 
 struct NamedSuite {
@@ -55,8 +63,8 @@ absl::StatusOr<NamedSuite> ReadPlainSuite(const std::string& file);
 
 // The same as `commit` holds it, whatever the work tree says, with all of waivers/*.yaml at the
 // repository's root. `commit` must be 40 hex digits (kInvalidArgument: a branch may move).
-// `suite_path` is from the root. `name` is the repository as the caller calls it. The corpus is
-// written out below `scratch`, an empty folder that must outlive the run.
+// `suite_path` is from the root. `name` is the repository as the caller calls it. Corpus and
+// scenarios are written out below `scratch`, an empty folder that must outlive the run.
 struct PolicyPin {
   std::string name;
   std::string commit;
@@ -65,7 +73,11 @@ struct PolicyPin {
 absl::StatusOr<NamedSuite> ReadPinnedSuite(const source::Repository& repository,
                                            const PolicyPin& pin, const std::string& scratch);
 
-// Writes every regular file below `folder` of the commit to `target`/..., links left out.
+// Without "..", "." and a last '/', as git knows it.
+std::string PathOfFolder(const std::string& path);
+
+// Writes every regular file below `folder` (empty or ".": the root) of the commit to `target`/...,
+// links left out.
 absl::Status WriteOut(const source::Repository& repository, const std::string& commit,
                       const std::string& folder, const std::string& target);
 

@@ -13,6 +13,7 @@ namespace {
 absl::Status CheckNamed(const Suite& suite, const SuiteInput& input) {
   const std::pair<const char*, bool> unread[] = {
       {"site", !suite.document.site().empty() && !input.policy.site},
+      {"scenarios", !suite.document.scenarios().empty() && !input.policy.scenarios},
       {"closed_loop.map", !suite.document.closed_loop().map().empty() && !input.policy.map},
       {"leakage.training_digests", suite.document.has_leakage() && !input.policy.training},
       {"regression.corpus", suite.document.has_regression() && !input.policy.corpus}};
@@ -36,8 +37,9 @@ absl::StatusOr<Prepared> Prepare(const Host& host, const SuiteInput& input) {
                         input.suite_file, input.against));
   }
   ASSIGN_OR_RETURN(prepared.waivers, ParseWaivers(input.policy.waivers));
-  ASSIGN_OR_RETURN(prepared.scenarios,
-                   LoadScenarios(input.scenarios_folder, input.recordings_folder));
+  ASSIGN_OR_RETURN(
+      prepared.scenarios,
+      LoadScenarios(input.scenarios_folder, input.recordings_folder, input.scenarios_name));
   std::string deployed;
   if (!input.against.empty()) {
     ASSIGN_OR_RETURN(const auto against, bundle::UngatedUnit::Open(input.against));

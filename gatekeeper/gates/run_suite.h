@@ -18,9 +18,10 @@
 namespace gatekeeper::gates {
 
 struct SuiteInput {
-  std::string suite_yaml;        // text of a gate_suite/1 document
-  std::string suite_file;        // its name in messages
-  std::string scenarios_folder;  // every *.yaml below it with schema scenario/1 takes part
+  std::string suite_yaml;           // text of a gate_suite/1 document
+  std::string suite_file;           // its name in messages
+  std::string scenarios_folder;     // every *.yaml below it with schema scenario/1 takes part
+  std::string scenarios_name = {};  // what messages and reports call it; empty: by its own name
   // Where the recordings lie that scenarios do not name; empty: among the scenarios.
   std::string recordings_folder = {};
   PolicyFiles policy = {};               // what the suite names beside it, and waivers

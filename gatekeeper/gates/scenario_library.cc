@@ -120,8 +120,12 @@ absl::Status FindRecordings(const std::string& folder, std::vector<Scenario>& sc
   std::string missing;
   int count = 0;
   for (Scenario& scenario : scenarios) {
-    if (!scenario.recording.empty()) continue;
-    ASSIGN_OR_RETURN(scenario.recording, shelf.Find(DigestOf(scenario)));
+    std::error_code ignored;
+    const bool named = !scenario.recording.empty();
+    if (named && (fs::exists(scenario.recording, ignored) || !fs::is_directory(folder, ignored)))
+      continue;
+    ASSIGN_OR_RETURN(std::string found, shelf.Find(DigestOf(scenario)));
+    if (!found.empty()) scenario.recording = std::move(found);
     if (!scenario.recording.empty() || ++count > kMaxMissing) continue;
     missing += absl::StrFormat("\n  %s: sha256 %s", scenario.file, scenario.document.sha256());
   }
@@ -133,17 +137,28 @@ absl::Status FindRecordings(const std::string& folder, std::vector<Scenario>& sc
       count > kMaxMissing ? "\n  ..." : ""));
 }
 
+std::string Called(const std::string& file, const std::string& folder, const std::string& name) {
+  if (name.empty()) return file;
+  return (fs::path(name) / fs::path(file).lexically_relative(folder))
+      .lexically_normal()
+      .generic_string();
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Scenario>> LoadScenarios(const std::string& folder,
-                                                    const std::string& recordings) {
+                                                    const std::string& recordings,
+                                                    const std::string& name) {
   ASSIGN_OR_RETURN(const std::vector<std::string> files, FilesBelow(folder, {".yaml", ".yml"}));
   const agent::base::OsFiles disk;
   std::vector<Scenario> scenarios;
   for (const std::string& file : files) {
     ASSIGN_OR_RETURN(const std::string text, disk.Read(file, kMaxScenarioBytes));
     if (BelongsToNeighbour(text)) continue;
-    ASSIGN_OR_RETURN(Scenario scenario, ParseScenario(text, file));
+    ASSIGN_OR_RETURN(Scenario scenario, ParseScenario(text, Called(file, folder, name)));
+    if (!scenario.recording.empty()) {
+      scenario.recording = (fs::path(file).parent_path() / scenario.document.recording()).string();
+    }
     scenarios.push_back(std::move(scenario));
   }
   std::sort(scenarios.begin(), scenarios.end(),

@@ -12,7 +12,7 @@ namespace gatekeeper::gates {
 // One scenario file and where its recording lies.
 struct Scenario {
   v1::Scenario document;
-  std::string file;            // the YAML file, as opened
+  std::string file;            // the YAML file, as opened or as the library calls it
   std::string recording;       // path of the MCAP file; empty: no file has its digest
   agent::base::Digest sha256;  // of the YAML file's bytes; through them also of the recording
 };
@@ -24,11 +24,15 @@ struct Scenario {
 // the file's own folder, segments that are empty or run backwards. An absent folder is kNotFound;
 // an empty one is no error, it leads to INSUFFICIENT.
 //
-// A scenario that names no recording has the file below `recordings` (or, when that is empty, below
-// `folder`) whose SHA-256 is the scenario's: one whose name holds the digest's first 16 digits is
-// tried first, else every *.mcap is read once. kNotFound names those that no file fits.
+// A scenario whose recording is not where it says, or that names none, has the file below
+// `recordings` (or, when that is empty, below `folder`) whose SHA-256 is the scenario's: one whose
+// name holds the digest's first 16 digits is tried first, else every *.mcap is read once. kNotFound
+// names those without a name that no file fits.
+//
+// `name`: what messages and Scenario::file call the folder; empty: by its own name.
 absl::StatusOr<std::vector<Scenario>> LoadScenarios(const std::string& folder,
-                                                    const std::string& recordings = "");
+                                                    const std::string& recordings = "",
+                                                    const std::string& name = "");
 
 // True while second `at_s` of the recording lies in a segment with this tag (from included, to
 // not).

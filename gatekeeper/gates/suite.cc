@@ -247,6 +247,7 @@ absl::Status CheckDimensions(const v1::GateSuite& suite, const agent::base::Sour
 absl::Status CheckPaths(const v1::GateSuite& suite, const agent::base::SourceMap& map) {
   const std::tuple<const char*, bool, const std::string&> paths[] = {
       {"site", !suite.site().empty(), suite.site()},
+      {"scenarios", !suite.scenarios().empty(), suite.scenarios()},
       {"leakage.training_digests", suite.has_leakage(), suite.leakage().training_digests()},
       {"closed_loop.map", !suite.closed_loop().map().empty(), suite.closed_loop().map()},
       {"regression.corpus", suite.has_regression(), suite.regression().corpus()}};

@@ -32,7 +32,8 @@ class GateVerbsTest : public testing::Test {
                             {.seconds = 6, .number = i, .dusty_from_s = 3, .without = {}});
     }
     tests::WriteUnit(folder_ / "unit", tests::LinearOnnx(0.5F, 0), tests::PolicyYaml());
-    git_.Write("suites/hall.yaml", tests::SuiteYaml());
+    git_.Write("suites/hall.yaml", tests::SuiteYaml() + tests::kSiteBeside);
+    git_.Write("suites/site.yaml", tests::SiteYaml());
     commit_ = git_.Commit("policy");
     git_.Git("branch -f approved");
   }
@@ -49,6 +50,31 @@ class GateVerbsTest : public testing::Test {
   }
   std::string Pinned(const std::string& commit) {
     return "--suite suites/hall.yaml --policy-repo " + git_.path() + " --policy-commit " + commit;
+  }
+  // The same scenarios in the policy repository, by their recordings' digests alone.
+  void WriteScenarios(const tests::GitFolder& git, const std::string& folder) const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "scenarios")) {
+      if (entry.path().extension() != ".yaml") continue;
+      std::ifstream file(entry.path());
+      std::string text;
+      for (std::string line; std::getline(file, line);) {
+        if (line.rfind("recording:", 0) != 0) text += line + "\n";
+      }
+      git.Write(folder + "/" + entry.path().filename().string(), text);
+    }
+  }
+  // A suite of the branch "approved" that names them.
+  std::string ApproveSuiteWithScenarios() {
+    WriteScenarios(git_, "library");
+    git_.Write("suites/hall.yaml",
+               tests::SuiteYaml() + tests::kSiteBeside + "scenarios: ../library\n");
+    std::string commit = git_.Commit("scenarios");
+    git_.Git("branch -f approved");
+    return commit;
+  }
+  Printed Judge(const std::string& arguments) {
+    return Gate("run " + (folder_ / "unit") + " --threads 2 --recordings " +
+                (folder_ / "scenarios") + " " + arguments);
   }
   std::string home() const { return folder_ / "home"; }
   void MakeHome() { ASSERT_OK(gatekeeper::seal::InitKeyring(home(), {}, 1'700'000'000'000)); }
@@ -88,15 +114,7 @@ TEST_F(GateVerbsTest, AUrlIsMirroredInTheHome) {
 
 TEST_F(GateVerbsTest, ScenariosComeFromACommitTooAndTheirRecordingsFromAnywhere) {
   tests::GitFolder library;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "scenarios")) {
-    if (entry.path().extension() != ".yaml") continue;
-    std::ifstream file(entry.path());
-    std::string text;
-    for (std::string line; std::getline(file, line);) {
-      if (line.rfind("recording:", 0) != 0) text += line + "\n";
-    }
-    library.Write("hall/" + entry.path().filename().string(), text);
-  }
+  WriteScenarios(library, "hall");
   const std::string commit = library.Commit("scenarios");
   library.Write("hall/drive0.yaml", "schema: nonsense/1\n");
   const std::string command = "run " + (folder_ / "unit") + " --threads 2 " + Pinned(commit_) +
@@ -137,7 +155,106 @@ TEST_F(GateVerbsTest, AHomeThatNamesItsPolicySealsNothingElse) {
   EXPECT_THAT(unapproved.err, HasSubstr("nobody has approved it"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "unit/seal"));
 
-  const Printed good = Run("--sign --suite suites/hall.yaml --policy-commit " + commit_);
+  const std::string approved = ApproveSuiteWithScenarios();
+  const Printed good = Judge("--sign --suite suites/hall.yaml --policy-commit " + approved);
+  EXPECT_EQ(good.code, 0) << good.out << good.err;
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "unit/seal"));
+}
+
+TEST_F(GateVerbsTest, ASuiteThatNamesItsScenariosIsJudgedByNoOthers) {
+  const std::string commit = ApproveSuiteWithScenarios();
+  std::filesystem::remove(git_.path() + "/library/drive0.yaml");  // the work tree judges nobody
+  git_.Write("library/drive1.yaml", "schema: nonsense/1\n");
+  const Printed run = Judge(Pinned(commit) + " -o json");
+  EXPECT_EQ(run.code, 0) << run.out << run.err;
+  EXPECT_THAT(run.out,
+              AllOf(HasSubstr("\"scenarios\": 6"), HasSubstr("\"file\": \"library/drive0.yaml\""),
+                    Not(HasSubstr("/library/"))));
+  for (const std::string& other :
+       {"--scenarios " + (folder_ / "scenarios"),
+        "--scenarios-repo " + git_.path() + " --scenarios-commit " + commit}) {
+    const Printed refused = Judge(Pinned(commit) + " " + other);
+    EXPECT_EQ(refused.code, 2) << other;
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("suites/hall.yaml says itself which scenarios judge"),
+                                   HasSubstr("library"), HasSubstr("leave --scenarios")));
+  }
+  const Printed neither = Judge(Pinned(commit_));
+  EXPECT_EQ(neither.code, 2);
+  EXPECT_THAT(neither.err, AllOf(HasSubstr("suites/hall.yaml names no scenarios"),
+                                 HasSubstr("name a folder by --scenarios")));
+}
+
+TEST_F(GateVerbsTest, ASarifFilesResultsStandAtFilesThatTheNextRunFindsToo) {
+  const std::string commit = ApproveSuiteWithScenarios();
+  tests::WriteUnit(folder_ / "unit", tests::LinearOnnx(-0.5F, 0), tests::PolicyYaml());
+  const Printed run = Judge(Pinned(commit) + " -o sarif");
+  EXPECT_EQ(run.code, 3) << run.err;
+  EXPECT_THAT(run.out, AllOf(HasSubstr("\"uri\": \"suites/hall.yaml\""),
+                             HasSubstr("\"uri\": \"library/drive"), Not(HasSubstr("/library/"))));
+  const Printed plain =
+      Gate("run " + (folder_ / "unit") + " --suite " + git_.path() +
+           "/suites/hall.yaml --recordings " + (folder_ / "scenarios") + " -o sarif");
+  EXPECT_EQ(plain.code, 3) << plain.err;
+  EXPECT_THAT(plain.out,
+              AllOf(HasSubstr("\"uri\": \"file://" + git_.path() + "/suites/hall.yaml\""),
+                    HasSubstr("\"uri\": \"file://" + git_.path() + "/library/drive")));
+}
+
+TEST_F(GateVerbsTest, APlainSuiteNamesScenariosBesideIt) {
+  tests::WriteSuite(folder_.path(), tests::SuiteYaml() + "scenarios: scenarios/\n");
+  const Printed run = Gate("run " + (folder_ / "unit") + " --suite " + (folder_ / "suite.yaml"));
+  EXPECT_EQ(run.code, 0) << run.out << run.err;
+  EXPECT_THAT(run.out, HasSubstr("\n6 scenarios, "));
+}
+
+TEST_F(GateVerbsTest, AHomeThatNamesItsPolicySealsByItsScenariosOnly) {
+  MakeHome();
+  Gate("policy " + git_.path() + " --branch approved");
+  const std::string suite = "--sign --suite suites/hall.yaml --policy-commit " + commit_ + " ";
+  const Printed chosen = Run(suite);
+  EXPECT_NE(chosen.code, 0);
+  EXPECT_THAT(chosen.err,
+              AllOf(HasSubstr("this run's come from " + (folder_ / "scenarios")),
+                    HasSubstr("name them in the suite"), HasSubstr("--scenarios-commit")));
+
+  tests::GitFolder other;
+  WriteScenarios(other, "library");
+  const std::string from = "--scenarios library --scenarios-repo ";
+  const Printed foreign = Judge(suite + from + other.path() + " --scenarios-commit " +
+                                other.Commit("chosen by the author"));
+  EXPECT_NE(foreign.code, 0);
+  EXPECT_THAT(foreign.err, HasSubstr("this run's come from " + other.path()));
+
+  WriteScenarios(git_, "library");
+  const std::string commit = git_.Commit("scenarios");
+  const std::string ours = suite + from + git_.path() + " --scenarios-commit " + commit;
+  const Printed unapproved = Judge(ours);
+  EXPECT_NE(unapproved.code, 0);
+  EXPECT_THAT(unapproved.err, HasSubstr("nobody has approved it"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "unit/seal"));
+
+  git_.Git("branch -f approved");
+  const Printed good = Judge(ours);
+  EXPECT_EQ(good.code, 0) << good.out << good.err;
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "unit/seal"));
+}
+
+TEST_F(GateVerbsTest, AMergeSealsByTheSuitesScenariosOnlyToo) {
+  MakeHome();
+  Gate("policy " + git_.path() + " --branch approved");
+  const std::string shard = folder_ / "1.shard";
+  ASSERT_EQ(Run(Pinned(commit_) + " --shard 1/1 -o shard=" + shard).code, 0);
+  const std::string merge = "merge " + (folder_ / "unit") + " " + shard + " --sign --recordings " +
+                            (folder_ / "scenarios") + " --suite suites/hall.yaml --policy-commit ";
+  const Printed chosen = Gate(merge + commit_ + " --scenarios " + (folder_ / "scenarios"));
+  EXPECT_NE(chosen.code, 0);
+  EXPECT_THAT(chosen.err, HasSubstr("name them in the suite"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "unit/seal"));
+
+  const std::string approved = ApproveSuiteWithScenarios();
+  std::filesystem::remove(shard);
+  ASSERT_EQ(Judge(Pinned(approved) + " --shard 1/1 -o shard=" + shard).code, 0);
+  const Printed good = Gate(merge + approved);
   EXPECT_EQ(good.code, 0) << good.out << good.err;
   EXPECT_TRUE(std::filesystem::exists(folder_ / "unit/seal"));
 }
@@ -152,7 +269,8 @@ TEST_F(GateVerbsTest, AClipIsKeptAndARecordingFingerprinted) {
   const Printed list = Gate("fingerprint " + clip);
   EXPECT_EQ(list.code, 0) << list.err;
   std::ofstream(folder_ / "train.txt") << list.out;
-  git_.Write("suites/hall.yaml", tests::SuiteYaml() + "\nleakage: {training_digests: train.txt}\n");
+  git_.Write("suites/hall.yaml",
+             tests::SuiteYaml() + tests::kSiteBeside + "leakage: {training_digests: train.txt}\n");
   git_.Write("suites/train.txt", list.out);
   const Printed leak = Run(Pinned(git_.Commit("with the training list")));
   // The drives' laser saw one distance only: nothing to recognise, so no evidence either.

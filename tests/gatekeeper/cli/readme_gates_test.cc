@@ -87,7 +87,7 @@ limits:
     dec_max_mps2: [1.0, 1.0]
     wz_acc_max_radps2: 3.0
     jerk_max_mps3: [50.0]
-    cmd_vs_measured_mps: 2.0
+    cmd_vs_measured_mps: 0.25
   transition: {for_ms: 1000, vx_max_mps: 0.2, acc_max_mps2: [0.3]}
   degraded: {vx_max_mps: 0.2, wz_abs_max_radps: [0.5]}
   clamp_budget: {window_s: 5, max_fraction: 0.5, trigger: policy_saturated}
@@ -140,7 +140,10 @@ class ReadmeGatesTest : public testing::Test {
         0)
         << printed_;
   }
+  // Behind the import and the labels.
   void PreparePolicy() {
+    fs::create_directory_symlink(policy_.path(), folder_ / "policy");
+    ASSERT_EQ(Run(Block("mkdir -p policy/scenarios")), 0) << printed_;
     policy_.Write("suites/hall.yaml", Block("schema: gate_suite/1"));
     policy_.Write("suites/train.txt", "");
     policy_.Write("corpus/corpus.lock", "");
@@ -171,7 +174,6 @@ class ReadmeGatesTest : public testing::Test {
 TEST_F(ReadmeGatesTest, TheChapterWorksWordByWordOnARecordingOfOthers) {
   SKIP_WITHOUT(tests::SharedRecording(kFolder));
   ASSERT_NO_FATAL_FAILURE(Prepare());
-  PreparePolicy();
 
   ASSERT_EQ(Run(Block("gatekeeper scenario info")), 0) << printed_;  // 1. Look
   EXPECT_THAT(printed_, AllOf(HasSubstr("rosbag2 mcap"), HasSubstr("linear.x float64")));
@@ -180,6 +182,7 @@ TEST_F(ReadmeGatesTest, TheChapterWorksWordByWordOnARecordingOfOthers) {
   EXPECT_THAT(ReadBytes(folder_ / "library/run7.yaml"),
               HasSubstr("  - {from_s: 0, to_s: 11.501, tags: [corridor]}\n"
                         "  - {from_s: 2, to_s: 8, tags: [crowd]}\n"));
+  ASSERT_NO_FATAL_FAILURE(PreparePolicy());  // 4. Write a suite
 
   EXPECT_EQ(Run(Block("gatekeeper gate run unit")), 3) << printed_;  // 5. Run it, 6. See why
   EXPECT_THAT(printed_,
@@ -196,7 +199,6 @@ TEST_F(ReadmeGatesTest, TheChapterWorksWordByWordOnARecordingOfOthers) {
   ASSERT_EQ(Run(Block("gatekeeper scenario minimise")), 0) << printed_;
   EXPECT_THAT(printed_, HasSubstr("worst_segment still fails"));
 
-  fs::create_directory_symlink(policy_.path(), folder_ / "policy");
   const std::string keep = "gatekeeper gate keep short/run7-min.mcap --corpus policy/corpus";
   ASSERT_THAT(ReadBytes("README.md"), HasSubstr("`" + keep + "`"));
   ASSERT_EQ(Run(keep), 0) << printed_;  // 7. Keep it
@@ -208,9 +210,9 @@ TEST_F(ReadmeGatesTest, TheChapterWorksWordByWordOnARecordingOfOthers) {
 TEST_F(ReadmeGatesTest, TheDeployedUnitIsRefusedNothingAndOnlyLacksEvidence) {
   SKIP_WITHOUT(tests::SharedRecording(kFolder));
   ASSERT_NO_FATAL_FAILURE(Prepare());
-  PreparePolicy();
   ASSERT_EQ(Run(Block("gatekeeper scenario import") + Block("gatekeeper scenario label")), 0)
       << printed_;
+  ASSERT_NO_FATAL_FAILURE(PreparePolicy());
   const std::string run = absl::StrReplaceAll(Block("gatekeeper gate run unit"),
                                               {{"gate run unit", "gate run deployed"}});
   EXPECT_EQ(Run(run), 10) << printed_;  // one clip where the suite asks for twenty

@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "absl/strings/str_replace.h"
+#include "agent/base/files.h"
 #include "agent/trust/hash.h"
 #include "gatekeeper/gates/plan.h"
 #include "gatekeeper/gates/policy_files.h"
@@ -138,6 +139,30 @@ TEST_F(PolicyFilesTest, AMapIsReadWithTheImageThatItNames) {
   git_.Write("suites/hall.yaml", WithMap("absent.yaml"));
   EXPECT_THAT(Read(git_.Commit("absent map")),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("suites/absent.yaml")));
+}
+
+TEST_F(PolicyFilesTest, ScenariosThatASuiteNamesAreThoseOfTheCommit) {
+  git_.Write("suites/hall.yaml", tests::SuiteYaml() + "\nscenarios: ../library/hall/\n");
+  git_.Write("library/hall/one.yaml", "as committed\n");
+  git_.Write("library/yard/two.yaml", "of another hall\n");
+  const std::string commit = git_.Commit("with scenarios");
+  git_.Write("library/hall/one.yaml", "edited\n");
+  ASSERT_OK_AND_ASSIGN(const NamedSuite suite, Read(commit));
+  ASSERT_TRUE(suite.beside.scenarios.has_value());
+  EXPECT_EQ(suite.beside.scenarios->name, "library/hall");
+  const std::string folder = suite.beside.scenarios->folder;
+  EXPECT_EQ(folder.rfind(scratch_.path(), 0), 0u);
+  EXPECT_EQ(agent::base::OsFiles().Read(folder + "/one.yaml", 100).value(), "as committed\n");
+  EXPECT_FALSE(std::filesystem::exists(folder + "/two.yaml"));
+
+  ASSERT_OK_AND_ASSIGN(const NamedSuite plain, ReadPlainSuite(git_.path() + "/suites/hall.yaml"));
+  EXPECT_EQ(plain.beside.scenarios->folder, git_.path() + "/library/hall");
+  git_.Write("suites/hall.yaml", tests::SuiteYaml() + "\nscenarios: ../absent\n");
+  EXPECT_THAT(Read(git_.Commit("absent")),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("absent")));
+  git_.Write("suites/hall.yaml", tests::SuiteYaml() + "\nscenarios: /library\n");
+  EXPECT_THAT(Read(git_.Commit("absolute")),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("relative to the suite")));
 }
 
 // The plan

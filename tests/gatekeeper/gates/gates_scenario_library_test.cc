@@ -13,6 +13,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using tests::StatusIs;
 
 constexpr char kHash[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -120,6 +121,36 @@ TEST_F(ScenarioLibraryTest, FindsARecordingThatIsOnlyNamedByItsDigest) {
   EXPECT_EQ(outside.front().recording, folder_ / "elsewhere/deep/drive.mcap");
   ASSERT_OK_AND_ASSIGN(const auto beside, LoadScenarios(folder_.path()));
   EXPECT_EQ(beside.front().recording, folder_ / "elsewhere/deep/drive.mcap");
+}
+
+TEST_F(ScenarioLibraryTest, FindsARecordingThatIsNotWhereItsScenarioSays) {
+  const std::string bytes = "the recording's bytes";
+  const std::string digest = agent::trust::Sha256(bytes).hex();
+  Put("library/one.yaml",
+      "schema: scenario/1\nid: one\nrecording: one.mcap\nsha256: " + digest + "\n");
+  Put("elsewhere/drive.mcap", bytes);
+  const auto recording = [&](const std::string& recordings) {
+    const auto scenarios = LoadScenarios(folder_ / "library", recordings);
+    return scenarios.ok() ? scenarios->front().recording
+                          : std::string(scenarios.status().message());
+  };
+  EXPECT_EQ(recording(folder_ / "elsewhere"), folder_ / "elsewhere/drive.mcap");
+  // Whether it is missed is for who reads it to say: a merge reads none.
+  EXPECT_EQ(recording(""), folder_ / "library/one.mcap");
+  EXPECT_EQ(recording(folder_ / "absent"), folder_ / "library/one.mcap");
+  Put("library/one.mcap", "another");
+  EXPECT_EQ(recording(folder_ / "elsewhere"), folder_ / "library/one.mcap");
+}
+
+TEST_F(ScenarioLibraryTest, AFolderMayBeCalledOtherwise) {
+  Put("scratch/hall/one.yaml", Yaml("one"));
+  ASSERT_OK_AND_ASSIGN(const auto scenarios, LoadScenarios(folder_ / "scratch", "", "library"));
+  EXPECT_EQ(scenarios.front().file, "library/hall/one.yaml");
+  EXPECT_EQ(scenarios.front().recording, folder_ / "scratch/hall/drive.mcap");
+  Put("scratch/two.yaml", Yaml("two") + "threshold: 1\n");
+  EXPECT_THAT(LoadScenarios(folder_ / "scratch", "", "library"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("library/two.yaml:"), Not(HasSubstr("scratch")))));
 }
 
 TEST_F(ScenarioLibraryTest, AFileThatOnlyBearsTheDigestInItsNameIsNotTheRecording) {
