@@ -46,6 +46,8 @@ void Controller::SwapTo(const Pilot* active, const Pilot* previous, Nanos now) {
   if (!same) {
     const std::shared_ptr<const UnitRules> old = rules_;
     if (tick_rules_ == nullptr) tick_rules_ = old;
+    // A model's faults go with it; all else that waits for a person stays.
+    if (old != nullptr && active != nullptr) NameHeld(named_ & ~of_model_);
     rules_ = active == nullptr ? nullptr : active->rules;
     active_digest_ = active == nullptr ? "" : active->digest;
     status_ = old != nullptr && rules_ != nullptr
@@ -55,8 +57,12 @@ void Controller::SwapTo(const Pilot* active, const Pilot* previous, Nanos now) {
     if (old == nullptr && rules_ != nullptr && latch_.probation) {
       status_.probation = rules_->fallback.probation().duration;
     }
-    if (active != nullptr) TakeRules(*active);
-    if (rules_ != nullptr) transition_until_ = now + rules_->policy.transition_for();
+    if (active != nullptr) {
+      TakeRules(*active);
+      Hold(rules_->fallback, latch_.held, now, status_);
+      NameHeld(WaitingForPerson());
+      transition_until_ = now + rules_->policy.transition_for();
+    }
   }
   const bool fits = previous != nullptr && rules_ != nullptr &&
                     previous->digest != active_digest_ &&
@@ -68,9 +74,12 @@ void Controller::SwapTo(const Pilot* active, const Pilot* previous, Nanos now) {
 void Controller::TakeRules(const Pilot& active) {
   const Policy& policy = active.rules->policy;
   const Fallback& fallback = active.rules->fallback;
-  latching_ = 0;
+  latching_ = operator_ = of_model_ = 0;
   for (size_t i = 0; i < fallback.triggers().size(); ++i) {
-    if (fallback.triggers()[i].clear == ClearBy::kRearm) latching_ |= MaskOf(i);
+    const TriggerRule& rule = fallback.triggers()[i];
+    if (rule.clear == ClearBy::kRearm) latching_ |= MaskOf(i);
+    if (rule.clear == ClearBy::kOperator) operator_ |= MaskOf(i);
+    if (rule.layer == Layer::kModel) of_model_ |= MaskOf(i);
   }
   freshness_.emplace(policy);
   separation_.emplace(policy);
@@ -142,7 +151,9 @@ void Controller::StepRulesOnly(Nanos elapsed) {
   const bool pressed = estop_seen_ || board_.estop_pressed();
   if (pressed) {
     tick_.triggers.push_back(kEstopButton);
-    if (!latch_.latched) latch_ = {.latched = true, .cause = std::string(kEstopButton)};
+    if (!latch_.latched) {
+      latch_ = {.latched = true, .cause = std::string(kEstopButton), .held = latch_.held};
+    }
     start_ = Start::kNotAwaited;
   }
   tick_.reasons.push_back("no_unit");
@@ -245,7 +256,13 @@ void Controller::JudgePrevious() {
     previous_misses_ = 0;
   }
   const bool missed_out = previous_misses_ >= rules_->policy.deadline().max_consecutive;
-  const bool tolerated = answer_.usable() || answer_.kind == AnswerKind::kNotAsked ||
+  // Doubt is not waited out here: nobody would ask the model while another drives.
+  const Policy& policy = rules_->policy;
+  const SelfReport& report = answer_.report;
+  const bool sure =
+      (!policy.confidence() || report.confidence >= policy.confidence()->enter_below) &&
+      (!policy.uncertainty() || -report.uncertainty >= policy.uncertainty()->enter_below);
+  const bool tolerated = (answer_.usable() && sure) || answer_.kind == AnswerKind::kNotAsked ||
                          (answer_.kind == AnswerKind::kMissed && !missed_out);
   if (!tolerated) previous_faulty_ = true;
 }

@@ -24,8 +24,8 @@
 
 namespace agent::runtime {
 
-// What must survive power loss. Write it down before the command of the tick that changed it goes
-// out.
+// What must survive power loss. Write it down as soon as the command of the tick that changed it
+// is out: a robot that brakes does not wait for a disk.
 struct LatchState {
   bool latched = false;  // an emergency stop waits for re-arm
   bool awaiting_start =
@@ -34,6 +34,9 @@ struct LatchState {
   // Re-armed, and its time on probation has not been driven yet, as far as is written down: it is
   // let go of in a tick that drives nothing.
   bool probation = false;
+  // Triggers that hold the robot until a person acknowledges: those with `clear: operator`, and
+  // those that cleared by themselves too often. Restored by the rules that come first.
+  std::vector<std::string> held = {};
 
   bool operator==(const LatchState&) const = default;
 };
@@ -96,6 +99,8 @@ class Controller {
   void Brake(const StateRule& stop, Nanos elapsed);
   void FollowTheGap(const StateRule& state, Nanos elapsed);
   void KeepLatch();
+  TriggerMask WaitingForPerson() const { return status_.active & (operator_ | status_.held); }
+  void NameHeld(TriggerMask held);
   void Drive(const StateRule& before, Nanos elapsed);
   void BrakeAt(double dec_mps2, Nanos elapsed);
   void HoldStill(Nanos elapsed);
@@ -126,6 +131,9 @@ class Controller {
   std::shared_ptr<const UnitRules> tick_rules_;  // what tick_'s views point into
   FallbackStatus status_;
   TriggerMask latching_ = 0;  // those that only re-arming clears
+  TriggerMask operator_ = 0;  // those that an operator clears
+  TriggerMask of_model_ = 0;  // those of the model layer
+  TriggerMask named_ = 0;     // what latch_.held names, by the present rules
   std::optional<Freshness> freshness_;
   std::optional<Separation> separation_;
   std::optional<DeadlineWatch> deadline_;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include "agent/base/status_macros.h"
 #include "agent/runtime/controller.h"
@@ -31,13 +32,25 @@ constexpr double kStandingRadps = 0.1;
 // A trigger that only re-arming clears is active: it holds the machine by itself.
 bool Controller::LatchHolds() const { return (status_.active & latching_) != 0; }
 
+// Only when the set changes, which costs memory: no ordinary tick does.
+void Controller::NameHeld(TriggerMask held) {
+  named_ = held;
+  latch_.held.clear();
+  for (; held != 0; held &= held - 1) {
+    const auto trigger = static_cast<size_t>(std::countr_zero(held));
+    latch_.held.push_back(rules_->fallback.triggers()[trigger].id);
+  }
+}
+
 void Controller::KeepLatch() {
   const Fallback& fallback = rules_->fallback;
+  if (WaitingForPerson() != named_) NameHeld(WaitingForPerson());
   if (status_.probation == Nanos{0} && CommandIsZero()) latch_.probation = false;
   if (latch_.latched || (!LatchHolds() && !fallback.states()[status_.state].persistent_latch)) {
     return;
   }
-  latch_ = {.latched = true, .cause = {}, .probation = latch_.probation};
+  latch_ = {
+      .latched = true, .cause = {}, .probation = latch_.probation, .held = std::move(latch_.held)};
   start_ = Start::kNotAwaited;
   for (TriggerMask left = status_.active; left != 0; left &= left - 1) {
     if (!latch_.cause.empty()) latch_.cause += ", ";
@@ -75,8 +88,10 @@ absl::StatusOr<FallbackStatus> Controller::AfterRearm(Nanos now) const {
         "the emergency stop button is still pressed; release it, then re-arm");
   }
   if (rules_ != nullptr) return Rearmed(rules_->fallback, status_, standing_for);
-  if (!latch_.latched) return absl::FailedPreconditionError("nothing waits for re-arm");
-  if (standing_for < kRulesOnlyStandstill) {
+  if (!latch_.latched && latch_.held.empty()) {
+    return absl::FailedPreconditionError("nothing waits for re-arm");
+  }
+  if (latch_.latched && standing_for < kRulesOnlyStandstill) {
     return absl::FailedPreconditionError(
         "the robot must have stood for 5 s by its own odometry; wait, then re-arm");
   }
@@ -87,6 +102,8 @@ absl::Status Controller::MayRearm(Nanos now) const { return AfterRearm(now).stat
 
 absl::Status Controller::Rearm(Nanos now) {
   ASSIGN_OR_RETURN(status_, AfterRearm(now));
+  named_ = 0;
+  latch_.held.clear();
   if (latch_.latched) ExpectStart();
   return absl::OkStatus();
 }

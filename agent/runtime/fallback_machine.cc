@@ -160,4 +160,21 @@ FallbackStatus CarriedOver(const Fallback& from, const FallbackStatus& status, c
   return next;
 }
 
+void Hold(const Fallback& rules, const std::vector<std::string>& names, Nanos now,
+          FallbackStatus& status) {
+  for (const std::string& name : names) {
+    const auto known = std::find_if(rules.triggers().begin(), rules.triggers().end(),
+                                    [&](const TriggerRule& rule) { return rule.id == name; });
+    const TriggerIndex i = known == rules.triggers().end()
+                               ? rules.flapping()
+                               : static_cast<TriggerIndex>(known - rules.triggers().begin());
+    if (status.IsActive(i)) continue;
+    status.active |= MaskOf(i);
+    status.held |= MaskOf(i);
+    const TriggerRule& rule = rules.triggers()[i];
+    Place(std::max({rule.to, rule.otherwise, rules.flap().to}), now, status.triggers[i]);
+  }
+  status.state = MostRestrictive(status);
+}
+
 }  // namespace agent::runtime

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/runtime/fallback.h"
@@ -81,5 +83,12 @@ absl::StatusOr<FallbackStatus> Rearmed(const Fallback& rules, const FallbackStat
 // others keep their place by the names of trigger and state. A probation starts anew.
 FallbackStatus CarriedOver(const Fallback& from, const FallbackStatus& status, const Fallback& to,
                            Nanos now);
+
+// What a person must clear outlives a restart and other rules: the trigger of each of these names
+// becomes active, unless it is, and is held until a person acts; a name that the rules do not know
+// holds `flapping` in its place. How far its place had moved before is not known: it stands where
+// flapping would, at least.
+void Hold(const Fallback& rules, const std::vector<std::string>& names, Nanos now,
+          FallbackStatus& status);
 
 }  // namespace agent::runtime
