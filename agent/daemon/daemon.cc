@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/base/status_macros.h"
+#include "agent/base/supervisor.h"
 #include "spdlog/spdlog.h"
 
 namespace agent::daemon {
@@ -58,6 +59,7 @@ Daemon::Daemon(DaemonOptions options, base::Files& files, const base::Clock& clo
       porter_thread_(porter_, bulk_, mailbox_) {}
 
 absl::Status Daemon::Run(int stop_fd) {
+  base::Supervisor supervisor = base::Supervisor::FromEnvironment();
   bool stop = false;
   while (!stop) {
     const Nanos now = clock_.Now();
@@ -68,6 +70,8 @@ absl::Status Daemon::Run(int stop_fd) {
     MoveTasks(now);
     Nanos until = agent_->Poll(now);
     if (control_.fd() < 0) until = std::min(until, control_try_at_);
+    supervisor.Works(now);
+    if (supervisor.every() < until - now) until = now + supervisor.every();
     RETURN_IF_ERROR(Wait(stop_fd, until, stop));
   }
   spdlog::info("stopped");
