@@ -5,8 +5,6 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "agent/control/own_signals.h"
-#include "agent/trust/hash.h"
 
 namespace agent::control {
 namespace {
@@ -17,10 +15,13 @@ using base::Nanos;
 constexpr Nanos kPeriodWithoutUnit = std::chrono::milliseconds(50);
 // Periods without an answer, a second at 20 Hz: longer than any hiccup of a loaded computer.
 constexpr int kHungAfterPeriods = 20;
-constexpr Nanos kSaveAgainAfter = std::chrono::seconds(1);
 
 runtime::LatchState StateOf(const v1::LatchRecord& record) {
-  return {record.latched(), record.awaiting_start(), record.cause(), record.probation()};
+  return {.latched = record.latched(),
+          .awaiting_start = record.awaiting_start(),
+          .cause = record.cause(),
+          .probation = record.probation(),
+          .held = {record.held().begin(), record.held().end()}};
 }
 
 std::string Short(const std::string& digest) {
@@ -61,7 +62,8 @@ ControlCore::ControlCore(const std::string& state_folder, base::Files& files,
     pointer_due_ = true;
     Tell("trial_interrupted", pointer_.trial_digest(), "control was restarted during the trial");
   }
-  if (latch_.latched() && latch_.incident().empty()) SaveLatch();  // it could not be read
+  if (latch_.latched() && latch_.incident().empty()) SaveLatch(started_);  // it could not be read
+  if (!latch_.held().empty()) Tell("held", "", absl::StrJoin(latch_.held(), ", "));
   WantPointerUnits(started_);
   Poll(started_);
 }
@@ -91,7 +93,10 @@ const runtime::Tick& ControlCore::Tick(Nanos now) {
   last_tick_ = &tick;
   ++ticks_;
   active_counters_.Count(tick, PartOf(before, DriverNow()));
-  if (controller_.latch() != saved_latch_) SaveLatch();
+  if (active_) {
+    shadow_budget_.NoteTick(tick, controller_.board(),
+                            active_->pilot.rules->policy.deadline().hard);
+  }
   NoteTick(tick);
   if (on_trial() && tick.model_fault) {
     EndTrial(absl::StrFormat(
@@ -122,17 +127,6 @@ const v1::Command& ControlCore::CommandFor(uint64_t seq) {
   return command_;
 }
 
-void ControlCore::NoteTick(const runtime::Tick& tick) {
-  if (tick.state == last_state_) return;
-  std::string text =
-      absl::StrFormat("%s -> %s", last_state_.empty() ? "start" : last_state_, tick.state);
-  for (const std::string_view trigger : tick.triggers) text.append(" ").append(trigger);
-  last_state_ = tick.state;
-  Tell("fallback", tick.digest, text);
-  const std::string conditions = Conditions(controller_.board(), tick.derate, tick.now);
-  if (!conditions.empty()) Tell("conditions", tick.digest, conditions);
-}
-
 void ControlCore::LoseAgent(Nanos now) { controller_.SetLink(false, now); }
 
 void ControlCore::SetSurroundings(const Surroundings& surroundings) {
@@ -142,6 +136,7 @@ void ControlCore::SetSurroundings(const Surroundings& surroundings) {
 }
 
 void ControlCore::Poll(Nanos now) {
+  Remember(now);
   while (const std::optional<UnitShelf::Change> change = shelf_.Poll(now)) OnChange(*change, now);
   CheckLease(now);
   Advance(now);
@@ -237,23 +232,28 @@ Nanos ControlCore::period() const {
 
 // --- shadow ----------------------------------------------------------------------------------
 
-std::optional<ShadowFrame> ControlCore::TakeShadow() {
-  if (candidate_.state != v1::CANDIDATE_SHADOWING || shadow_out_ || last_tick_ == nullptr) {
-    return std::nullopt;
-  }
+bool ControlCore::TakeShadow(ShadowFrame& frame) {
+  if (candidate_.state != v1::CANDIDATE_SHADOWING || last_tick_ == nullptr) return false;
   const std::shared_ptr<const Crew> crew = shelf_.crew(candidate_.digest);
-  if (!crew) return std::nullopt;
+  if (!crew) return false;
+  if (shadow_out_ || !shadow_budget_.Allows()) {
+    candidate_.counters.CountShed();
+    return false;
+  }
   if (!seat_ || seat_->crew != crew) seat_ = std::make_shared<ShadowSeat>(crew);
   shadow_out_ = true;
-  return ShadowFrame{.seat = seat_,
-                     .board = controller_.board(),
-                     .driven = driven_,
-                     .command = last_tick_->enforced,
-                     .now = last_tick_->now};
+  shown_at_ = last_tick_->now;
+  frame.seat = seat_;
+  frame.board = controller_.board();
+  frame.driven = driven_;
+  frame.command = last_tick_->enforced;
+  frame.now = last_tick_->now;
+  return true;
 }
 
 void ControlCore::AcceptShadow(const ShadowResult& result, Nanos now) {
   shadow_out_ = false;
+  shadow_budget_.NoteRun(shown_at_, result.tick.infer);
   if (result.seat == seat_ && candidate_.state == v1::CANDIDATE_SHADOWING) {
     candidate_.counters.CountShadow(result.tick, result.disagrees, now);
     if (candidate_.counters.Hangs(now, kHungAfterPeriods * period())) {
@@ -263,65 +263,7 @@ void ControlCore::AcceptShadow(const ShadowResult& result, Nanos now) {
   Poll(now);
 }
 
-// --- memory ----------------------------------------------------------------------------------
-
-void ControlCore::Tell(const std::string& kind, const std::string& digest,
-                       const std::string& detail) {
-  events_.Add(clock_.WallMs(), kind, digest, detail);
-  ++changes_;
-}
-
-void ControlCore::SaveLatch() {
-  const runtime::LatchState& state = controller_.latch();
-  if (state.latched && !latch_.latched()) {
-    latch_.set_since_wall_ms(clock_.WallMs());
-    latch_.clear_incident();
-    Tell("estop", active_ ? active_->pilot.digest : "", state.cause);
-  }
-  if (state.latched && latch_.incident().empty()) latch_.set_incident(trust::RandomToken());
-  constexpr size_t kMaxCause = 200;  // bytes: the record must fit its slot
-  latch_.set_latched(state.latched);
-  latch_.set_awaiting_start(state.awaiting_start);
-  latch_.set_probation(state.probation);
-  latch_.set_cause(state.cause.substr(0, kMaxCause));
-  const absl::Status saved = records_.SaveLatch(latch_);
-  saved_latch_.reset();
-  if (saved.ok()) saved_latch_ = state;  // else the next tick tries again
-  if (!saved.ok() && !latch_told_) Tell("latch_not_saved", "", std::string(saved.message()));
-  latch_told_ = !saved.ok();
-}
-
-absl::Status ControlCore::SavePointer(const v1::Pointer& pointer) {
-  const absl::Status saved = records_.SavePointer(pointer);
-  if (!saved.ok()) return saved;
-  pointer_ = records_.pointer();
-  pointer_due_ = false;
-  ++changes_;
-  return saved;
-}
-
-void ControlCore::SaveWhatIsDue(Nanos now) {
-  if ((!pointer_due_ && !quarantine_due_) || now < save_again_at_) return;
-  absl::Status saved = pointer_due_ ? SavePointer(pointer_) : absl::OkStatus();
-  if (quarantine_due_) {
-    const absl::Status refused = records_.SaveQuarantine(quarantine_);
-    quarantine_due_ = !refused.ok();
-    saved.Update(refused);
-  }
-  if (saved.ok()) {
-    save_again_at_ = Nanos{};
-    return;
-  }
-  // Nothing hangs on it but memory: a restart would run the same unit and count the attempt.
-  if (save_again_at_ == Nanos{}) Tell("state_not_saved", "", std::string(saved.message()));
-  save_again_at_ = now + kSaveAgainAfter;
-}
-
-void ControlCore::Quarantine(const std::string& digest, const std::string& reason) {
-  quarantine_ = WithQuarantined(std::move(quarantine_), digest, reason);
-  quarantine_due_ = true;
-  Tell("quarantined", digest, reason);
-}
+// --- report ----------------------------------------------------------------------------------
 
 v1::ControlReport ControlCore::Report(Nanos now) const {
   v1::ControlReport report;

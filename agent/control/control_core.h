@@ -14,6 +14,7 @@
 #include "agent/control/observation_packet.h"
 #include "agent/control/rearm_desk.h"
 #include "agent/control/shadow.h"
+#include "agent/control/shadow_budget.h"
 #include "agent/control/unit_counters.h"
 #include "agent/control/unit_shelf.h"
 #include "agent/runtime/controller.h"
@@ -25,9 +26,16 @@ namespace agent::control {
 // What gatekeeper-control decides, without threads, sockets or processes: which unit drives, for
 // how long, and what is remembered over a power cut. One thread; time is an argument.
 //
-// The caller's loop: Observe what the robot sends; Tick once a period and send CommandFor; Apply
-// what the agent sends; Poll after each of these and at least every 20 ms. A Tick writes to disk
-// only when the e-stop latch changed; everything else is written by Apply and Poll, between ticks.
+// The caller's loop: Observe what the robot sends; Tick once a period, send CommandFor, then
+// Remember; Apply what the agent sends; Poll after each of these and at least every 20 ms. A Tick
+// writes nothing to disk: the answer is out before Remember makes the latch durable, and everything
+// else is written by Apply and Poll.
+//
+// A power cut between the answer and the end of that write leaves a robot that was told to stop and
+// a disk that does not know why. Without power it stands, and what caused the stop is looked at
+// anew by the next life: the button that is still pressed, the contact that is still there. Only a
+// cause that has gone by then is forgotten. To wait for the disk instead would let a robot drive on
+// for as long as the disk takes, on every stop.
 class ControlCore {
  public:
   // Reads STATE/control, takes units from STATE/slots. Never fails: what cannot be read is answered
@@ -38,6 +46,9 @@ class ControlCore {
   void Observe(const ::gatekeeper::v1::Observation& observation, base::Nanos received);
   // The same with the robot's signals beside the message, which costs no memory.
   void Observe(const ParsedObservation& parsed, base::Nanos received);
+  // The answer to the last Tick is out: writes down what that changed of the latch, before anything
+  // else is read. A disk that refuses is asked again once a second.
+  void Remember(base::Nanos now);
   // What control measures itself: heat, supply, latency.
   void SetSignal(std::string_view name, double value, base::Nanos now) {
     controller_.SetSignal(name, value, now);
@@ -56,9 +67,10 @@ class ControlCore {
   // Takes in loaded and lost units, follows the standing order, makes durable what a tick decided.
   void Poll(base::Nanos now);
 
-  // After a Tick: what the candidate shall look at, when one is shadowing and the result of the
-  // frame before is back. Give every frame's result back.
-  std::optional<ShadowFrame> TakeShadow();
+  // After a Tick: fills what the candidate shall look at, when one is shadowing, the result of the
+  // frame before is back and the budget allows; otherwise the tick is shed, which is counted. Give
+  // every frame's result back.
+  bool TakeShadow(ShadowFrame& frame);
   void AcceptShadow(const ShadowResult& result, base::Nanos now);
 
   // What only the program around the core knows.
@@ -127,13 +139,19 @@ class ControlCore {
   void CheckLease(base::Nanos now);
   std::optional<runtime::Driver> DriverNow() const;
 
-  // --- memory ---
-  void SaveLatch();
+  // --- memory (control_memory.cc) ---
+  void NoteLatch();
+  void SaveLatch(base::Nanos now);
   void SaveWhatIsDue(base::Nanos now);
   absl::Status SavePointer(const ::gatekeeper::v1::Pointer& pointer);
   void Quarantine(const std::string& digest, const std::string& reason);
-  void Tell(const std::string& kind, const std::string& digest, const std::string& detail);
+
+  // --- events (control_events.cc) ---
+  void Tell(const std::string& kind, const std::string& digest, const std::string& detail,
+            const Blame& blame = {});
   void NoteTick(const runtime::Tick& tick);
+  void NoteStop(const runtime::Tick& tick);
+  Blame Blamed() const;
 
   const base::Clock& clock_;
   ControlRecords records_;
@@ -150,6 +168,7 @@ class ControlCore {
   bool quarantine_due_ = false;
   bool latch_told_ = false;  // that it cannot be written
   base::Nanos save_again_at_{};
+  base::Nanos latch_again_at_{};
 
   ::gatekeeper::v1::ControlOrder order_;  // the standing one
   uint64_t refused_acknowledgement_ = 0;  // by its order's number
@@ -166,11 +185,14 @@ class ControlCore {
   UnitCounters active_counters_;
   std::shared_ptr<ShadowSeat> seat_;
   bool shadow_out_ = false;
+  base::Nanos shown_at_{};
+  ShadowBudget shadow_budget_;
 
   const runtime::Tick* last_tick_ = nullptr;
   ModelTimes model_times_;
   ::gatekeeper::v1::Command command_;  // keeps its memory from tick to tick
   std::string last_state_;
+  bool drove_ = false;          // since it was last at rest in a minimal risk condition
   std::vector<double> driven_;  // by the tick before the last
   uint64_t ticks_ = 0;
   uint64_t changes_ = 0;

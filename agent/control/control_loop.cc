@@ -35,24 +35,28 @@ ControlLoop::ControlLoop(Parts parts)
 void ControlLoop::Run(int stop_fd) {
   while (true) {
     // A descriptor of -1 is passed over by poll.
+    const bool calm = Calm();
+    const auto when_calm = [calm](int fd) { return calm ? fd : -1; };
     std::array<pollfd, 7> fds = {{{stop_fd, POLLIN, 0},
                                   {parts_.robot.listener_fd(), POLLIN, 0},
                                   {parts_.robot.peer_fd(), POLLIN, 0},
-                                  {parts_.agent.listener_fd(), POLLIN, 0},
-                                  {parts_.agent.peer_fd(), POLLIN, 0},
-                                  {parts_.unit_news_fd, POLLIN, 0},
-                                  {parts_.shadow.result_fd(), POLLIN, 0}}};
-    WaitUntil(fds, NextDue(), parts_.clock.Now());
+                                  {when_calm(parts_.agent.listener_fd()), POLLIN, 0},
+                                  {when_calm(parts_.agent.peer_fd()), POLLIN, 0},
+                                  {when_calm(parts_.unit_news_fd), POLLIN, 0},
+                                  {when_calm(parts_.shadow.result_fd()), POLLIN, 0}}};
+    WaitUntil(fds, calm ? NextDue() : next_own_tick_, parts_.clock.Now());
     if (fds[0].revents != 0) break;
     if (fds[2].revents != 0) ServeRobot();
     if (fds[1].revents != 0) parts_.robot.Accept();
     TickWhenDue();
+    if (!Calm()) continue;
     if (fds[3].revents != 0) parts_.agent.Accept();
     if (fds[4].revents != 0) ServeAgent();
     FollowAgent();
     if (fds[6].revents != 0) {
-      if (const auto result = parts_.shadow.Take()) {
+      if (const ShadowResult* const result = parts_.shadow.Result()) {
         parts_.core.AcceptShadow(*result, parts_.clock.Now());
+        parts_.shadow.Release();
       }
     }
     parts_.core.SetSurroundings({.robot_connected = parts_.robot.connected(),
@@ -69,6 +73,9 @@ Nanos ControlLoop::NextDue() const {
   const Nanos report = parts_.agent.connected() ? next_report_ : Nanos::max();
   return std::min({next_own_tick_, report, parts_.clock.Now() + kHousekeeping});
 }
+
+// The robot is not about to ask.
+bool ControlLoop::Calm() const { return parts_.clock.Now() - answered_ < parts_.core.period() / 2; }
 
 // One packet: the next one, if there is one already, makes the next wait end at once, which costs
 // no more than asking in vain whether it is there.
@@ -109,6 +116,8 @@ void ControlLoop::TickFor(uint64_t seq, Nanos asked) {
   parts_.robot.Send(bytes_);
   // Everything below is after the answer: it delays nobody.
   const Nanos sent = parts_.clock.Now();
+  answered_ = sent;
+  parts_.supervisor.Works(sent);
   const ModelTimes& model = parts_.core.model_times();
   runtime::WriteRecord(tick, record_);
   v1::LatencySplit& latency = *record_.mutable_latency();
@@ -119,10 +128,9 @@ void ControlLoop::TickFor(uint64_t seq, Nanos asked) {
   latency.set_publish_ns((sent - decided).count());
   parts_.recorder.AddTick(record_, tick.now);
   parts_.recorder.AddCommand(bytes_, tick.now);
+  parts_.core.Remember(sent);
   latency_.Count(tick);
-  if (std::optional<ShadowFrame> frame = parts_.core.TakeShadow()) {
-    parts_.shadow.Offer(*std::move(frame));
-  }
+  if (parts_.core.TakeShadow(parts_.shadow.frame())) parts_.shadow.Offer();
 }
 
 // Before a tick, so that it decides on the newest; what is recorded is what was set.

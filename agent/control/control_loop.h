@@ -3,6 +3,7 @@
 #include <string>
 
 #include "agent/base/clock.h"
+#include "agent/base/supervisor.h"
 #include "agent/control/control_core.h"
 #include "agent/control/flight_recorder.h"
 #include "agent/control/health_thread.h"
@@ -17,10 +18,15 @@ namespace agent::control {
 // when it asks for nothing for one and a half periods, control ticks by itself and sends the
 // command unasked (seq 0), so that triggers, leases and stops go on.
 //
+// The answer goes out before anything is written. Agent, units and files are attended to in the
+// first half of the period after an answer only, so that what a slow disk takes is no observation's
+// time.
+//
 // A tick, from the robot's packet to its answer and back to waiting, takes no lock, allocates
 // nothing once every buffer has found its size, and makes these system calls: ppoll, recvmsg, two
 // futex calls (wake the worker, wait for its answer), sendmsg. An image that came as a memfd adds
-// those of mapping it. Reports to the agent, five a second, and events do allocate.
+// those of mapping it; a supervisor that watches is told by one a few times a second. Reports to
+// the agent, five a second, and events do allocate.
 class ControlLoop {
  public:
   struct Parts {
@@ -33,6 +39,7 @@ class ControlLoop {
     PacketPort robot;
     PacketPort agent;
     bool realtime = false;
+    base::Supervisor supervisor = {};  // told of answered ticks and of nothing else
   };
   explicit ControlLoop(Parts parts);
 
@@ -51,9 +58,11 @@ class ControlLoop {
   void LogNews();
   void SayStop();
   base::Nanos NextDue() const;
+  bool Calm() const;
 
   Parts parts_;
   base::Nanos next_own_tick_;
+  base::Nanos answered_{};
   base::Nanos next_report_{};
   uint64_t reported_changes_ = 0;
   uint64_t logged_event_ = 0;

@@ -75,7 +75,7 @@ void ControlCore::TakeAcknowledgement(const v1::ControlOrder& order, Nanos now) 
     return;
   }
   latch_.set_acknowledged_seq(order.seq());
-  SaveLatch();
+  SaveLatch(now);
   Tell("acknowledged", "", order.reason());
 }
 

@@ -19,10 +19,10 @@ constexpr Nanos kTtlWithoutUnit = std::chrono::minutes(10);
 
 }  // namespace
 
-// Nothing while the robot still brakes, when a write would hold up its ticks, and while the unit
-// that says whom to ask is being loaded.
+// Nothing while the robot still brakes, when a write would hold up its ticks, while the disk does
+// not know of the stop, and while the unit that says whom to ask is being loaded.
 std::optional<RearmDesk::Stop> ControlCore::WaitingStop() const {
-  if (!controller_.latch().latched || !saved_latch_) return std::nullopt;
+  if (!controller_.latch().latched || controller_.latch() != saved_latch_) return std::nullopt;
   if (last_tick_ == nullptr || !last_tick_->stop) return std::nullopt;
   if (active_) {
     const runtime::Fallback& fallback = active_->pilot.rules->fallback;
@@ -91,6 +91,7 @@ absl::StatusOr<std::string> ControlCore::PermitOnce(const std::vector<std::strin
   rearmed.set_probation(true);
   rearmed.clear_cause();
   rearmed.clear_incident();
+  rearmed.clear_held();
   RETURN_IF_ERROR(records_.SaveLatch(rearmed));
   RETURN_IF_ERROR(controller_.Rearm(now));
   latch_ = rearmed;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/digest.h"
 #include "agent/base/status_macros.h"
+#include "agent/runtime/fallback.h"
 
 namespace agent::control {
 namespace {
@@ -116,6 +117,22 @@ absl::Status ControlRecords::SaveQuarantine(const v1::QuarantineRecord& quaranti
   RETURN_IF_ERROR(files_.WriteDurably(quarantine_path_, payload + CrcText(payload), 0600));
   quarantine_ = quarantine;
   return absl::OkStatus();
+}
+
+void SetHeld(const std::vector<std::string>& triggers, v1::LatchRecord& latch) {
+  // With a cause of 200 bytes and every number at its longest the record still fits its slot.
+  constexpr size_t kRoom = 200;
+  constexpr size_t kPerName = 3;  // its tag and length
+  size_t used = 0;
+  latch.clear_held();
+  for (const std::string& trigger : triggers) {
+    used += trigger.size() + kPerName;
+    if (used > kRoom) {
+      latch.add_held(std::string(runtime::kFlapping));
+      return;
+    }
+    latch.add_held(trigger);
+  }
 }
 
 bool IsQuarantined(const v1::QuarantineRecord& quarantine, const std::string& digest) {

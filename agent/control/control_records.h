@@ -52,6 +52,10 @@ class ControlRecords {
   bool start_writable_ = false;
 };
 
+// Names in `latch` the triggers that hold the robot until a person acknowledges. What does not fit
+// its slot is named by `flapping`, the stop that every unit knows and only a person clears.
+void SetHeld(const std::vector<std::string>& triggers, ::gatekeeper::v1::LatchRecord& latch);
+
 bool IsQuarantined(const ::gatekeeper::v1::QuarantineRecord& quarantine, const std::string& digest);
 // The reason `digest` is refused for, empty if it is not.
 std::string QuarantineReason(const ::gatekeeper::v1::QuarantineRecord& quarantine,

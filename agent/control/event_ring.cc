@@ -5,7 +5,7 @@
 namespace agent::control {
 
 uint64_t EventRing::Add(int64_t wall_ms, std::string kind, std::string unit_digest,
-                        std::string detail) {
+                        std::string detail, Blame blame) {
   if (events_.size() == kCapacity) events_.pop_front();
   if (detail.size() > kMaxDetail) {
     size_t end = kMaxDetail;  // never inside a UTF-8 character
@@ -18,6 +18,8 @@ uint64_t EventRing::Add(int64_t wall_ms, std::string kind, std::string unit_dige
   event.set_kind(std::move(kind));
   event.set_unit_digest(std::move(unit_digest));
   event.set_detail(std::move(detail));
+  event.set_cause(std::move(blame.cause));
+  event.set_layer(std::move(blame.layer));
   return next_++;
 }
 

@@ -7,6 +7,13 @@
 
 namespace agent::control {
 
+// The trigger that holds a robot where it stopped, and whose layer that is; empty for all events
+// but stops.
+struct Blame {
+  std::string cause = {};
+  std::string layer = {};
+};
+
 // What happened, kept until the agent has said that it has it. Bounded: the oldest events give way,
 // and the next report shows that in the gap of their numbers.
 class EventRing {
@@ -15,7 +22,8 @@ class EventRing {
   explicit EventRing(uint64_t life) : next_((life << 20) + 1) {}
 
   // Returns the event's number. `detail` is cut to kMaxDetail bytes.
-  uint64_t Add(int64_t wall_ms, std::string kind, std::string unit_digest, std::string detail);
+  uint64_t Add(int64_t wall_ms, std::string kind, std::string unit_digest, std::string detail,
+               Blame blame = {});
   // Drops events up to `seq`. A number that was not given out yet comes from a mixed-up agent:
   // ignored.
   void Acknowledge(uint64_t seq);

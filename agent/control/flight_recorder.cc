@@ -37,7 +37,7 @@ base::Nanos PeriodOf(double hz) {
 // Foxglove colours its log panel by these.
 ::foxglove::Log::Level LevelOf(const std::string& kind) {
   if (kind == "estop" || kind == "quarantined") return ::foxglove::Log::ERROR;
-  if (kind == "fallback" || kind == "rolled_back" || kind == "worker_lost") {
+  if (kind == "fallback" || kind == "stopped" || kind == "rolled_back" || kind == "worker_lost") {
     return ::foxglove::Log::WARNING;
   }
   return ::foxglove::Log::INFO;

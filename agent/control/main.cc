@@ -132,7 +132,8 @@ absl::Status Serve(const Arguments& arguments) {
                     .recorder = recorder,
                     .robot = std::move(robot),
                     .agent = std::move(agent),
-                    .realtime = realtime});
+                    .realtime = realtime,
+                    .supervisor = agent::base::Supervisor::FromEnvironment()});
   loop.Run(stop.get());
   return absl::OkStatus();
 }

@@ -12,7 +12,6 @@ constexpr std::string_view kHeat = "soc_temp_degC";
 constexpr std::string_view kSupply = "supply_V";
 constexpr std::string_view kPower = "power_W";
 constexpr std::string_view kThrottled = "throttled";
-constexpr std::string_view kLatency = "infer_p99_ms_60s";
 
 }  // namespace
 
@@ -41,7 +40,7 @@ std::string Conditions(const runtime::InputBoard& board, double derate, base::Na
   if (const auto throttled = value(kThrottled)) {
     parts.push_back(*throttled > 0 ? "throttled" : "not throttled");
   }
-  if (const auto latency = value(kLatency)) {
+  if (const auto latency = value(kLatencySignal)) {
     parts.push_back(absl::StrFormat("inference p99 %.1f ms", *latency));
   }
   if (derate < 1) parts.push_back(absl::StrFormat("speed x %.2f", derate));
@@ -64,7 +63,7 @@ std::optional<OwnSignal> LatencySignal::Due(base::Nanos now) {
   next_ = now + kEvery;
   const double p99_us = latency_.QuantileUs(0.99, now);
   if (p99_us == 0) return std::nullopt;
-  return OwnSignal{kLatency, p99_us * kMsPerUs};
+  return OwnSignal{kLatencySignal, p99_us * kMsPerUs};
 }
 
 }  // namespace agent::control

@@ -18,6 +18,8 @@ namespace agent::control {
 // soc_temp_degC, supply_V, power_W, throttled (0 or 1) and infer_p99_ms_60s, how long the driving
 // unit's model took in the worst hundredth of its answers of the last minute. What cannot be read
 // is not set and grows old.
+inline constexpr std::string_view kLatencySignal = "infer_p99_ms_60s";
+
 struct OwnSignal {
   std::string_view name;
   double value = 0;

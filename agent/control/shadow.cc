@@ -1,15 +1,15 @@
 #include "agent/control/shadow.h"
 
+#include <utility>
+
 #include "agent/control/unit_counters.h"
 
 namespace agent::control {
 
-ShadowResult RunShadow(const ShadowFrame& frame) {
-  ShadowResult result{.seat = frame.seat,
-                      .tick = frame.seat->run.Step(frame.board, frame.driven, frame.now),
-                      .disagrees = false};
+void RunShadow(ShadowFrame& frame, ShadowResult& result) {
+  result.tick = frame.seat->run.Step(frame.board, frame.driven, frame.now);
   result.disagrees = result.tick.ran && Disagree(result.tick.enforced, frame.command);
-  return result;
+  result.seat = std::move(frame.seat);
 }
 
 }  // namespace agent::control

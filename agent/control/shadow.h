@@ -18,7 +18,8 @@ struct ShadowSeat {
   runtime::ShadowRun run;
 };
 
-// One tick's inputs, copied so that another thread may work on them while control goes on.
+// One tick's inputs, copied so that another thread may work on them while control goes on. Filled
+// again and again, for its memory.
 struct ShadowFrame {
   std::shared_ptr<ShadowSeat> seat;
   runtime::InputBoard board;
@@ -33,7 +34,8 @@ struct ShadowResult {
   bool disagrees = false;
 };
 
-// Asks the candidate. Takes as long as its policy's deadline at most.
-ShadowResult RunShadow(const ShadowFrame& frame);
+// Asks the candidate, and lets go of the frame's seat. Takes as long as its policy's deadline at
+// most.
+void RunShadow(ShadowFrame& frame, ShadowResult& result);
 
 }  // namespace agent::control

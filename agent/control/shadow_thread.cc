@@ -4,8 +4,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <utility>
-
 namespace agent::control {
 namespace {
 
@@ -17,44 +15,40 @@ ShadowThread::ShadowThread()
     : result_signal_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { Loop(); }) {}
 
 ShadowThread::~ShadowThread() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  frame_changed_.notify_one();
+  turn_.store(Turn::kStop, std::memory_order_release);
+  turn_.notify_one();
   thread_.join();
 }
 
-void ShadowThread::Offer(ShadowFrame frame) {
-  {
-    const std::lock_guard lock(mutex_);
-    frame_ = std::move(frame);
-  }
-  frame_changed_.notify_one();
+void ShadowThread::Offer() {
+  turn_.store(Turn::kShadow, std::memory_order_release);
+  turn_.notify_one();
 }
 
-std::optional<ShadowResult> ShadowThread::Take() {
+const ShadowResult* ShadowThread::Result() {
+  if (turn_.load(std::memory_order_acquire) != Turn::kResult) return nullptr;
   uint64_t count = 0;
   (void)!read(result_signal_.get(), &count, sizeof(count));
-  const std::lock_guard lock(mutex_);
-  return std::exchange(result_, std::nullopt);
+  return &result_;
+}
+
+void ShadowThread::Release() {
+  result_.seat.reset();
+  turn_.store(Turn::kControl, std::memory_order_relaxed);
 }
 
 void ShadowThread::Loop() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kShadowNice);
   while (true) {
-    std::optional<ShadowFrame> frame;
-    {
-      std::unique_lock lock(mutex_);
-      frame_changed_.wait(lock, [this] { return stop_ || frame_.has_value(); });
-      if (stop_) return;
-      frame = std::exchange(frame_, std::nullopt);
+    Turn turn = turn_.load(std::memory_order_acquire);
+    if (turn == Turn::kStop) return;
+    if (turn != Turn::kShadow) {
+      turn_.wait(turn, std::memory_order_acquire);
+      continue;
     }
-    ShadowResult result = RunShadow(*frame);
-    {
-      const std::lock_guard lock(mutex_);
-      result_ = std::move(result);
-    }
+    RunShadow(frame_, result_);
+    // Nobody else changes the word meanwhile, but to end this thread.
+    if (!turn_.compare_exchange_strong(turn, Turn::kResult, std::memory_order_release)) return;
     const uint64_t one = 1;
     (void)!write(result_signal_.get(), &one, sizeof(one));
   }

@@ -24,6 +24,8 @@ class UnitCounters {
   void Count(const runtime::Tick& tick, Part part);
   // A tick of a candidate that did not drive; `disagrees`: see Disagree.
   void CountShadow(const runtime::ShadowTick& tick, bool disagrees, base::Nanos now);
+  // A tick that a shadow was not shown, see ShadowBudget.
+  void CountShed() { totals_.set_shed(totals_.shed() + 1); }
   ::gatekeeper::v1::UnitHealth Health() const;
 
   // No answer for so long that none is to be expected: more than one miss in a row, the first of

@@ -28,6 +28,7 @@ inline constexpr size_t kMachineTriggers = 4;  // from latched on
 
 enum class Driver { kModel, kPreviousUnit, kFollowGap, kStop, kHold };
 enum class Layer { kCircuit, kFirmware, kModel };
+inline constexpr std::string_view kLayerWords[] = {"circuit", "firmware", "model"};  // by Layer
 enum class ClearBy { kQuiet, kOperator, kRearm };
 
 // Bit i for Policy::inputs()[i], and for Policy::envelope()[i].

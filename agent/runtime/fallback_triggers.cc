@@ -14,13 +14,6 @@ namespace {
 
 namespace v1 = ::gatekeeper::v1;
 
-struct LayerWord {
-  const char* word;
-  Layer layer;
-};
-constexpr LayerWord kLayers[] = {
-    {"circuit", Layer::kCircuit}, {"firmware", Layer::kFirmware}, {"model", Layer::kModel}};
-
 }  // namespace
 
 std::string FallbackCompiler::PathOf(TriggerIndex trigger) const {
@@ -99,12 +92,11 @@ absl::Status FallbackCompiler::TriggerOf(TriggerIndex trigger) {
   const std::string path = PathOf(trigger);
   TriggerRule& rule = rules_.triggers_[trigger];
   const auto* const layer =
-      std::find_if(std::begin(kLayers), std::end(kLayers),
-                   [&](const LayerWord& known) { return written.layer() == known.word; });
-  if (layer == std::end(kLayers)) {
+      std::find(std::begin(kLayerWords), std::end(kLayerWords), written.layer());
+  if (layer == std::end(kLayerWords)) {
     return Wrong(path + ".layer", "must be circuit, firmware or model, is '%s'", written.layer());
   }
-  rule.layer = layer->layer;
+  rule.layer = static_cast<Layer>(layer - std::begin(kLayerWords));
   if (rule.id == kModelFailed && rule.layer != Layer::kModel) {
     return Wrong(path + ".layer", "must be model for %s", rule.id);
   }

@@ -150,8 +150,11 @@ void Robot::Drive() {
            .drivers = std::exchange(log_->runs, {}),
            .estop_pressed = estop_pressed_,
            .contact = seen_.contact};
-  if (const auto frame = control_->TakeShadow()) {
-    control_->AcceptShadow(control::RunShadow(*frame), clock_.Now());
+  control::ShadowFrame frame;
+  if (control_->TakeShadow(frame)) {
+    control::ShadowResult result;
+    control::RunShadow(frame, result);
+    control_->AcceptShadow(result, clock_.Now());
   }
   Move(seen_.answer);
 }

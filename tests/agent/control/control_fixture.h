@@ -23,7 +23,8 @@ using agent::base::Nanos;
 using agent::base::RunOutcome;
 using std::chrono::milliseconds;
 
-// Less patient with a late model than a SmallRobot, more with one that comes and goes.
+// Less patient with a late model than a SmallRobot, more with one that comes and goes; an empty
+// battery stops it until a person has acknowledged.
 inline std::shared_ptr<const agent::runtime::UnitRules> TestRules() {
   static const SmallRobot robot = SmallRobotWith(
       {{"channel: odom, fields: [vx_mps, wz_radps]", "channel: odom, fields: [vx_mps]"},
@@ -31,7 +32,16 @@ inline std::shared_ptr<const agent::runtime::UnitRules> TestRules() {
         "max_consecutive: 2, window: {n: 100, max: 10}"},
        {"wz_acc_max_radps2: 4.0", "wz_acc_max_radps2: 2.0"},
        {"clamp_budget: {window_s: 1,", "clamp_budget: {window_s: 2,"},
-       {"max_transitions: 4,", "max_transitions: 30,"}});
+       {"max_transitions: 4,", "max_transitions: 30,"},
+       {"footprint: {circle_m: {c: [0, 0], r: 0.25}}\n",
+        "footprint: {circle_m: {c: [0, 0], r: 0.25}}\n"
+        "derate:\n"
+        "  - {signal: supply_V, points: [21, 23], scale: [0.0, 1.0], max_age_ms: 1000,\n"
+        "     absent_scale: 1.0, trigger: hardware_limit, release_at: 22}\n"},
+       {"triggers:\n",
+        "triggers:\n"
+        "  - {id: hardware_limit, layer: circuit, to: CONTROLLED_STOP, detect_ms: 1050,"
+        " clear: {operator: true}}\n"}});
   static const auto rules = agent::runtime::LoadRules(robot.card, robot.policy, robot.fallback);
   if (!rules.ok()) {
     ADD_FAILURE() << rules.status();
@@ -47,6 +57,7 @@ struct Script {
   float vx_mps = 0.2F;
   float wz_radps = 0;
   RunOutcome outcome = RunOutcome::kDone;
+  Nanos took = milliseconds(2);
   int runs = 0;
 };
 
@@ -64,7 +75,7 @@ class ScriptedModel final : public agent::base::Model {
     output_ = {script_->vx_mps, script_->wz_radps};
     return script_->outcome;
   }
-  Nanos took() const override { return milliseconds(2); }
+  Nanos took() const override { return script_->took; }
 
  private:
   std::shared_ptr<Script> script_;
@@ -158,8 +169,10 @@ class ControlTest : public testing::Test {
     core_->Observe(seen, clock_.Now());
     core_->Tick(clock_.Now());
     const v1::Command command = core_->CommandFor(seen.seq());
-    if (auto frame = core_->TakeShadow()) {
-      core_->AcceptShadow(agent::control::RunShadow(*frame), clock_.Now());
+    core_->Remember(clock_.Now());
+    if (core_->TakeShadow(frame_)) {
+      agent::control::RunShadow(frame_, result_);
+      core_->AcceptShadow(result_, clock_.Now());
     }
     core_->Poll(clock_.Now());
     return command;
@@ -211,6 +224,8 @@ class ControlTest : public testing::Test {
   FakeClock clock_;
   std::unique_ptr<ScriptedSource> source_;
   std::unique_ptr<agent::control::ControlCore> core_;
+  agent::control::ShadowFrame frame_;
+  agent::control::ShadowResult result_;
   bool estop_pressed_ = false;
   uint64_t seq_ = 0;
   uint64_t order_seq_ = 0;

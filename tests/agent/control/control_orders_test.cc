@@ -135,9 +135,9 @@ TEST_F(ControlOrdersTest, NeverAsksTheLastGoodUnitWhileTheShadowThreadHasIt) {
   Commit(b_);
   Order(v1::STAGE_SHADOW, a_);
   Step();
+  clock_.Advance(kPeriod);
   core_->Tick(clock_.Now());
-  const auto frame = core_->TakeShadow();
-  ASSERT_TRUE(frame.has_value());
+  ASSERT_TRUE(core_->TakeShadow(frame_));
   const int runs = source_->ScriptOf(a_)->runs;
 
   source_->ScriptOf(b_)->vx_mps = std::nanf("");
@@ -146,7 +146,8 @@ TEST_F(ControlOrdersTest, NeverAsksTheLastGoodUnitWhileTheShadowThreadHasIt) {
   EXPECT_NE(Report().fallback_state(), "PREVIOUS_MODEL");
   EXPECT_EQ(source_->ScriptOf(a_)->runs, runs);
 
-  core_->AcceptShadow(agent::control::RunShadow(*frame), clock_.Now());
+  agent::control::RunShadow(frame_, result_);
+  core_->AcceptShadow(result_, clock_.Now());
   source_->ScriptOf(b_)->vx_mps = 0.2F;
   Steps(60);
   source_->ScriptOf(b_)->vx_mps = std::nanf("");

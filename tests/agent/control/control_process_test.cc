@@ -30,6 +30,7 @@
 #include "tests/agent/control/syscall_counter.h"
 #include "tests/agent/trust/unit_fixture.h"
 #include "tests/support/fake_sysfs.h"
+#include "tests/support/notify_socket.h"
 #include "tests/support/sealed_unit.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_folder.h"
@@ -580,6 +581,28 @@ TEST_F(ControlProcessTest, TurnsAwayARobotThatTalksNonsenseAndServesTheNext) {
   EXPECT_TRUE(LiveUntil([](const auto& command) {
     return command.stop() && command.state() != RobotClient::kNoAnswer;
   }));
+}
+
+TEST_F(ControlProcessTest, TellsWhoeverStartedItThatItAnswersUntilItHangs) {
+  End(SIGTERM);
+  NotifySocket supervisor(folder_ / "notify");
+  setenv("NOTIFY_SOCKET", supervisor.path().c_str(), 1);
+  setenv("WATCHDOG_USEC", "400000", 1);
+  Start();
+  unsetenv("NOTIFY_SOCKET");
+  unsetenv("WATCHDOG_USEC");
+  EXPECT_EQ(supervisor.Next(40'000), "READY=1");
+  EXPECT_EQ(supervisor.Next(40'000), "WATCHDOG=1");
+  EXPECT_EQ(supervisor.Next(40'000), "WATCHDOG=1");
+
+  kill(pid_, SIGSTOP);
+  int status = 0;
+  waitpid(pid_, &status, WUNTRACED);
+  supervisor.Forget();
+
+  EXPECT_EQ(supervisor.Next(1000), "") << "and systemd would end it";
+  kill(pid_, SIGCONT);
+  EXPECT_EQ(supervisor.Next(40'000), "WATCHDOG=1");
 }
 
 }  // namespace

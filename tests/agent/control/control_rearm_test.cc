@@ -175,7 +175,7 @@ TEST_F(LatchTest, StandsWhenThePermissionCannotBeWrittenDown) {
   ExpectRefused(approvals, "Input/output error");
   EXPECT_FALSE(Report().has_rearm()) << "what stands on the disk is not known";
   files_.FailOverwrites(false);
-  Steps(2);
+  Steps(22);  // it is asked again once a second
 
   ExpectRefused(approvals, "used up or has expired");
   EXPECT_FALSE(Answer(ByBoth(Challenge())).latched());

@@ -38,6 +38,7 @@ class CrashFiles final : public agent::base::Files {
   }
   bool dead() const { return dead_; }
   size_t writes() const { return writes_; }
+  size_t overwrites() const { return overwrites_; }  // that were tried
 
   // --- Files ---
   absl::StatusOr<std::string> Read(const std::string& path, size_t cap) const override {
@@ -62,6 +63,7 @@ class CrashFiles final : public agent::base::Files {
     if (at == disk_.end()) return absl::NotFoundError(path);
     if (at->second.size() < offset + bytes.size()) return absl::FailedPreconditionError(path);
     if (std::exchange(lose_, false)) return absl::OkStatus();
+    ++overwrites_;
     if (failing_overwrites_) return absl::InternalError("write " + path + ": Input/output error");
     if (torn_) {
       const size_t kept = *std::exchange(torn_, std::nullopt);
@@ -133,6 +135,7 @@ class CrashFiles final : public agent::base::Files {
   bool lose_ = false;
   bool full_ = false;
   bool failing_overwrites_ = false;
+  size_t overwrites_ = 0;
   mutable int failing_reads_ = 0;
   size_t writes_ = 0;
   std::optional<size_t> cut_at_;
