@@ -31,7 +31,9 @@ size_t Count(const Facts& facts, std::string_view outcome) {
 std::string Status(const Facts& facts) {
   const size_t open = Count(facts, "");
   const size_t back = Count(facts, "running") + Count(facts, "already");
-  if (facts.robots.empty() || facts.kind == "estop") return "recorded";
+  if (facts.robots.empty() || facts.kind == "estop" || facts.kind == "stop") {
+    return "recorded";
+  }
   if (open > 0) {
     return absl::StrFormat("**open**: %d of %d robots have not answered", open,
                            facts.robots.size());
@@ -89,11 +91,13 @@ std::string Metrics(const Facts& facts) {
   std::string text =
       "## Numbers at the decision\n\n"
       "| Robot | State | Ticks | Deadline misses | Clamped | Not finite | Fallback episodes | "
-      "Inference p99 |\n|---|---|---|---|---|---|---|---|\n";
+      "Disagreed in shadow | Not shown in shadow | Inference p99 |\n"
+      "|---|---|---|---|---|---|---|---|---|---|\n";
   for (const RobotMetrics& robot : facts.metrics) {
-    absl::StrAppendFormat(&text, "| %s | %s | %d | %d | %d | %d | %d | %.0f µs |\n", robot.robot,
-                          Cell(robot.state), robot.ticks, robot.deadline_misses, robot.clamped,
-                          robot.nonfinite, robot.fallback_episodes, robot.infer_p99_us);
+    absl::StrAppendFormat(&text, "| %s | %s | %d | %d | %d | %d | %d | %d | %d | %.0f µs |\n",
+                          robot.robot, Cell(robot.state), robot.ticks, robot.deadline_misses,
+                          robot.clamped, robot.nonfinite, robot.fallback_episodes,
+                          robot.disagreements, robot.shed, robot.infer_p99_us);
   }
   return text + "\n";
 }

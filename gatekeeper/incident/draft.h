@@ -31,6 +31,8 @@ struct RobotMetrics {
   uint64_t clamped = 0;
   uint64_t nonfinite = 0;
   uint64_t fallback_episodes = 0;
+  uint64_t disagreements = 0;  // shadow: ticks on which it wanted something else
+  uint64_t shed = 0;           // shadow: ticks that it was not shown
   double infer_p99_us = 0;
 };
 
@@ -38,7 +40,7 @@ struct RobotMetrics {
 struct Facts {
   std::string id = {};
   std::string fleet = {};
-  std::string kind = {};  // canary_abort | rollback | estop
+  std::string kind = {};  // canary_abort | rollback | estop | stop
   std::string title = {};
   std::string actor = {};
   std::string reason = {};

@@ -37,6 +37,8 @@ json ToJson(const RobotMetrics& robot) {
           {"clamped", robot.clamped},
           {"nonfinite", robot.nonfinite},
           {"fallback_episodes", robot.fallback_episodes},
+          {"disagreements", robot.disagreements},
+          {"shed", robot.shed},
           {"infer_p99_us", robot.infer_p99_us}};
 }
 
@@ -48,6 +50,8 @@ RobotMetrics MetricsFrom(const json& value) {
           .clamped = value.at("clamped"),
           .nonfinite = value.at("nonfinite"),
           .fallback_episodes = value.at("fallback_episodes"),
+          .disagreements = value.value("disagreements", uint64_t{0}),  // older facts know neither
+          .shed = value.value("shed", uint64_t{0}),
           .infer_p99_us = value.at("infer_p99_us")};
 }
 

@@ -182,9 +182,7 @@ absl::Status FleetCore::FlushEvents(Moment now) {
   RETURN_IF_ERROR(store_.Atomically([&]() -> absl::Status {
     for (const store::StoredEvent& event : unsaved_events_) {
       ASSIGN_OR_RETURN(const bool is_new, store_.AddEvent(event));
-      if (is_new && event.event.kind() == "estop") {
-        RETURN_IF_ERROR(OpenEstopIncident(event, now));
-      }
+      if (is_new) RETURN_IF_ERROR(OpenStopIncident(event, now));
     }
     return absl::OkStatus();
   }));

@@ -189,7 +189,8 @@ class FleetCore {
   absl::Status FlushEvents(Moment now);
   absl::Status FlushObserved(Moment now);
   absl::Status FlushIncidents();
-  absl::Status OpenEstopIncident(const store::StoredEvent& event, Moment now);
+  absl::StatusOr<bool> IsRepeat(const store::StoredEvent& event);
+  absl::Status OpenStopIncident(const store::StoredEvent& event, Moment now);
   absl::StatusOr<std::vector<incident::TimelineLine>> Timeline(const incident::Facts& facts);
 
   store::Store& store_;

@@ -75,6 +75,8 @@ std::vector<incident::RobotMetrics> FleetCore::MetricsOf(
                    .clamped = health.clamped(),
                    .nonfinite = health.nonfinite(),
                    .fallback_episodes = health.fallback_episodes(),
+                   .disagreements = health.disagreements(),
+                   .shed = health.shed(),
                    .infer_p99_us = health.infer_p99_us()});
   }
   return all;
@@ -116,15 +118,38 @@ absl::Status FleetCore::FlushIncidents() {
   return absl::OkStatus();
 }
 
-absl::Status FleetCore::OpenEstopIncident(const store::StoredEvent& event, Moment now) {
+// The same cause again within an hour belongs to the incident that is there: a sensor that flaps
+// must not bury it under its own repeats. A latched emergency stop comes once, with its latch.
+absl::StatusOr<bool> FleetCore::IsRepeat(const store::StoredEvent& event) {
+  constexpr int64_t kSameIncidentMs = 3'600'000;
+  constexpr int kMostEvents = 10'000;
+  ASSIGN_OR_RETURN(const std::vector<store::StoredEvent> lately,
+                   store_.Events({event.robot}, event.received_ms - kSameIncidentMs,
+                                 event.received_ms, kMostEvents));
+  return std::ranges::any_of(lately, [&](const store::StoredEvent& other) {
+    return other.event.id() != event.event.id() && other.event.kind() == event.event.kind() &&
+           other.event.detail() == event.event.detail();
+  });
+}
+
+absl::Status FleetCore::OpenStopIncident(const store::StoredEvent& event, Moment now) {
+  const bool estop = event.event.kind() == "estop";
+  if (!estop && event.event.kind() != "stopped") return absl::OkStatus();
+  if (!estop) {
+    ASSIGN_OR_RETURN(const bool repeat, IsRepeat(event));
+    if (repeat) return absl::OkStatus();
+  }
   const std::string& robot = event.robot;
   const std::string& unit = event.event.unit_digest();
+  const std::string& detail = event.event.detail();
   incident::Facts facts{
       .fleet = robots_.at(robot).fleet,
-      .kind = "estop",
-      .title = absl::StrFormat("Emergency stop of %s", robot),
+      .kind = estop ? "estop" : "stop",
+      .title = estop ? absl::StrFormat("Emergency stop of %s", robot)
+                     : absl::StrFormat("Stop of %s by %s", robot, detail),
       .actor = "robot/" + robot,
-      .reason = absl::StrFormat("%s latched an emergency stop: %s", robot, event.event.detail()),
+      .reason = estop ? absl::StrFormat("%s latched an emergency stop: %s", robot, detail)
+                      : absl::StrFormat("%s was stopped by %s", robot, detail),
       .unit = TitleOf(unit),
       .unit_digest = unit,
       .began_ms = event.received_ms - kTailMs,
@@ -138,7 +163,7 @@ absl::Status FleetCore::OpenEstopIncident(const store::StoredEvent& event, Momen
                    .wanted_unit = TitleOf(unit),
                    .outcome = "stopped",
                    .running_digest = facts_.at(robot).observed.control().running_digest(),
-                   .detail = event.event.detail()}};
+                   .detail = detail}};
   ASSIGN_OR_RETURN(facts.id, store_.NextId("incident"));
   Changes changes;
   changes.audit.push_back(

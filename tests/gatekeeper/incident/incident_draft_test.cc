@@ -34,7 +34,8 @@ Facts CanaryAbort() {
                    .seconds = 0.31,
                    .running_digest = std::string(64, 'a'),
                    .detail = ""}};
-  facts.metrics = {{.robot = "r0", .state = "trial", .ticks = 80, .clamped = 45}};
+  facts.metrics = {
+      {.robot = "r0", .state = "trial", .ticks = 80, .clamped = 45, .disagreements = 3, .shed = 7}};
   return facts;
 }
 
@@ -48,7 +49,7 @@ TEST(IncidentDraftTest, TellsTheFactsAndLeavesTheCauseToPeople) {
   EXPECT_THAT(text, HasSubstr("restored: all 1 robots report the wanted unit running"));
   EXPECT_THAT(text, HasSubstr("| r0 | `bbbbbbbbbbbb` | nav@1.1.0 `aaaaaaaaaaaa` | running | 0.31 s "
                               "| `aaaaaaaaaaaa` | – |"));
-  EXPECT_THAT(text, HasSubstr("| r0 | trial | 80 | 0 | 45 | 0 | 0 | 0 µs |"));
+  EXPECT_THAT(text, HasSubstr("| r0 | trial | 80 | 0 | 45 | 0 | 0 | 3 | 7 | 0 µs |"));
   EXPECT_LT(text.find("00:00:03.250 — operator/mara"), text.find("00:00:07.560 — robot/r0"));
   EXPECT_THAT(text, HasSubstr("## Cause\n\n_To be written by people"));
   EXPECT_THAT(text, HasSubstr("## Lessons\n\n_To be written by people"));
@@ -76,6 +77,26 @@ TEST(IncidentDraftTest, FactsComeBackFromTheirStoredForm) {
   EXPECT_EQ(Draft(back, {}), Draft(CanaryAbort(), {}));
   EXPECT_EQ(back.began_ms, kOpened - 5000);
   EXPECT_EQ(back.robots[0].generation, 4u);
+}
+
+TEST(IncidentDraftTest, FactsOfAnEarlierVersionHaveNoNumbersOfTheShadow) {
+  std::string older = ToJson(CanaryAbort());
+  for (const std::string field : {"\"disagreements\":3,", "\"shed\":7,"}) {
+    const size_t at = older.find(field);
+    ASSERT_NE(at, std::string::npos) << older;
+    older.erase(at, field.size());
+  }
+  ASSERT_OK_AND_ASSIGN(const Facts back, FromJson(older));
+  EXPECT_THAT(Draft(back, {}), HasSubstr("| r0 | trial | 80 | 0 | 45 | 0 | 0 | 0 | 0 | 0 µs |"));
+}
+
+TEST(IncidentDraftTest, AStopIsRecordedAndAwaitsNobody) {
+  Facts facts = CanaryAbort();
+  facts.robots[0].outcome = "stopped";
+  for (const char* kind : {"stop", "estop"}) {
+    facts.kind = kind;
+    EXPECT_THAT(Draft(facts, {}), HasSubstr("| Status | recorded |")) << kind;
+  }
 }
 
 TEST(IncidentDraftTest, BytesThatAreNotTextDoNotLoseTheRecord) {
