@@ -1,5 +1,3 @@
-#include <chrono>
-
 #include "gmock/gmock.h"
 #include "tests/agent/lifecycle/robot_fixture.h"
 #include "tests/support/status_matchers.h"
