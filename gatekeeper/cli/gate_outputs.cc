@@ -1,6 +1,7 @@
 #include "gatekeeper/cli/gate_outputs.h"
 
 #include <cstdio>
+#include <filesystem>
 
 #include "agent/base/clock.h"
 #include "agent/base/files.h"
@@ -53,8 +54,10 @@ absl::StatusOr<GateOutputs> ParseGateOutputs(const std::vector<std::string>& tex
 
 absl::Status WriteReports(const GateOutputs& outputs, const v1::GateReport& report) {
   agent::base::OsFiles files;
+  std::error_code error;
+  const std::string folder = std::filesystem::current_path(error).string();
   for (const GateOutputs::Report& output : outputs.reports) {
-    const std::string text = report::WriteReport(output.format, report);
+    const std::string text = report::WriteReport(output.format, report, {folder, output.file});
     if (output.file.empty()) {
       std::fputs(text.c_str(), stdout);
     } else {

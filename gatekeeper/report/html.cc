@@ -30,12 +30,13 @@ th{font-weight:600;color:var(--soft);font-size:13px}td.n{text-align:right;font-v
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(460px,1fr));gap:16px}
 figure{margin:0;padding:12px;background:var(--card);border:1px solid var(--line);border-radius:8px}
 details{border:1px solid var(--line);border-radius:8px;margin:8px 0;padding:8px 14px}summary{cursor:pointer}
-svg{width:100%;height:auto;display:block}svg text{fill:var(--fg);font:12px system-ui,sans-serif}svg .tick{fill:var(--soft);font-size:11px}
+figure>svg{width:100%;height:auto;display:block}svg text{fill:var(--fg);font:12px system-ui,sans-serif}svg .tick{fill:var(--soft);font-size:11px}
 svg .mid{text-anchor:middle}svg .end{text-anchor:end}svg .grid{stroke:var(--line);stroke-width:1}
 svg .line{fill:none;stroke:var(--c);stroke-width:1.6}svg .area{fill:var(--c);fill-opacity:.10;stroke:var(--c);stroke-width:1}
 svg .dot,svg .bar{fill:var(--c)}svg .limit{stroke:var(--fail);stroke-width:1.4;stroke-dasharray:5 4}
+svg .ground{fill:none;stroke:var(--soft);stroke-width:2.6;stroke-linecap:round}
 svg .mark{fill:none;stroke:var(--fail);stroke-width:2.5}svg .note{fill:var(--fail);font-weight:600}
-.s0{--c:var(--s0)}.s1{--c:var(--s1)}.s2{--c:var(--s2)}.s3{--c:var(--s3)}.s4{--c:var(--s4)}.s5{--c:var(--s5)}
+.sg{--c:var(--soft)}.s0{--c:var(--s0)}.s1{--c:var(--s1)}.s2{--c:var(--s2)}.s3{--c:var(--s3)}.s4{--c:var(--s4)}.s5{--c:var(--s5)}
 @media print{details{break-inside:avoid}}
 )";
 
@@ -127,7 +128,14 @@ std::string Figures(const v1::GateReport& report) {
   return "<h2>Pictures</h2>\n<div class=\"figures\">\n" + out + "</div>\n";
 }
 
-std::string FindingTable(const v1::GateResult& gate) {
+// The clip's name leads to it, for who opens the page where the run has left it.
+std::string Clip(const v1::Finding& finding, const Place& place) {
+  if (finding.clip().empty()) return "";
+  return absl::StrFormat("<a href=\"%s\"><code>%s</code></a>",
+                         EscapeXml(LinkTo(finding.clip(), place)), Html(finding.clip()));
+}
+
+std::string FindingTable(const v1::GateResult& gate, const Place& place) {
   if (gate.findings().empty()) return "";
   std::string out = "<table><tr><th>where<th>second<th>segment<th>finding<th>clip</tr>\n";
   for (int i = 0; i < gate.findings_size() && i < kMaxFindingRows; ++i) {
@@ -136,9 +144,9 @@ std::string FindingTable(const v1::GateResult& gate) {
                                   ? finding.scenario()
                                   : absl::StrFormat("%s:%d", finding.file(), finding.line());
     out += absl::StrFormat(
-        "<tr><td><code>%s</code><td class=\"n\">%s<td>%s<td>%s<td><code>%s</code></tr>\n",
-        Html(where), finding.scenario().empty() ? "" : absl::StrFormat("%.2f", finding.at_s()),
-        Html(finding.segment()), Html(finding.message()), Html(finding.clip()));
+        "<tr><td><code>%s</code><td class=\"n\">%s<td>%s<td>%s<td>%s</tr>\n", Html(where),
+        finding.scenario().empty() ? "" : absl::StrFormat("%.2f", finding.at_s()),
+        Html(finding.segment()), Html(finding.message()), Clip(finding, place));
   }
   out += "</table>\n";
   if (gate.findings_size() > kMaxFindingRows) {
@@ -170,14 +178,14 @@ std::string Cells(const v1::GateResult& gate) {
   return out;
 }
 
-std::string Details(const v1::GateReport& report) {
+std::string Details(const v1::GateReport& report, const Place& place) {
   std::string out = "<h2>Every gate</h2>\n";
   for (const v1::GateResult* gate : WorstFirst(report)) {
     out += absl::StrFormat("<details id=\"%s\"%s><summary>%s <b>%s</b></summary>\n<p>%s</p>\n",
                            Html(gate->id()), gate->outcome() == v1::PASS ? "" : " open",
                            Chip(gate->outcome(), gate->waived()), Html(gate->id()),
                            Html(gate->summary()));
-    out += FindingTable(*gate) + Cells(*gate) + "</details>\n";
+    out += FindingTable(*gate, place) + Cells(*gate) + "</details>\n";
   }
   return out;
 }
@@ -201,15 +209,15 @@ std::string Provenance(const v1::GateReport& report) {
 
 }  // namespace
 
-std::string HtmlReport(const v1::GateReport& report) {
+std::string HtmlReport(const v1::GateReport& report, const Place& place) {
   return absl::StrFormat(
              "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
              "<meta name=\"viewport\" content=\"width=device-width\">\n"
              "<title>%s %s@%s</title>\n<style>%s</style></head><body>\n",
              OutcomeName(report.outcome()), Html(report.unit_name()), Html(report.unit_version()),
              kStyle) +
-         Verdict(report) + Gates(report) + Figures(report) + Details(report) + Provenance(report) +
-         "</body></html>\n";
+         Verdict(report) + Gates(report) + Figures(report) + Details(report, place) +
+         Provenance(report) + "</body></html>\n";
 }
 
 }  // namespace gatekeeper::report

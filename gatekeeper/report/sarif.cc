@@ -8,8 +8,9 @@
 #include "nlohmann/json.hpp"
 
 // SARIF 2.1.0 as code scanning takes it: at most 5,000 results are shown and 10 MB (packed) are
-// read, and a result needs a place in a file. What happened in a recording stands at its scenario's
-// file, with the second in the message.
+// read, and a file in which one result has no place is refused whole. What happened in a recording
+// stands at its scenario's file, with the second in the message; what is said of a whole gate
+// stands at the suite.
 
 namespace gatekeeper::report {
 namespace {
@@ -17,6 +18,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxResults = 5000;  // with kMaxMessage below 10 MB even unpacked
+
+constexpr char kFingerprint[] = "gatekeeper/v1";
 
 const char* Level(const v1::GateResult& gate) {
   if (gate.outcome() == v1::FAIL && !gate.waived()) return "error";
@@ -30,61 +33,87 @@ std::string Fingerprint(const v1::GateResult& gate, const v1::Finding& finding) 
   return agent::trust::Sha256(gate.id() + '\n' + what).hex().substr(0, 32);
 }
 
-Json Place(const v1::Finding& finding, const std::map<std::string, std::string>& files) {
-  std::string file = finding.file();
-  if (file.empty()) {
-    const auto scenario = files.find(finding.scenario());
-    if (scenario != files.end()) file = scenario->second;
-  }
-  if (file.empty()) return nullptr;
-  Json place = {{"physicalLocation",
-                 {{"artifactLocation", {{"uri", file}}},
-                  {"region", {{"startLine", std::max<uint32_t>(finding.line(), 1)}}}}}};
-  if (!finding.scenario().empty()) {
-    place["logicalLocations"] =
-        Json::array({{{"fullyQualifiedName",
-                       absl::StrFormat("%s at %.2f s", finding.scenario(), finding.at_s())}}});
-  }
-  return place;
+// Where what has no place of its own stands.
+std::string SuiteFile(const v1::GateReport& report) {
+  return report.plan().suite_path().empty() ? report.suite_id() : report.plan().suite_path();
 }
 
-Json Result(const v1::GateResult& gate, const v1::Finding& finding,
-            const std::map<std::string, std::string>& files) {
-  Json result = {{"ruleId", gate.id()},
-                 {"level", Level(gate)},
-                 {"message", {{"text", Shortened(FindingText(finding), kMaxMessage)}}},
-                 {"partialFingerprints", {{"gatekeeper/v1", Fingerprint(gate, finding)}}}};
-  const Json place = Place(finding, files);
-  if (!place.is_null()) result["locations"] = Json::array({place});
-  return result;
-}
-
-// A gate that does not hold always has a result, be it without findings.
-void AddResults(const v1::GateResult& gate, const std::map<std::string, std::string>& files,
-                Json& results) {
-  if (gate.outcome() == v1::PASS) return;
-  v1::Finding whole;
-  whole.set_message(gate.summary());
-  results.push_back(Result(gate, whole, files));
-  for (const v1::Finding& finding : gate.findings()) {
-    if (results.size() >= kMaxResults) return;
-    results.push_back(Result(gate, finding, files));
+class Results {
+ public:
+  Results(const v1::GateReport& report, const Place& place)
+      : suite_(SourceUri(SuiteFile(report), place)), place_(place) {
+    for (const v1::InputRef& input : report.inputs()) files_[input.id()] = input.file();
   }
-}
+
+  // A gate that does not hold always has a result, be it without findings.
+  void Add(const v1::GateResult& gate) {
+    if (gate.outcome() == v1::PASS) return;
+    v1::Finding whole;
+    whole.set_message(gate.summary());
+    AddOne(gate, whole);
+    for (const v1::Finding& finding : gate.findings()) AddOne(gate, finding);
+  }
+
+  Json Take() {
+    if (left_out_ > 0) {
+      // The last that fitted gives way to the word of those that did not.
+      Json& last = results_.back();
+      last["message"]["text"] = absl::StrFormat(
+          "and %d more: the other reports of this run hold all of them", left_out_ + 1);
+      last["locations"] = Json::array({At(suite_, 1)});
+      last["partialFingerprints"] = {{kFingerprint, "more"}};
+    }
+    return std::move(results_);
+  }
+
+ private:
+  static Json At(const std::string& uri, uint32_t line) {
+    return {{"physicalLocation",
+             {{"artifactLocation", {{"uri", uri}}}, {"region", {{"startLine", line}}}}}};
+  }
+
+  Json Where(const v1::Finding& finding) const {
+    std::string file = finding.file();
+    const auto scenario = files_.find(finding.scenario());
+    if (file.empty() && scenario != files_.end()) file = scenario->second;
+    Json where =
+        At(file.empty() ? suite_ : SourceUri(file, place_), std::max<uint32_t>(finding.line(), 1));
+    if (!finding.scenario().empty()) {
+      where["logicalLocations"] =
+          Json::array({{{"fullyQualifiedName",
+                         absl::StrFormat("%s at %.2f s", finding.scenario(), finding.at_s())}}});
+    }
+    return where;
+  }
+
+  void AddOne(const v1::GateResult& gate, const v1::Finding& finding) {
+    if (results_.size() == kMaxResults) {
+      ++left_out_;
+      return;
+    }
+    results_.push_back({{"ruleId", gate.id()},
+                        {"level", Level(gate)},
+                        {"message", {{"text", Shortened(FindingText(finding), kMaxMessage)}}},
+                        {"partialFingerprints", {{kFingerprint, Fingerprint(gate, finding)}}},
+                        {"locations", Json::array({Where(finding)})}});
+  }
+
+  const std::string suite_;
+  const Place& place_;
+  std::map<std::string, std::string> files_;  // of scenarios, by id
+  Json results_ = Json::array();
+  size_t left_out_ = 0;
+};
 
 }  // namespace
 
-std::string SarifReport(const v1::GateReport& report) {
-  std::map<std::string, std::string> files;
-  for (const v1::InputRef& input : report.inputs()) files[input.id()] = input.file();
+std::string SarifReport(const v1::GateReport& report, const Place& place) {
   Json rules = Json::array();
-  Json results = Json::array();
+  Results results(report, place);
   for (const v1::GateResult& gate : report.gates()) {
     rules.push_back({{"id", gate.id()}, {"shortDescription", {{"text", "gate " + gate.id()}}}});
   }
-  for (const v1::GateResult* gate : WorstFirst(report)) AddResults(*gate, files, results);
-  const size_t found = results.size();
-  for (size_t i = kMaxResults; i < found; ++i) results.erase(results.size() - 1);
+  for (const v1::GateResult* gate : WorstFirst(report)) results.Add(*gate);
   const Json sarif = {
       {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
       {"version", "2.1.0"},
@@ -95,7 +124,7 @@ std::string SarifReport(const v1::GateReport& report) {
                                {"unit_sha256", report.unit_digest()},
                                {"suite_sha256", report.suite_sha256()},
                                {"outcome", OutcomeName(report.outcome())}}},
-                             {"results", results}}})}};
+                             {"results", results.Take()}}})}};
   return sarif.dump(1) + "\n";
 }
 

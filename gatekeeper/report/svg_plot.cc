@@ -34,19 +34,47 @@ class Plot {
     out_ = absl::StrFormat("<svg viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"%s\">\n", kWidth,
                            height_ + LegendHeight(), EscapeXml(figure_.title()));
     Axes();
-    for (int i = 0; i < figure_.series_size(); ++i) Draw(figure_.series(i), i % kColours);
+    // A map shows the way and what stands around it, not every zone to its end: what lies outside
+    // is cut off by an inner picture. What covers much lies below what is thin.
+    if (figure_.equal_axes()) OpenFrame();
+    for (const auto kind : {v1::Series::AREA, v1::Series::POINTS, v1::Series::BARS,
+                            v1::Series::INTERVALS, v1::Series::LINE}) {
+      for (int i = 0; i < figure_.series_size(); ++i) {
+        if (figure_.series(i).kind() == kind) Draw(figure_.series(i), i % kColours);
+      }
+    }
+    if (figure_.equal_axes()) out_ += "</svg>\n";
     Marks();
     Legend();
     return out_ + "</svg>\n";
   }
 
  private:
-  static constexpr int kColours = 6;  // classes s0 to s5 of the style sheet
+  static constexpr int kColours = 6;      // classes s0 to s5 of the style sheet
+  static constexpr int kManyPoints = 50;  // from here on they are ground, and drawn as such
+
+  static bool IsGround(const v1::Series& series) {
+    return series.kind() == v1::Series::POINTS && series.x_size() >= kManyPoints;
+  }
+
+  void OpenFrame() {
+    const double width = kWidth - left_ - kRight;
+    const double height = height_ - kTop - kBottom;
+    out_ += absl::StrFormat(
+        "<svg x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" viewBox=\"%g %g %g %g\">\n", left_, kTop,
+        width, height, left_, kTop, width, height);
+  }
+
+  // Whether the picture must be large enough for it.
+  bool Leads(const v1::Series& series) const {
+    return !figure_.equal_axes() || series.kind() == v1::Series::LINE;
+  }
 
   void Lay() {
     Extent x;
     Extent y;
     for (const v1::Series& series : figure_.series()) {
+      if (!Leads(series)) continue;
       for (const double v : series.x()) x.Take(v);
       for (const double v : series.y()) y.Take(v);
       for (const double v : series.low()) (lying_ ? x : y).Take(v);
@@ -78,7 +106,8 @@ class Plot {
       const double more = std::max(0.0, to - (extent.high - extent.low)) / 2;
       extent.Widen(extent.low - more, extent.high + more);
     };
-    const double room = per_m * 1.06;  // nothing touches the frame
+    const double around = 2 * kMapMargin_m / std::min(wide, high);
+    const double room = std::max(per_m * 1.06, per_m + around);  // nothing touches the frame
     widen(x, room * wide);
     widen(y, room * high);
   }
@@ -163,7 +192,18 @@ class Plot {
     out_ += absl::StrFormat("<path d=\"%s%s\" class=\"%s\"/>\n", path, closed ? "Z" : "", style);
   }
 
+  // One path of round dots: an element each would make up most of the page.
+  void Ground(const v1::Series& series) {
+    std::string path;
+    for (int i = 0; i < std::min(series.x_size(), series.y_size()); ++i) {
+      if (!std::isfinite(series.x(i)) || !std::isfinite(series.y(i))) continue;
+      path += absl::StrFormat("M%.1f %.1fh0", X(series.x(i)), Y(series.y(i)));
+    }
+    out_ += absl::StrFormat("<path d=\"%s\" class=\"ground\"/>\n", path);
+  }
+
   void Points(const v1::Series& series, int colour) {
+    if (IsGround(series)) return Ground(series);
     for (int i = 0; i < std::min(series.x_size(), series.y_size()); ++i) {
       if (!std::isfinite(series.x(i)) || !std::isfinite(series.y(i))) continue;
       out_ += absl::StrFormat("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" class=\"dot s%d\"/>\n",
@@ -255,15 +295,18 @@ class Plot {
         x = kLeft;
         y += kLegendLine;
       }
+      const std::string style =
+          IsGround(figure_.series(i)) ? "sg" : absl::StrFormat("s%d", i % kColours);
       out_ += absl::StrFormat(
-          "<rect x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"6\" class=\"bar s%d\"/>\n", x, y - 6,
-          i % kColours);
+          "<rect x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"6\" class=\"bar %s\"/>\n", x, y - 6,
+          style);
       Text(x + 20, y, "tick", Shortened(figure_.series(i).name(), kMaxLabel));
       x += kLegendEntry;
     }
   }
 
   static constexpr double kMapHeight = 520;
+  static constexpr double kMapMargin_m = 3;  // what a robot could have been about to touch
   const v1::Figure& figure_;
   bool lying_;
   Ticks x_;

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gatekeeper/report/place.h"
 #include "proto/gates.pb.h"
 
 namespace gatekeeper::report {
@@ -50,8 +51,8 @@ std::string TableReport(const v1::GateReport& report);
 std::string JsonReport(const v1::GateReport& report);
 std::string JUnitReport(const v1::GateReport& report);
 std::string MarkdownReport(const v1::GateReport& report);
-std::string SarifReport(const v1::GateReport& report);
+std::string SarifReport(const v1::GateReport& report, const Place& place);
 std::string GithubReport(const v1::GateReport& report);
-std::string HtmlReport(const v1::GateReport& report);
+std::string HtmlReport(const v1::GateReport& report, const Place& place);
 
 }  // namespace gatekeeper::report

@@ -18,7 +18,7 @@ absl::StatusOr<ReportFormat> ParseReportFormat(std::string_view name) {
       name));
 }
 
-std::string WriteReport(ReportFormat format, const v1::GateReport& report) {
+std::string WriteReport(ReportFormat format, const v1::GateReport& report, const Place& place) {
   const v1::GateReport clean = Cleaned(report);
   switch (format) {
     case ReportFormat::kTable:
@@ -30,11 +30,11 @@ std::string WriteReport(ReportFormat format, const v1::GateReport& report) {
     case ReportFormat::kMarkdown:
       return MarkdownReport(clean);
     case ReportFormat::kSarif:
-      return SarifReport(clean);
+      return SarifReport(clean, place);
     case ReportFormat::kGithub:
       return GithubReport(clean);
     case ReportFormat::kHtml:
-      return HtmlReport(clean);
+      return HtmlReport(clean, place);
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "gatekeeper/report/place.h"
 #include "proto/gates.pb.h"
 
 namespace gatekeeper::report {
@@ -13,7 +14,7 @@ enum class ReportFormat {
   kJson,      // protobuf's JSON of GateReport, with the field names of proto/gates.proto
   kJUnit,     // for GitLab, Jenkins and others; INSUFFICIENT is a failure there, too
   kMarkdown,  // a step summary: under 900 KB, cut at section borders
-  kSarif,     // for code scanning: at most 5,000 results, the worst gates first
+  kSarif,     // for code scanning: at most 5,000 results, the worst gates first; each at a file
   kGithub,    // workflow commands: at most ten errors and ten warnings
   kHtml,      // one self-contained page with pictures
 };
@@ -24,6 +25,6 @@ absl::StatusOr<ReportFormat> ParseReportFormat(std::string_view name);
 
 // One report, the same counts in every shape. Text from outside (scenario names, messages) is
 // escaped.
-std::string WriteReport(ReportFormat format, const v1::GateReport& report);
+std::string WriteReport(ReportFormat format, const v1::GateReport& report, const Place& place = {});
 
 }  // namespace gatekeeper::report

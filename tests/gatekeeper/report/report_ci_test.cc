@@ -1,3 +1,5 @@
+#include <fstream>
+
 #include "gatekeeper/report/text.h"
 #include "gatekeeper/report/writer.h"
 #include "gtest/gtest.h"
@@ -12,6 +14,7 @@ namespace {
 
 using nlohmann::json;
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -36,8 +39,20 @@ size_t Occurrences(const std::string& text, const std::string& part) {
   return count;
 }
 
-json Sarif(const v1::GateReport& report) {
-  return json::parse(WriteReport(ReportFormat::kSarif, report));
+json Sarif(const v1::GateReport& report, const Place& place = {}) {
+  return json::parse(WriteReport(ReportFormat::kSarif, report, place));
+}
+
+// The file that each result stands at.
+std::vector<std::string> Uris(const json& sarif) {
+  std::vector<std::string> uris;
+  for (const json& result : sarif["runs"][0]["results"]) {
+    EXPECT_EQ(result["locations"].size(), 1u) << result.dump();
+    const json& place = result["locations"][0]["physicalLocation"];
+    EXPECT_GE(place["region"]["startLine"], 1);
+    uris.push_back(place["artifactLocation"]["uri"]);
+  }
+  return uris;
 }
 
 TEST(SarifTest, LooksAsReviewed) {
@@ -45,9 +60,7 @@ TEST(SarifTest, LooksAsReviewed) {
 }
 
 TEST(SarifTest, PutsWhatHappenedInARecordingAtItsScenarioFile) {
-  v1::GateReport report = Sample();
-  report.mutable_inputs(0)->set_file("library/dusty_07.yaml");
-  const json results = Sarif(report)["runs"][0]["results"];
+  const json results = Sarif(Sample())["runs"][0]["results"];
   ASSERT_EQ(results.size(), 5u);  // three gates that do not hold, and two findings
   const json& place = results[1]["locations"][0];
   EXPECT_EQ(place["physicalLocation"]["artifactLocation"]["uri"], "library/dusty_07.yaml");
@@ -55,6 +68,28 @@ TEST(SarifTest, PutsWhatHappenedInARecordingAtItsScenarioFile) {
   EXPECT_EQ(place["logicalLocations"][0]["fullyQualifiedName"], "dusty_07 at 12.35 s");
   EXPECT_EQ(results[3]["locations"][0]["physicalLocation"]["region"]["startLine"], 12);
   EXPECT_EQ(results[4]["level"], "warning");
+}
+
+TEST(SarifTest, EveryResultStandsAtAFileOfTheCheckout) {
+  std::ifstream golden("tests/gatekeeper/report/golden/report.sarif");
+  EXPECT_THAT(Uris(json::parse(golden)),
+              ElementsAre("suites/nav.yaml", "library/dusty_07.yaml", "suites/nav.yaml",
+                          "policy/control_policy.yaml", "suites/nav.yaml"));
+
+  const Place checkout{.folder = "/home/ci/checkout", .file = "gate.sarif"};
+  v1::GateReport report = Sample();
+  report.mutable_plan()->set_suite_path("../safety/suites/nav.yaml");
+  report.mutable_inputs(0)->set_file("/home/ci/checkout/./library/dusty 07: a.yaml");
+  EXPECT_THAT(
+      Uris(Sarif(report, checkout)),
+      ElementsAre("file:///home/ci/safety/suites/nav.yaml", "library/dusty%2007%3A%20a.yaml",
+                  "file:///home/ci/safety/suites/nav.yaml", "policy/control_policy.yaml",
+                  "file:///home/ci/safety/suites/nav.yaml"));
+  report.clear_inputs();  // a finding about a scenario that is not there any more
+  report.mutable_plan()->set_suite_path("/data/suites/nav.yaml");
+  for (const std::string& uri : Uris(Sarif(report, checkout))) {
+    EXPECT_THAT(uri, testing::AnyOf("file:///data/suites/nav.yaml", "policy/control_policy.yaml"));
+  }
 }
 
 TEST(SarifTest, TheSameFindingKeepsItsFingerprintWhenItsNumbersChange) {
@@ -74,7 +109,20 @@ TEST(SarifTest, TheSameFindingKeepsItsFingerprintWhenItsNumbersChange) {
 TEST(SarifTest, HoldsAtMostFiveThousandResultsInTenMegabytes) {
   const std::string text = WriteReport(ReportFormat::kSarif, WithFindings(3, 4000, 5000));
   EXPECT_LT(text.size(), 10'000'000u);
-  EXPECT_EQ(json::parse(text)["runs"][0]["results"].size(), 5000u);
+  const json sarif = json::parse(text);
+  EXPECT_EQ(Uris(sarif).size(), 5000u);
+  // 5 of the sample and three times 4001, less the 4999 that stand before.
+  EXPECT_THAT(sarif["runs"][0]["results"].back()["message"]["text"].get<std::string>(),
+              StartsWith("and 7009 more"));
+}
+
+TEST(SarifTest, FiveThousandFitAndOneMoreDoesNot) {
+  const json fits = Sarif(WithFindings(1, 4994, 10));
+  EXPECT_EQ(Uris(fits).size(), 5000u);
+  EXPECT_THAT(fits.dump(), Not(HasSubstr("more: the other reports")));
+  const json cut = Sarif(WithFindings(1, 4995, 10));
+  EXPECT_EQ(Uris(cut).size(), 5000u);
+  EXPECT_THAT(cut.dump(), HasSubstr("and 2 more: the other reports"));
 }
 
 TEST(GithubTest, LooksAsReviewed) {

@@ -105,6 +105,45 @@ TEST(SvgPlotTest, AMapHasTheSameMetreBothWays) {
   EXPECT_THAT(svg, AllOf(HasSubstr("class=\"mark\""), HasSubstr("12.35 s")));
 }
 
+TEST(SvgPlotTest, AMapIsAsLargeAsTheWayAndWhatStandsFurtherIsCutOff) {
+  v1::Figure map = Line({0, 4}, {0, 0});
+  map.set_equal_axes(true);
+  const auto way = [&map] {  // its path
+    const std::string svg = SvgPlot(map);
+    const size_t end = svg.find("class=\"line s0\"");
+    const size_t begin = svg.rfind("<path", end);
+    return svg.substr(begin, end - begin);
+  };
+  const std::string alone = way();
+  v1::Series& site = *map.add_series();
+  site.set_kind(v1::Series::AREA);
+  for (const auto& [x, y] : {std::pair{-900, -900}, {900, -900}, {900, 900}}) {
+    site.add_x(x);
+    site.add_y(y);
+  }
+  EXPECT_EQ(way(), alone);
+  const std::string svg = SvgPlot(map);
+  const size_t frame = svg.find("<svg x=");  // which cuts off
+  EXPECT_LT(frame, svg.find("class=\"area s1\""));
+  EXPECT_LT(svg.find("class=\"line s0\""), svg.find("</svg>", frame));
+}
+
+TEST(SvgPlotTest, ManyPointsAreOneElementBelowTheLine) {
+  v1::Figure map = Line({0, 10}, {0, 1});
+  v1::Series& walls = *map.add_series();
+  walls.set_kind(v1::Series::POINTS);
+  for (int i = 0; i < 49; ++i) {
+    walls.add_x(i * 0.2);
+    walls.add_y(i == 7 ? kNaN : 0.5);
+  }
+  EXPECT_THAT(SvgPlot(map), AllOf(HasSubstr("<circle"), Not(HasSubstr("ground"))));
+  walls.add_x(9.8);
+  walls.add_y(0.5);
+  const std::string svg = SvgPlot(map);
+  EXPECT_THAT(svg, AllOf(Not(HasSubstr("<circle")), Not(HasSubstr("nan"))));
+  EXPECT_LT(svg.find("class=\"ground\""), svg.find("class=\"line s0\""));
+}
+
 TEST(SvgPlotTest, RowsWithNamesLieDown) {
   v1::Figure figure;
   v1::Series& series = *figure.add_series();
@@ -150,6 +189,20 @@ TEST(HtmlTest, StandsAloneAndRunsNothing) {
   EXPECT_THAT(page, Not(HasSubstr("<img")));
   EXPECT_THAT(page, Not(HasSubstr("http")));
   EXPECT_THAT(page, Not(HasSubstr("url(")));
+}
+
+TEST(HtmlTest, AClipsNameLeadsToItFromWhereThePageLies) {
+  const auto page = [](const std::string& clip, const std::string& file) {
+    v1::GateReport report = Sample();
+    report.mutable_gates(1)->mutable_findings(0)->set_clip(clip);
+    return WriteReport(ReportFormat::kHtml, report, {.folder = "/home/ci", .file = file});
+  };
+  EXPECT_THAT(page("clips/a.mcap", "gate.html"),
+              HasSubstr("<a href=\"clips/a.mcap\"><code>clips/a.mcap</code></a>"));
+  EXPECT_THAT(page("clips/a.mcap", "out/gate.html"), HasSubstr("<a href=\"../clips/a.mcap\">"));
+  EXPECT_THAT(page("/data/a.mcap", "gate.html"), HasSubstr("<a href=\"../../data/a.mcap\">"));
+  EXPECT_THAT(page("javascript:\"x", "gate.html"), HasSubstr("<a href=\"javascript%3A%22x\">"));
+  EXPECT_THAT(page("", "gate.html"), Not(HasSubstr("<a href=\"\"")));
 }
 
 TEST(HtmlTest, CutsLongListsAndSaysSo) {

@@ -57,6 +57,8 @@ inline v1::GateReport Sample() {
   v1::InputRef& input = *report.add_inputs();
   input.set_id("dusty_07");
   input.set_sha256(std::string(64, 'c'));
+  input.set_file("library/dusty_07.yaml");
+  report.mutable_plan()->set_suite_path("suites/nav.yaml");
   return report;
 }
 
