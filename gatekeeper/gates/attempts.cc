@@ -95,6 +95,9 @@ std::string Text(const Json& entry, const char* pointer) {
   return value.is_string() ? value.get<std::string>() : std::string();
 }
 
+// Of name@version.
+std::string NameOf(const std::string& unit) { return unit.substr(0, unit.find('@')); }
+
 Json Entry(const char* event, const Attempt& attempt, int64_t wall_ms) {
   return {{"event", event},
           {"unit", attempt.unit},
@@ -112,10 +115,16 @@ absl::StatusOr<Attempt> AttemptLog::Begin(const std::string& unit, const std::st
   Attempt attempt{.unit = unit, .suite = suite};
   std::set<uint32_t> passed;
   for (const Json& entry : log.entries) {
-    if (Text(entry, "/unit") != unit || Text(entry, "/suite") != suite) continue;
-    if (Text(entry, "/event") == "begin") ++attempt.number;
+    const std::string other = Text(entry, "/unit");
+    if (NameOf(other) != NameOf(unit) || Text(entry, "/suite") != suite) continue;
+    const bool begins = Text(entry, "/event") == "begin";
+    const bool passes = Text(entry, "/outcome") == "PASS";
+    if (begins) ++attempt.failed_since_pass;
+    if (passes) attempt.failed_since_pass = 0;
+    if (other != unit) continue;
+    if (begins) ++attempt.number;
     const Json& number = agent::trust::At(entry, "/attempt");
-    if (Text(entry, "/outcome") == "PASS" && number.is_number_unsigned()) {
+    if (passes && number.is_number_unsigned()) {
       passed.insert(number.get<uint32_t>());
     }
   }

@@ -16,6 +16,9 @@ struct Attempt {
   uint32_t number = 0;  // of this unit under this suite, from 1
   uint32_t failed_before =
       0;  // earlier ones that did not end with PASS: refused, killed, or under way
+  // Attempts with this unit's name, in any version, under this suite that began since one of them
+  // ended with PASS: a new version number does not make a new count.
+  uint32_t failed_since_pass = 0;
 };
 
 // How often each unit was tried under each suite: one file that only grows. Each line carries the

@@ -63,6 +63,7 @@ absl::Status CountAttempt(const bundle::UngatedUnit& unit, const SuiteInput& inp
                                          prepared.plan.sha256(), input.wall_ms));
   prepared.plan.set_attempt(prepared.attempt->number);
   prepared.plan.set_attempts_failed(prepared.attempt->failed_before);
+  prepared.plan.set_failed_since_pass(prepared.attempt->failed_since_pass);
   return absl::OkStatus();
 }
 

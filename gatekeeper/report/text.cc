@@ -140,7 +140,13 @@ std::vector<std::string> Remarks(const v1::GateReport& report) {
     remarks.push_back(
         absl::StrFormat("Attempt %d of this unit under this suite; %d earlier ones did not hold.",
                         plan.attempt(), plan.attempts_failed()));
-  } else if (!plan.sha256().empty()) {
+  }
+  if (plan.failed_since_pass() > 0) {
+    remarks.push_back(absl::StrFormat(
+        "%d attempt%s with %s, in any version, did not hold under this suite since one passed.",
+        plan.failed_since_pass(), plan.failed_since_pass() == 1 ? "" : "s", report.unit_name()));
+  }
+  if (plan.attempt() == 0 && !plan.sha256().empty()) {
     remarks.emplace_back("Nobody counts attempts: there is no gatekeeper's home here.");
   }
   if (!report.deployed_digest().empty()) {

@@ -65,6 +65,40 @@ TEST_F(AttemptsTest, EachUnitAndSuiteIsCountedByItself) {
   EXPECT_EQ(again.number, 2u);
 }
 
+TEST_F(AttemptsTest, ANewVersionDoesNotHideTheFailuresOfTheOnesBefore) {
+  const auto failed = [&](const std::string& unit) {
+    const auto attempt = Begin(unit);
+    EXPECT_OK(attempt);
+    EXPECT_OK(log_.End(*attempt, v1::FAIL, 2000));
+    return attempt->failed_since_pass;
+  };
+  EXPECT_EQ(failed("nav@1.4.1"), 0u);
+  EXPECT_EQ(failed("nav@1.4.2"), 1u);
+  EXPECT_EQ(failed("navigator@1.4.3"), 0u);  // another name
+  ASSERT_OK(Begin("nav@1.4.3", "dock"));     // another suite
+  ASSERT_OK_AND_ASSIGN(const Attempt third, Begin("nav@1.4.3"));
+  EXPECT_EQ(third.number, 1u);
+  EXPECT_EQ(third.failed_before, 0u);
+  EXPECT_EQ(third.failed_since_pass, 2u);
+  ASSERT_OK(log_.End(third, v1::PASS, 3000));
+  EXPECT_EQ(failed("nav@1.5.0"), 0u);
+  EXPECT_EQ(failed("nav@1.4.1"), 1u);
+}
+
+TEST_F(AttemptsTest, ALogOfAnEarlierGatekeeperIsReadOn) {
+  // Begin, end with FAIL, begin and no end.
+  SetText(
+      R"(1d657e98aae7241bec4401aa84c5a6295e90b2c28c37281bca906e1c2fecea86 {"attempt":1,"event":"begin","plan":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","suite":"hall","unit":"nav@1.0.0","wall_ms":1000}
+)"
+      R"(fc2056e10c52af243caf1d2e99120dc5577b584e03d90fb6ffa8a98aed12ed3a {"attempt":1,"event":"end","outcome":"FAIL","suite":"hall","unit":"nav@1.0.0","wall_ms":2000}
+)"
+      R"(faf0df50c19ec4513e16b9a7d0688cd3ff3e769886ee0a7defd679280c3c219a {"attempt":2,"event":"begin","plan":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","suite":"hall","unit":"nav@1.0.0","wall_ms":3000}
+)");
+  ASSERT_OK_AND_ASSIGN(const Attempt next, Begin("nav@1.0.1"));
+  EXPECT_EQ(next.number, 1u);
+  EXPECT_EQ(next.failed_since_pass, 2u);
+}
+
 TEST_F(AttemptsTest, ARunThatIsKilledHasHadItsAttempt) {
   const pid_t child = fork();
   ASSERT_GE(child, 0);

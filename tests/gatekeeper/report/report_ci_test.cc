@@ -196,6 +196,7 @@ TEST(RemarksTest, TellWhatAReaderMustKnowBesideTheGates) {
   report.mutable_plan()->set_policy_commit(std::string(40, 'd'));
   report.mutable_plan()->set_attempt(5);
   report.mutable_plan()->set_attempts_failed(4);
+  report.mutable_plan()->set_failed_since_pass(7);
   report.set_deployed_digest(std::string(64, 'e'));
   report.add_not_planned("closed_loop");
   report.add_not_planned("coverage");
@@ -207,9 +208,26 @@ TEST(RemarksTest, TellWhatAReaderMustKnowBesideTheGates) {
       testing::ElementsAre(
           "The suite is git@safety:policies's at commit dddddddddddd.",
           "Attempt 5 of this unit under this suite; 4 earlier ones did not hold.",
+          "7 attempts with nav, in any version, did not hold under this suite since one passed.",
           "Compared with sha256:eeeeeeeeeeee.", "Not part of this suite: closed_loop, coverage.",
           "2 replays were run, 18 kept from earlier runs.", "Merged from 4 shards."));
-  EXPECT_THAT(WriteReport(ReportFormat::kTable, report), HasSubstr("Attempt 5 of this unit"));
+  for (const ReportFormat format :
+       {ReportFormat::kTable, ReportFormat::kMarkdown, ReportFormat::kHtml}) {
+    EXPECT_THAT(WriteReport(format, report),
+                AllOf(HasSubstr("Attempt 5 of this unit"), HasSubstr("7 attempts with nav")));
+  }
+  EXPECT_THAT(WriteReport(ReportFormat::kJson, report), HasSubstr("\"failed_since_pass\": 7"));
+}
+
+TEST(RemarksTest, NobodyCountsIsSaidAndNoFailureIsNot) {
+  v1::GateReport report = Sample();
+  report.mutable_plan()->set_sha256(std::string(64, 'f'));
+  EXPECT_THAT(Remarks(report), testing::Contains(HasSubstr("Nobody counts attempts")));
+  EXPECT_THAT(Remarks(report), testing::Not(testing::Contains(HasSubstr("in any version"))));
+  report.mutable_plan()->set_attempt(1);
+  report.mutable_plan()->set_failed_since_pass(1);
+  EXPECT_THAT(Remarks(report), testing::Not(testing::Contains(HasSubstr("Nobody counts"))));
+  EXPECT_THAT(Remarks(report), testing::Contains(StartsWith("1 attempt with nav, ")));
 }
 
 TEST(JUnitTest, TwentyThousandFindingsStayBelowItsLimits) {
