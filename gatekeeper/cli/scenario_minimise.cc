@@ -9,6 +9,7 @@
 #include "gatekeeper/cli/verbs.h"
 #include "gatekeeper/gates/minimise.h"
 #include "gatekeeper/gates/scenario_file.h"
+#include "nlohmann/json.hpp"
 
 namespace gatekeeper::cli {
 namespace {
@@ -34,6 +35,24 @@ void Print(const gates::Minimised& done, const std::string& gate) {
   std::printf("wrote %s and %s\n", done.recording.c_str(), done.scenario.c_str());
 }
 
+void PrintMinimisedJson(const gates::Minimised& done, const std::string& gate) {
+  nlohmann::ordered_json json = {{"scenario", done.scenario},
+                                 {"recording", done.recording},
+                                 {"before_s", done.before_s},
+                                 {"after_s", done.after_s},
+                                 {"from_s", done.from_s},
+                                 {"trials", done.trials},
+                                 {"spent", done.spent},
+                                 {"dropped", done.dropped},
+                                 {"gate", gate},
+                                 {"summary", done.result.summary()}};
+  if (!done.result.findings().empty()) {
+    const v1::Finding& worst = done.result.findings(0);
+    json["finding"] = {{"at_s", worst.at_s()}, {"message", worst.message()}};
+  }
+  std::printf("%s\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+}
+
 absl::Status MinimiseScenario(MinimiseArguments request, const Session& session) {
   ASSIGN_OR_RETURN(const auto unit, bundle::UngatedUnit::Open(request.unit));
   ASSIGN_OR_RETURN(request.minimise.scenario,
@@ -42,7 +61,11 @@ absl::Status MinimiseScenario(MinimiseArguments request, const Session& session)
   RETURN_IF_ERROR(ReadSuiteSource(request.source, session.home, scratch, request.input));
   ASSIGN_OR_RETURN(const gates::Minimised done,
                    gates::Minimise(unit, request.input, request.minimise));
-  Print(done, request.minimise.gate);
+  if (session.json()) {
+    PrintMinimisedJson(done, request.minimise.gate);
+  } else {
+    Print(done, request.minimise.gate);
+  }
   return absl::OkStatus();
 }
 
@@ -74,6 +97,7 @@ void AddScenarioMinimise(CLI::App& scenario, Session& session) {
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   verb->add_option("--onnxruntime", request->input.library_path, "libonnxruntime.so.1");
+  verb->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
   verb->callback(
       [request, &session] { session.exit_code = Report(MinimiseScenario(*request, session)); });
 }

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <filesystem>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -144,6 +146,21 @@ void AddRepeated(const std::vector<Replay>& replays, Counts& counts, FailingShar
   }
 }
 
+// Clips of one drive share its floor, light and day: how many drives there are is for people to
+// know.
+std::string DrivesText(const std::vector<Replay>& replays) {
+  std::set<std::string> drives;
+  int clips = 0;
+  for (const Replay& replay : replays) {
+    if (!replay.scenario->document.has_origin()) continue;
+    ++clips;
+    drives.insert(replay.scenario->document.origin().sha256());
+  }
+  if (drives.size() == static_cast<size_t>(clips)) return "";
+  return absl::StrFormat("; %d of them are clips of %s", clips,
+                         agent::base::Counted(drives.size(), "drive"));
+}
+
 v1::GateOutcome Decide(const Counts& counts) {
   if (counts.unreadable > 0 || counts.misdated > 0 || counts.repeated > 0) return v1::FAIL;
   return counts.incomplete > 0 ? v1::INSUFFICIENT : v1::PASS;
@@ -169,6 +186,7 @@ v1::GateResult JudgeRecordings(const Evidence& evidence) {
     summary += absl::StrFormat("; %d misdated without saying so", counts.misdated);
   if (counts.repeated > 0)
     summary += absl::StrFormat("; %d there for a second time", counts.repeated);
+  summary += DrivesText(evidence.replays);
   result.set_summary(summary + "; " + share.Text(evidence.suite.alpha()));
   return result;
 }

@@ -1,5 +1,6 @@
 #include "gatekeeper/ingest/frame_survey.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -92,9 +93,14 @@ class SurveyPass {
       if (std::string name = FrameName(values_[1].text); !name.empty())
         named.children.insert(std::move(name));
     }
-    if (named.frames.size() + named.children.size() <= kMostNamesOfChannel) return absl::OkStatus();
+    const size_t longest = std::max(values_[0].text.size(), values_.back().text.size());
+    if (named.frames.size() + named.children.size() <= kMostNamesOfChannel &&
+        longest <= kLongestFrameName) {
+      return absl::OkStatus();
+    }
     return absl::ResourceExhaustedError(absl::StrFormat(
-        "channel %s: its messages name more than %d frames", reader.channel, kMostNamesOfChannel));
+        "channel %s: its messages name more than %d frames, or one of more than %d characters",
+        reader.channel, kMostNamesOfChannel, kLongestFrameName));
   }
 
   const RecordingFile& file_;

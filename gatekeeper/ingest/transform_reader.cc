@@ -11,7 +11,6 @@ namespace {
 
 constexpr size_t kFirstPlaces = 4;
 constexpr size_t kMostPlaces = 256;
-constexpr size_t kMostName = 256;
 constexpr const char* kPaths[] = {"header.stamp",
                                   "header.frame_id",
                                   "child_frame_id",
@@ -28,9 +27,9 @@ constexpr double kMostOffLength = 0.01;
 
 absl::StatusOr<std::string> NameFrom(const FieldValue& value, const char* what) {
   std::string name = FrameName(value.text);
-  if (!name.empty() && name.size() <= kMostName) return name;
+  if (!name.empty() && name.size() <= kLongestFrameName) return name;
   return absl::DataLossError(absl::StrFormat(
-      "a transform whose %s is empty or has more than %d characters", what, kMostName));
+      "a transform whose %s is empty or has more than %d characters", what, kLongestFrameName));
 }
 
 absl::StatusOr<NamedTransform> TransformFrom(std::span<const FieldValue> values) {

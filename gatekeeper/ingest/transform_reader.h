@@ -21,6 +21,8 @@ struct NamedTransform {
   Transform transform;
 };
 
+inline constexpr size_t kLongestFrameName = 256;
+
 // A frame's name as it is compared: ROS 1 wrote a slash in front.
 std::string FrameName(std::string_view text);
 

@@ -121,7 +121,7 @@ TEST_F(ScenarioFolderTest, ALongDriveBecomesALibraryThatTheGatesPass) {
   }
 
   tests::WriteUnit(folder_ / "unit", tests::LinearOnnx(0.5F, 0), tests::PolicyYaml());
-  std::ofstream(folder_ / "suite.yaml") << tests::SuiteYaml();
+  tests::WriteSuite(folder_.path(), tests::SuiteYaml());
   const Printed judged =
       Run("gate run " + (folder_ / "unit") + " --suite " + (folder_ / "suite.yaml") +
           " --scenarios " + (folder_ / "library") + " -o json");

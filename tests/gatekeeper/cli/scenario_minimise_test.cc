@@ -7,6 +7,7 @@
 #include "gatekeeper/gates/scenario_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
 #include "tests/agent/recording/file_bytes.h"
 #include "tests/gatekeeper/cli/typed_verb.h"
 #include "tests/gatekeeper/gates/drive_fixture.h"
@@ -34,7 +35,7 @@ class ScenarioMinimiseTest : public testing::Test {
                           {.seconds = 20, .dusty_from_s = 12, .without = {}});
     tests::WriteUnit(folder_ / "bad", tests::LinearOnnx(0.5F, 0.4F), tests::PolicyYaml());
     tests::WriteUnit(folder_ / "good", tests::LinearOnnx(0.5F, 0), tests::PolicyYaml());
-    std::ofstream(folder_ / "suite.yaml") << tests::SuiteYaml();
+    tests::WriteSuite(folder_.path(), tests::SuiteYaml());
   }
   Printed Run(const std::string& arguments) {
     Session session;
@@ -115,8 +116,8 @@ TEST_F(ScenarioMinimiseTest, KeepsTheSecondThatIsAskedFor) {
 }
 
 TEST_F(ScenarioMinimiseTest, TheClipFailsInGateRunAndCanBeKept) {
-  std::ofstream(folder_ / "suite.yaml")
-      << absl::StrReplaceAll(tests::SuiteYaml(), {{"min_clips: 6", "min_clips: 1"}});
+  tests::WriteSuite(folder_.path(),
+                    absl::StrReplaceAll(tests::SuiteYaml(), {{"min_clips: 6", "min_clips: 1"}}));
   ASSERT_EQ(Minimise("bad", "worst_segment", "small").code, 0);
   const Printed run = Run("gate run " + (folder_ / "bad") + " --suite " + (folder_ / "suite.yaml") +
                           " --scenarios " + (folder_ / "small"));
@@ -125,6 +126,18 @@ TEST_F(ScenarioMinimiseTest, TheClipFailsInGateRunAndCanBeKept) {
   const Printed kept =
       Run("gate keep " + (folder_ / "small/yard-min.mcap") + " --corpus " + (folder_ / "corpus"));
   EXPECT_EQ(kept.code, 0) << kept.err;
+}
+
+TEST_F(ScenarioMinimiseTest, TellsProgramsWhatItWrote) {
+  const Printed shrunk = Minimise("bad", "worst_segment", "small", "-o json");
+  ASSERT_EQ(shrunk.code, 0) << shrunk.err;
+  const auto told = nlohmann::json::parse(shrunk.out);
+  EXPECT_EQ(told["scenario"], folder_ / "small/yard-min.yaml");
+  EXPECT_EQ(told["recording"], folder_ / "small/yard-min.mcap");
+  EXPECT_NEAR(told["before_s"].get<double>(), 20.002, 1e-9);
+  EXPECT_LT(told["after_s"], 3);
+  EXPECT_THAT(told["dropped"], testing::Contains("/pose"));
+  EXPECT_THAT(told["summary"].get<std::string>(), HasSubstr("dusty"));
 }
 
 TEST_F(ScenarioMinimiseTest, RefusesAClipThatDoesNotFailToBeginWith) {

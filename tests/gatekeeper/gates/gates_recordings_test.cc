@@ -12,6 +12,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 // What the gate `recordings` refuses to take as evidence, and what it only names.
 class RecordingsTest : public EvidenceTest {
@@ -83,6 +84,15 @@ TEST_F(RecordingsTest, WhatWasLostBeforeTheImportIsToldAndFailsNothing) {
   EXPECT_EQ(result.outcome(), v1::PASS);
   ASSERT_EQ(result.findings_size(), 1);
   EXPECT_EQ(result.findings(0).message(), "imported from bags/run7, damage: run7.mcap breaks off");
+  EXPECT_THAT(result.summary(), Not(HasSubstr("clips of")));
+}
+
+TEST_F(RecordingsTest, ClipsOfOneDriveAreCalledThat) {
+  for (const char* id : {"run7-000", "run7-001", "run8-000"}) {
+    AddDrive(id, 2, 0, static_cast<int>(scenarios_.size()));
+    scenarios_.back().document.mutable_origin()->set_sha256(std::string(id).substr(0, 4));
+  }
+  EXPECT_THAT(JudgeRecordings(evidence_).summary(), HasSubstr("; 3 of them are clips of 2 drives"));
 }
 
 TEST_F(RecordingsTest, OnlyStampsAsFarBackAsTheControllerTakesForASetClockAreOne) {

@@ -375,6 +375,33 @@ TEST_F(FrameRefusalTest, MoreThan256TransformsInOneMessageAreRefused) {
   Refused(absl::StatusCode::kDataLoss, "more than 256 transforms in one message");
 }
 
+TEST_F(FrameRefusalTest, NamesAreReadUpTo256Characters) {
+  Only("scan");
+  for (const size_t length : {256, 257}) {
+    bag_ = {};
+    Drive(std::string(length, 'x'));
+    bag_.Fixed(9, {{.parent = "base_link", .child = "base_scan"}});
+    const absl::Status read = Refusal();
+    if (length == 256) EXPECT_OK(read);
+    if (length == 257)
+      EXPECT_THAT(read, StatusIs(absl::StatusCode::kResourceExhausted,
+                                 HasSubstr("one of more than 256 characters")));
+  }
+  bag_ = {};
+  Drive();
+  bag_.Fixed(9, {{.parent = "base_link", .child = std::string(257, 'x')}});
+  Refused(absl::StatusCode::kDataLoss, "child_frame_id is empty or has more than 256 characters");
+}
+
+TEST(FrameTreeTest, HoldsFourThousandAndNinetySixFrames) {
+  gatekeeper::ingest::FrameTree tree;
+  for (int i = 1; i < 4096; ++i)
+    ASSERT_OK(
+        tree.Take({.parent = "map", .child = "f" + std::to_string(i), .transform = {}}, true));
+  EXPECT_THAT(tree.Take({.parent = "map", .child = "one more", .transform = {}}, true),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("more than 4096 frames")));
+}
+
 TEST_F(FrameRefusalTest, APartThatMovesOnTheBodyDoesNotTellItsMotion) {
   Only("odom");
   Drive();
