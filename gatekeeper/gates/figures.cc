@@ -3,40 +3,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <map>
-#include <numbers>
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "gatekeeper/gates/figure_parts.h"
+#include "gatekeeper/gates/trajectory_figure.h"
 
 namespace gatekeeper::gates {
 namespace {
 
 constexpr int kBars = 40;
 constexpr size_t kMaxReasons = 12;
-
-v1::Figure Named(const std::string& id, const std::string& title, const char* x, const char* y) {
-  v1::Figure figure;
-  figure.set_id(id);
-  figure.set_title(title);
-  figure.set_x_label(x);
-  figure.set_y_label(y);
-  return figure;
-}
-
-v1::Series& Add(v1::Figure& figure, const char* name, v1::Series::Kind kind) {
-  v1::Series& series = *figure.add_series();
-  series.set_name(name);
-  series.set_kind(kind);
-  return series;
-}
-
-void MarkAt(v1::Figure& figure, double x, double y, const std::string& text) {
-  v1::Mark& mark = *figure.add_marks();
-  mark.set_x(x);
-  mark.set_y(y);
-  mark.set_text(text);
-}
 
 // Bars over kBars equal parts of [0, high]; what lies beyond stands in the last.
 v1::Series& AddHistogram(v1::Figure& figure, const char* name, const std::vector<double>& values,
@@ -46,7 +25,7 @@ v1::Series& AddHistogram(v1::Figure& figure, const char* name, const std::vector
     const double part = std::floor(value / high * kBars);
     counts[static_cast<size_t>(std::clamp(part, 0.0, kBars - 1.0))] += 1;
   }
-  v1::Series& series = Add(figure, name, v1::Series::BARS);
+  v1::Series& series = AddSeries(figure, name, v1::Series::BARS);
   for (int i = 0; i < kBars; ++i) {
     series.add_x((i + 0.5) * high / kBars);
     series.add_y(counts[static_cast<size_t>(i)]);
@@ -67,8 +46,8 @@ void AddClampReasons(const Evidence& evidence, std::vector<v1::Figure>& figures)
   std::stable_sort(rows.begin(), rows.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   if (rows.size() > kMaxReasons) rows.resize(kMaxReasons);
-  v1::Figure figure = Named("clamp_reasons", "Why the policy changed commands", "ticks", "");
-  v1::Series& series = Add(figure, "ticks", v1::Series::BARS);
+  v1::Figure figure = NewFigure("clamp_reasons", "Why the policy changed commands", "ticks", "");
+  v1::Series& series = AddSeries(figure, "ticks", v1::Series::BARS);
   for (const auto& [reason, count] : rows) {
     series.add_labels(reason);
     series.add_x(count);
@@ -89,11 +68,11 @@ void AddClampShares(const Evidence& evidence, std::vector<v1::Figure>& figures) 
     if (answered > 0) shares.push_back(clamped / answered);
   }
   if (shares.empty()) return;
-  v1::Figure figure =
-      Named("clamp_shares", "Share of commands that the policy changed, by clip", "share", "clips");
+  v1::Figure figure = NewFigure(
+      "clamp_shares", "Share of commands that the policy changed, by clip", "share", "clips");
   AddHistogram(figure, "clips", shares, 1);
-  MarkAt(figure, evidence.suite.raw_vs_enforced().max_clamp_fraction(), 0,
-         "limit for all together");
+  AddMark(figure, evidence.suite.raw_vs_enforced().max_clamp_fraction(), 0,
+          "limit for all together");
   figures.push_back(figure);
 }
 
@@ -114,63 +93,11 @@ void AddLatency(const Evidence& evidence, std::vector<v1::Figure>& figures) {
   const bool near = deadline < 10 * at(0.999);
   const double high = std::max(near ? deadline * 1.1 : 0, at(0.999) * 1.1);
   if (!(high > 0)) return;
-  v1::Figure figure = Named("latency", "How long the model ran", "time (ms)", "frames");
+  v1::Figure figure = NewFigure("latency", "How long the model ran", "time (ms)", "frames");
   AddHistogram(figure, "frames", times, high);
-  MarkAt(figure, at(0.5), 0, absl::StrFormat("P50 %.3g", at(0.5)));
-  MarkAt(figure, at(0.99), 0, absl::StrFormat("P99 %.3g", at(0.99)));
-  if (near) MarkAt(figure, deadline, 0, absl::StrFormat("deadline %.3g", deadline));
-  figures.push_back(figure);
-}
-
-// Every n-th of `count` points, so that kMaxPoints are left at most.
-size_t Stride(size_t count) { return std::max<size_t>(1, (count + kMaxPoints - 1) / kMaxPoints); }
-
-void AddZone(const v1::EnvelopeZone& zone, v1::Figure& figure) {
-  constexpr int kCorners = 48;
-  v1::Series& area = Add(figure, "", v1::Series::AREA);
-  area.set_name(zone.kind() + " " + zone.id());
-  for (const v1::Point& point : zone.polygon_m()) {
-    area.add_x(point.x());
-    area.add_y(point.y());
-  }
-  for (int i = 0; zone.has_circle_m() && i < kCorners; ++i) {
-    const double angle = 2 * std::numbers::pi * i / kCorners;
-    area.add_x(zone.circle_m().c().x() + zone.circle_m().r() * std::cos(angle));
-    area.add_y(zone.circle_m().c().y() + zone.circle_m().r() * std::sin(angle));
-  }
-}
-
-size_t TickAt(const Replay& replay, double at_s) {
-  const auto at_ns = replay.first_ns + std::llround(at_s * 1e9);
-  const auto tick =
-      std::lower_bound(replay.ticks.begin(), replay.ticks.end(), at_ns,
-                       [](const v1::TickRecord& t, int64_t at) { return t.now_ns() < at; });
-  if (tick == replay.ticks.end()) return replay.ticks.size() - 1;
-  return static_cast<size_t>(tick - replay.ticks.begin());
-}
-
-void AddTrajectory(const Evidence& evidence, const Replay& replay,
-                   const std::vector<double>& seconds, std::vector<v1::Figure>& figures) {
-  v1::Figure figure = Named("trajectory:" + replay.id(),
-                            replay.id() + ": where the recorded robot went", "x (m)", "y (m)");
-  figure.set_equal_axes(true);
-  v1::Series& way = Add(figure, "recorded way", v1::Series::LINE);
-  bool any = false;
-  if (replay.measured.empty()) return;
-  const size_t last = replay.measured.size() - 1;
-  for (size_t i = 0; i < replay.measured.size(); i += Stride(replay.measured.size())) {
-    any = any || std::isfinite(replay.measured[i].x_m);
-    way.add_x(replay.measured[i].x_m);
-    way.add_y(replay.measured[i].y_m);
-  }
-  if (!any) return;
-  for (const v1::EnvelopeZone& zone : evidence.policy.envelope()) AddZone(zone, figure);
-  for (const double at_s : seconds) {
-    const MeasuredMotion& place = replay.measured[std::min(TickAt(replay, at_s), last)];
-    if (std::isfinite(place.x_m)) {
-      MarkAt(figure, place.x_m, place.y_m, absl::StrFormat("%.2f s", at_s));
-    }
-  }
+  AddMark(figure, at(0.5), 0, absl::StrFormat("P50 %.3g", at(0.5)));
+  AddMark(figure, at(0.99), 0, absl::StrFormat("P99 %.3g", at(0.99)));
+  if (near) AddMark(figure, deadline, 0, absl::StrFormat("deadline %.3g", deadline));
   figures.push_back(figure);
 }
 
@@ -178,10 +105,10 @@ void AddSpeed(const Evidence& evidence, const Replay& replay, const std::vector<
               std::vector<v1::Figure>& figures) {
   const auto& fields = evidence.policy.command().fields();
   if (fields.empty()) return;
-  v1::Figure figure = Named("speed:" + replay.id(), replay.id() + ": asked for and commanded",
-                            "time (s)", fields[0].c_str());
-  v1::Series& raw = Add(figure, "the model asked for", v1::Series::LINE);
-  v1::Series& enforced = Add(figure, "was commanded", v1::Series::LINE);
+  v1::Figure figure = NewFigure("speed:" + replay.id(), replay.id() + ": asked for and commanded",
+                                "time (s)", fields[0].c_str());
+  v1::Series& raw = AddSeries(figure, "the model asked for", v1::Series::LINE);
+  v1::Series& enforced = AddSeries(figure, "was commanded", v1::Series::LINE);
   for (size_t i = 0; i < replay.ticks.size(); i += Stride(replay.ticks.size())) {
     const v1::TickRecord& tick = replay.ticks[i];
     const double at_s = replay.Second(tick.now_ns());
@@ -192,14 +119,14 @@ void AddSpeed(const Evidence& evidence, const Replay& replay, const std::vector<
     enforced.add_y(tick.enforced_size() > 0 ? tick.enforced(0) : none);
   }
   if (!replay.commands.empty()) {
-    v1::Series& recorded = Add(figure, "was recorded", v1::Series::LINE);
+    v1::Series& recorded = AddSeries(figure, "was recorded", v1::Series::LINE);
     for (size_t i = 0; i < replay.commands.size(); i += Stride(replay.commands.size())) {
       if (replay.commands[i].values.empty()) continue;
       recorded.add_x(replay.Second(replay.commands[i].at_ns));
       recorded.add_y(replay.commands[i].values[0]);
     }
   }
-  for (const double at_s : seconds) MarkAt(figure, at_s, 0, absl::StrFormat("%.2f s", at_s));
+  for (const double at_s : seconds) AddMark(figure, at_s, 0, absl::StrFormat("%.2f s", at_s));
   figures.push_back(figure);
 }
 
@@ -228,7 +155,8 @@ std::vector<std::pair<std::string, std::vector<double>>> Accused(
 }  // namespace
 
 std::vector<v1::Figure> MakeFigures(const Evidence& evidence,
-                                    const std::vector<v1::GateResult>& results) {
+                                    const std::vector<v1::GateResult>& results,
+                                    const MapOfSite* map) {
   std::vector<v1::Figure> figures;
   AddClampReasons(evidence, figures);
   AddClampShares(evidence, figures);
@@ -236,7 +164,7 @@ std::vector<v1::Figure> MakeFigures(const Evidence& evidence,
   for (const auto& [id, seconds] : Accused(results)) {
     for (const Replay& replay : evidence.replays) {
       if (replay.id() != id || replay.ticks.empty()) continue;
-      AddTrajectory(evidence, replay, seconds, figures);
+      if (auto way = TrajectoryFigure(evidence, replay, seconds, map)) figures.push_back(*way);
       AddSpeed(evidence, replay, seconds, figures);
     }
   }

@@ -35,7 +35,7 @@ void AddInputs(const std::vector<Scenario>& scenarios, const std::string& prefix
 }
 
 v1::GateReport MakeReport(const bundle::UngatedUnit& unit, const Prepared& prepared,
-                          const Evidence& evidence, int64_t wall_ms) {
+                          const Evidence& evidence, const SuiteInput& input) {
   const Suite& suite = prepared.suite;
   const std::vector<Scenario>& scenarios = prepared.scenarios;
   v1::GateReport report;
@@ -47,12 +47,13 @@ v1::GateReport MakeReport(const bundle::UngatedUnit& unit, const Prepared& prepa
   report.set_suite_sha256(suite.sha256.hex());
   *report.mutable_plan() = prepared.plan;
   std::vector<v1::GateResult> results = JudgeAll(evidence);
-  for (const Waiver& waiver : ApplyWaivers(prepared.waivers, unit.label(), wall_ms, results)) {
+  for (const Waiver& waiver :
+       ApplyWaivers(prepared.waivers, unit.label(), input.wall_ms, results)) {
     *report.add_waivers() = waiver.document;
   }
   report.set_outcome(Worst(results));
   for (const v1::GateResult& result : results) *report.add_gates() = result;
-  for (v1::Figure& figure : MakeFigures(evidence, results)) {
+  for (v1::Figure& figure : MakeFigures(evidence, results, input.policy.map.get())) {
     *report.add_figures() = std::move(figure);
   }
   if (evidence.deployed) report.set_deployed_digest(evidence.deployed->digest.hex());
@@ -168,7 +169,7 @@ class Judgement {
                                     const Evidence& evidence, const v1::ReplayUse& use,
                                     const SuiteInput& input) {
     GateRun run;
-    run.report = MakeReport(unit, prepared, evidence, input.wall_ms);
+    run.report = MakeReport(unit, prepared, evidence, input);
     *run.report.mutable_replays() = use;
     // Without a model that could be loaded: what would have run it.
     run.report.set_engine(evidence.engine.empty() ? prepared.plan.engine() : evidence.engine);

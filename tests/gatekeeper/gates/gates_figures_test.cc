@@ -1,9 +1,15 @@
 #include <cmath>
+#include <filesystem>
 #include <set>
 
+#include "agent/trust/hash.h"
+#include "gatekeeper/gates/figure_parts.h"
 #include "gatekeeper/gates/figures.h"
+#include "gatekeeper/gates/surroundings.h"
 #include "gmock/gmock.h"
+#include "tests/gatekeeper/gates/drive_fixture.h"
 #include "tests/gatekeeper/gates/evidence_fixture.h"
+#include "tests/support/temp_folder.h"
 
 namespace gatekeeper::gates {
 namespace {
@@ -78,6 +84,92 @@ TEST_F(FiguresTest, NoMoreClipsAreDrawnThanAPageHolds) {
     ways += id.rfind("trajectory:", 0) == 0;
   }
   EXPECT_EQ(ways, kMaxTrajectories);
+}
+
+// 20 m x 20 m in cells of 5 cm, a wall along y = 4 and one far away.
+MapOfSite HallWithAWall() {
+  MapOfSite hall{.file = "maps/hall.yaml", .map = {}, .sha256 = agent::trust::Sha256("hall")};
+  hall.map = {.cell_m = 0.05, .corner = {0, 0}, .columns = 400, .rows = 400, .cells = {}};
+  hall.map.cells.assign(400 * 400, resim::MapCell::kFree);
+  for (size_t column = 0; column < 400; ++column) {
+    hall.map.cells[80 * 400 + column] = resim::MapCell::kOccupied;
+    hall.map.cells[399 * 400 + column] = resim::MapCell::kOccupied;
+  }
+  return hall;
+}
+
+TEST_F(FiguresTest, TheWallsOfTheSitesMapStandAroundTheWay) {
+  Walk(AddReplay("clip1"));  // from (5, 3) to (7, 3)
+  const MapOfSite hall = HallWithAWall();
+  const auto figures = MakeFigures(evidence_, {Accuse("clip1", 1)}, &hall);
+  const v1::Figure& figure = Find(figures, "trajectory:clip1");
+  const v1::Series& walls = figure.series(figure.series_size() - 1);
+  EXPECT_EQ(walls.name(), "walls of maps/hall.yaml");
+  EXPECT_EQ(walls.kind(), v1::Series::POINTS);
+  ASSERT_GT(walls.x_size(), 100);
+  for (int i = 0; i < walls.x_size(); ++i) {
+    EXPECT_NEAR(walls.y(i), 4.025, 0.001);  // the one far away is left out
+    EXPECT_LE(walls.x(i), 15);              // 8 m from the way's end
+  }
+}
+
+TEST_F(FiguresTest, AsManyWallsAsAPageHolds) {
+  Walk(AddReplay("clip1"));
+  MapOfSite full = HallWithAWall();
+  full.map.cells.assign(full.map.cells.size(), resim::MapCell::kOccupied);
+  const auto figures = MakeFigures(evidence_, {Accuse("clip1", 1)}, &full);
+  const v1::Figure& figure = Find(figures, "trajectory:clip1");
+  const v1::Series& walls = figure.series(figure.series_size() - 1);
+  EXPECT_LE(static_cast<size_t>(walls.x_size()), kMaxDots);
+  EXPECT_GT(static_cast<size_t>(walls.x_size()), kMaxDots / 8);
+}
+
+TEST_F(FiguresTest, WithoutAMapThereIsWhatTheLaserSawAboutTheSecond) {
+  const tests::TempFolder folder;
+  const Scenario recorded = tests::RecordScenario(folder.path(), "clip1", {.seconds = 6});
+  Replay& replay = AddReplay("clip1");
+  Walk(replay);
+  replay.scenario = &recorded;
+  const auto seen = [&] {
+    const auto figures = MakeFigures(evidence_, {Accuse("clip1", 2)});
+    const v1::Figure& figure = Find(figures, "trajectory:clip1");
+    return figure.series(figure.series_size() - 1);
+  };
+  const v1::Series dots = seen();
+  EXPECT_EQ(dots.name(), "seen by the laser");
+  ASSERT_GT(dots.x_size(), 0);
+  EXPECT_LE(static_cast<size_t>(dots.x_size()), kMaxDots);
+  std::filesystem::remove(recorded.recording);  // a merge has no recordings
+  EXPECT_NE(seen().name(), "seen by the laser");
+}
+
+TEST_F(FiguresTest, TheDriveThatCollidedIsDrawnAndMarkedToo) {
+  Walk(AddReplay("clip1"));
+  const auto drive = [&](double collided_at_s, const std::string& not_used) {
+    v1::ClosedLoopRun& run = evidence_.closed_loop.emplace_back();
+    run.set_scenario("clip1");
+    run.set_not_used(not_used);
+    run.set_period_s(0.1);
+    run.set_start_s(1);
+    run.set_collided_at_s(collided_at_s);
+    run.set_left_map_at_s(std::nan(""));
+    for (int i = 0; i < 20; ++i) {
+      run.add_x_m(5 + 0.1 * i);
+      run.add_y_m(3.5);
+    }
+  };
+  drive(std::nan(""), "");
+  drive(0.5, "its world is not that of the recording");
+  drive(1.2, "");
+  const auto figures = MakeFigures(evidence_, {Accuse("clip1", 2)});
+  const v1::Figure& figure = Find(figures, "trajectory:clip1");
+  const v1::Series& way = figure.series(figure.series_size() - 1);
+  EXPECT_EQ(way.name(), "driven in the rebuilt world");
+  EXPECT_EQ(way.x_size(), 20);
+  ASSERT_EQ(figure.marks_size(), 2);
+  EXPECT_EQ(figure.marks(0).text(), "collides 2.20 s");
+  EXPECT_NEAR(figure.marks(0).x(), 6.2, 1e-9);
+  EXPECT_EQ(figure.marks(1).text(), "2.00 s");
 }
 
 TEST_F(FiguresTest, ClampReasonsStandMostFrequentFirst) {
