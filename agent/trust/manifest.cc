@@ -54,19 +54,22 @@ bool IsCommit(std::string_view text) {
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-// A path of the git repository the unit came from: never opened here, only shown to people.
-bool IsSpecPath(const std::string& path) {
-  if (path.empty() || path.size() > kMaxPathBytes || path.front() == '/') return false;
-  const bool control = std::any_of(path.begin(), path.end(), [](char c) {
-    return absl::ascii_iscntrl(static_cast<unsigned char>(c));
-  });
+// UTF-8 on one line, to be shown to people.
+bool IsLine(const std::string& text) {
   try {
-    Json(path).dump();  // throws when it is not UTF-8
+    Json(text).dump();  // throws when it is not UTF-8
   } catch (const Json::exception&) {
     return false;
   }
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); });
+}
+
+// A path of the git repository the unit came from: never opened here.
+bool IsSpecPath(const std::string& path) {
+  if (path.empty() || path.size() > kMaxPathBytes || path.front() == '/') return false;
   const std::vector<std::string> parts = absl::StrSplit(path, '/');
-  return !control && std::find(parts.begin(), parts.end(), "..") == parts.end();
+  return IsLine(path) && std::find(parts.begin(), parts.end(), "..") == parts.end();
 }
 
 absl::Status CheckHead(const v1::Manifest& manifest) {
@@ -87,6 +90,10 @@ absl::Status CheckHead(const v1::Manifest& manifest) {
   if (!IsSpecPath(manifest.spec_path())) {
     return BadManifest("spec_path " + Quote(manifest.spec_path()) +
                        "; wanted a path inside the repository");
+  }
+  if (!IsSafetyCase(manifest.safety_case())) {
+    return BadManifest("safety_case " + Quote(manifest.safety_case()) +
+                       absl::StrFormat("; wanted one line of at most %d bytes", kMaxSafetyCase));
   }
   std::set<std::string> seen;
   for (const std::string& hardware : manifest.hardware()) {
@@ -185,10 +192,15 @@ absl::StatusOr<v1::UnitFile> ReadFile(const Json& entry) {
 }
 
 absl::StatusOr<v1::Manifest> ReadManifest(const Json& json) {
-  if (!HasFields(json, {"commit", "files", "hardware", "name", "schema", "spec_path", "version"}) ||
-      !json["files"].is_array() || !json["hardware"].is_array()) {
+  const bool has_case = json.is_object() && json.contains("safety_case");
+  const bool fields = has_case ? HasFields(json, {"commit", "files", "hardware", "name",
+                                                  "safety_case", "schema", "spec_path", "version"})
+                               : HasFields(json, {"commit", "files", "hardware", "name", "schema",
+                                                  "spec_path", "version"});
+  if (!fields || !json["files"].is_array() || !json["hardware"].is_array()) {
     return BadManifest(
-        "wanted exactly commit, files, hardware, name, schema, spec_path and version");
+        "wanted exactly commit, files, hardware, name, schema, spec_path, version and at most a "
+        "safety_case");
   }
   v1::Manifest manifest;
   ASSIGN_OR_RETURN(*manifest.mutable_schema(), Text(json, "schema"));
@@ -196,6 +208,9 @@ absl::StatusOr<v1::Manifest> ReadManifest(const Json& json) {
   ASSIGN_OR_RETURN(*manifest.mutable_version(), Text(json, "version"));
   ASSIGN_OR_RETURN(*manifest.mutable_commit(), Text(json, "commit"));
   ASSIGN_OR_RETURN(*manifest.mutable_spec_path(), Text(json, "spec_path"));
+  if (has_case) {
+    ASSIGN_OR_RETURN(*manifest.mutable_safety_case(), Text(json, "safety_case"));
+  }
   for (const Json& hardware : json["hardware"]) {
     if (!hardware.is_string()) return BadManifest("hardware wants a list of text");
     manifest.add_hardware(hardware.get<std::string>());
@@ -227,6 +242,8 @@ absl::Status CheckUnitPath(std::string_view path) {
   return absl::OkStatus();
 }
 
+bool IsSafetyCase(const std::string& text) { return text.size() <= kMaxSafetyCase && IsLine(text); }
+
 bool HasFile(const v1::Manifest& manifest, std::string_view path) {
   return std::any_of(manifest.files().begin(), manifest.files().end(),
                      [path](const v1::UnitFile& file) { return file.path() == path; });
@@ -244,13 +261,16 @@ std::string CanonicalManifest(const v1::Manifest& manifest) {
   }
   Json hardware = Json::array();
   for (const std::string& name : manifest.hardware()) hardware.push_back(name);
-  return base::CanonicalJson({{"schema", manifest.schema()},
-                              {"name", manifest.name()},
-                              {"version", manifest.version()},
-                              {"hardware", hardware},
-                              {"commit", manifest.commit()},
-                              {"spec_path", manifest.spec_path()},
-                              {"files", files}});
+  Json json = {{"schema", manifest.schema()},
+               {"name", manifest.name()},
+               {"version", manifest.version()},
+               {"hardware", hardware},
+               {"commit", manifest.commit()},
+               {"spec_path", manifest.spec_path()},
+               {"files", files}};
+  // Absent when there is none: units from before there was one keep their digests.
+  if (!manifest.safety_case().empty()) json["safety_case"] = manifest.safety_case();
+  return base::CanonicalJson(json);
 }
 
 absl::StatusOr<v1::Manifest> ParseManifest(std::string_view bytes) {

@@ -23,6 +23,10 @@ inline constexpr char kFallbackFile[] = "policy/fallback_rules.yaml";
 // The one form a manifest is written in: keys sorted, no spaces, files in the order given.
 std::string CanonicalManifest(const gatekeeper::v1::Manifest& manifest);
 
+// What a unit may call the revision of its safety case: one line of UTF-8, or nothing.
+inline constexpr size_t kMaxSafetyCase = 200;
+bool IsSafetyCase(const std::string& text);
+
 bool HasFile(const gatekeeper::v1::Manifest& manifest, std::string_view path);
 
 // Takes only bytes that CanonicalManifest would write, sorted by path and holding at least model,

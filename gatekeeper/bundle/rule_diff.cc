@@ -80,6 +80,12 @@ void DiffArtifacts(const UngatedUnit& before, const UngatedUnit& after, UnitDiff
   }
 }
 
+std::string DiffSafetyCase(const v1::Manifest& before, const v1::Manifest& after) {
+  if (before.safety_case() == after.safety_case()) return "";
+  const auto shown = [](const std::string& text) { return text.empty() ? "-" : text; };
+  return shown(before.safety_case()) + " -> " + shown(after.safety_case());
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<RuleChange>> DiffRules(const RuleSet& before, const RuleSet& after) {
@@ -101,6 +107,7 @@ absl::StatusOr<UnitDiff> DiffUnits(const UngatedUnit& before, const UngatedUnit&
   ASSIGN_OR_RETURN(const RuleSet new_rules, Located(after));
   ASSIGN_OR_RETURN(diff.rules, DiffRules(old_rules, new_rules));
   DiffArtifacts(before, after, diff);
+  diff.safety_case = DiffSafetyCase(before.manifest(), after.manifest());
   return diff;
 }
 

@@ -21,7 +21,8 @@ struct RuleChange {
 struct UnitDiff {
   std::vector<RuleChange> rules;       // looser first
   std::vector<std::string> artifacts;  // files whose bytes differ, with both digests
-  bool same() const { return rules.empty() && artifacts.empty(); }
+  std::string safety_case;             // "SC-12 rev 4 -> SC-12 rev 5"; empty: it is the same
+  bool same() const { return rules.empty() && artifacts.empty() && safety_case.empty(); }
 };
 
 // What changes for a robot that goes from `before` to `after`, told by meaning: lists of named

@@ -57,6 +57,11 @@ absl::Status CheckSpec(const SourceMap& map, const v1::ReleaseSpec& spec) {
   if (spec.hardware().empty()) {
     return Wrong(map, "hardware", "must list at least one hardware class");
   }
+  if (!agent::trust::IsSafetyCase(spec.safety_case())) {
+    return Wrong(
+        map, "safety_case",
+        absl::StrFormat("must be one line of at most %d bytes", agent::trust::kMaxSafetyCase));
+  }
   for (const auto& [key, value] :
        {std::pair<std::string, const std::string&>{"model", spec.model()},
         {"model_card", spec.model_card()},
@@ -125,6 +130,7 @@ v1::Manifest MakeManifest(const v1::ReleaseSpec& spec, const std::string& commit
   *manifest.mutable_hardware() = spec.hardware();
   manifest.set_commit(commit);
   manifest.set_spec_path(spec_path);
+  manifest.set_safety_case(spec.safety_case());
   for (const Piece& piece : pieces) {  // already sorted by path
     v1::UnitFile& file = *manifest.add_files();
     file.set_path(piece.path);

@@ -29,6 +29,7 @@ void PrintDiff(const bundle::UngatedUnit& before, const bundle::UngatedUnit& aft
   std::printf("%s -> %s\n", before.label().c_str(), after.label().c_str());
   if (diff.same()) std::printf("no difference\n");
   for (const std::string& artifact : diff.artifacts) std::printf("file  %s\n", artifact.c_str());
+  if (!diff.safety_case.empty()) std::printf("safety case  %s\n", diff.safety_case.c_str());
   if (diff.rules.empty()) return;
   Table table({"EFFECT", "DOCUMENT", "WHAT", "BEFORE", "AFTER"});
   for (const auto& change : diff.rules) {

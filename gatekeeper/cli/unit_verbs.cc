@@ -57,6 +57,8 @@ absl::Status Inspect(const std::string& folder, const Session& session) {
   }
   std::fputs(table.Text().c_str(), stdout);
   if (!HasGolden(unit)) std::printf("%s\n", kNoGolden);
+  if (!unit.manifest().safety_case().empty())
+    std::printf("safety case  %s\n", unit.manifest().safety_case().c_str());
   ASSIGN_OR_RETURN(const auto findings, bundle::CheckRules(unit));
   for (const auto& finding : findings) std::printf("%s\n", bundle::ToString(finding).c_str());
   std::printf(

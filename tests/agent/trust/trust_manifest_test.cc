@@ -13,6 +13,7 @@ namespace v1 = ::gatekeeper::v1;
 using Json = nlohmann::json;
 using testing::_;
 using testing::HasSubstr;
+using testing::Not;
 using tests::StatusIs;
 
 v1::Manifest Good() { return tests::ManifestOf(tests::UnitBytes()); }
@@ -41,6 +42,32 @@ TEST(ManifestTest, KeepsItsContentOverTheBytes) {
   ASSERT_OK_AND_ASSIGN(const v1::Manifest read, ParseManifest(bytes));
   EXPECT_EQ(read.SerializeAsString(), Good().SerializeAsString());
   EXPECT_EQ(CanonicalManifest(read), bytes);
+}
+
+TEST(ManifestTest, NamesItsSafetyCaseOrHoldsNothingOfIt) {
+  v1::Manifest manifest = Good();
+  EXPECT_THAT(CanonicalManifest(manifest), Not(HasSubstr("safety_case")));
+  manifest.set_safety_case("SC-12 rev 4");
+  const std::string bytes = CanonicalManifest(manifest);
+  EXPECT_THAT(bytes, HasSubstr(R"("name":"nav","safety_case":"SC-12 rev 4","schema":)"));
+  ASSERT_OK_AND_ASSIGN(const v1::Manifest read, ParseManifest(bytes));
+  EXPECT_EQ(read.safety_case(), "SC-12 rev 4");
+
+  manifest.set_safety_case(std::string(kMaxSafetyCase, 'x'));
+  EXPECT_OK(CheckManifest(manifest));
+  for (const std::string& bad :
+       {std::string(kMaxSafetyCase + 1, 'x'), std::string("a\nb"), std::string("a\xff")}) {
+    manifest.set_safety_case(bad);
+    EXPECT_THAT(CheckManifest(manifest),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("safety_case")));
+  }
+  Json empty = Json::parse(CanonicalManifest(Good()));
+  empty["safety_case"] = "";  // the same content in other bytes
+  EXPECT_THAT(ParseManifest(empty.dump()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("canonical")));
+  empty["safety_case"] = 4;
+  EXPECT_THAT(ParseManifest(empty.dump()),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("safety_case wants text")));
 }
 
 TEST(ManifestTest, RefusesTheSameContentInOtherBytes) {

@@ -2,6 +2,7 @@
 
 #include "agent/base/files.h"
 #include "agent/trust/hash.h"
+#include "gatekeeper/bundle/rule_diff.h"
 #include "gatekeeper/bundle/ungated_unit.h"
 #include "gtest/gtest.h"
 #include "tests/support/git_folder.h"
@@ -68,6 +69,24 @@ TEST_F(BuildTest, UnpacksTheUnitAndNamesItByItsManifest) {
                        files.Read((out_ / "unit") + "/manifest.json", 1 << 20));
   EXPECT_EQ(unit.digest(), agent::trust::Sha256(manifest));
   EXPECT_THAT(manifest, AllOf(HasSubstr("\"name\":\"nav\""), HasSubstr("\"commit\":\"")));
+}
+
+TEST_F(BuildTest, TheUnitNamesItsSafetyCase) {
+  ASSERT_OK_AND_ASSIGN(const UngatedUnit before, Build("before"));
+  EXPECT_EQ(before.manifest().safety_case(), "");
+  const std::string spec = tests::NavSpecWithout("golden", "model.onnx");
+  Recommit(kSpec, spec + "safety_case: SC-12 rev 4\n");
+  ASSERT_OK_AND_ASSIGN(const UngatedUnit after, Build("after"));
+  EXPECT_EQ(after.manifest().safety_case(), "SC-12 rev 4");
+  ASSERT_OK_AND_ASSIGN(const auto diff, gatekeeper::bundle::DiffUnits(before, after));
+  EXPECT_EQ(diff.safety_case, "- -> SC-12 rev 4");
+  EXPECT_FALSE(diff.same());
+  EXPECT_TRUE(diff.rules.empty() && diff.artifacts.empty());
+
+  Recommit(kSpec, spec + "safety_case: " + std::string(200, 'x') + "\n");
+  EXPECT_OK(Build("longest"));
+  Recommit(kSpec, spec + "safety_case: " + std::string(201, 'x') + "\n");
+  EXPECT_THAT(Build("longer"), RefusedWith("safety_case must be one line of at most 200 bytes"));
 }
 
 TEST_F(BuildTest, GivesTheSameDigestForTheSameCommitAnywhere) {
