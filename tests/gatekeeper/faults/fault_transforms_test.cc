@@ -240,6 +240,22 @@ TEST(ValuesTest, HoldWhatTheySayTheyHold) {
   EXPECT_THAT(During("dark_image", "image").front().observation.image().data(), Each('\0'));
 }
 
+TEST(PeopleTest, PressTheButtonAndLeanOnTheArm) {
+  const auto pressed = [](const std::string& id) {
+    std::vector<int64_t> at;
+    for (const Message& message : Hurt(id, ""))
+      if (message.observation.estop_pressed()) at.push_back(message.at_ns);
+    return at;
+  };
+  const std::vector<int64_t> held = pressed("estop_held");
+  ASSERT_GT(held.size(), 10u);
+  EXPECT_GE(held.front(), kOnset_ns);
+  EXPECT_EQ(pressed("estop_tapped"), std::vector<int64_t>{held.front()}) << "one packet says so";
+  const v1::JointState& joints = During("pushed", "joints").front().observation.joints();
+  ASSERT_EQ(joints.tau_nm_size(), joints.q_rad_size());
+  EXPECT_THAT(joints.tau_nm(), Each(1e4));
+}
+
 TEST(ValuesTest, HalfBlindAndDirtyTouchTheirShareOnly) {
   const auto lost = [](const v1::LaserScan& scan, float value) {
     return std::count(scan.ranges_m().begin(), scan.ranges_m().end(), value);

@@ -74,6 +74,9 @@ TEST_F(SeparationTest, NeverStandingFails) {
   const v1::GateResult result = JudgeSeparation(evidence_);
   EXPECT_EQ(result.outcome(), v1::FAIL);
   EXPECT_TRUE(std::isinf(result.value()));
+  EXPECT_EQ(result.bound(), result.value());
+  EXPECT_EQ(result.n_eff(), 1);
+  EXPECT_GT(result.alpha(), 0);
 }
 
 TEST_F(SeparationTest, HoldsOrNot) {
