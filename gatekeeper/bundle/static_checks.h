@@ -45,6 +45,10 @@ struct RuleSet {
   std::optional<PreviousUnit> previous;  // what a robot would fall back to
 };
 
+// What is not proved without a site, for whoever reads only that nothing was found.
+inline constexpr char kNoSite[] =
+    "no site: nothing says where it may drive and what its robots are certified for";
+
 // Proves what can be proved without running anything. Empty: nothing was found.
 std::vector<Diagnostic> CheckRules(const RuleSet& rules);
 

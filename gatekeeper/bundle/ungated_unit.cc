@@ -223,6 +223,18 @@ absl::StatusOr<UngatedUnit> UngatedUnit::Open(const std::string& folder) {
   return UngatedUnit(std::move(files));
 }
 
+absl::StatusOr<CommittedSpec> ReadSpec(const source::Repository& repository,
+                                       const BuildRequest& request) {
+  CommittedSpec spec;
+  ASSIGN_OR_RETURN(spec.commit, repository.ResolveCommit(request.commit));
+  ASSIGN_OR_RETURN(const source::SourceFile file,
+                   repository.ReadFile(spec.commit, request.spec_path, kMaxDocument));
+  ASSIGN_OR_RETURN(
+      spec.map, agent::base::ReadYaml(file.bytes, request.spec_path, "release/1", spec.document));
+  RETURN_IF_ERROR(CheckSpec(spec.map, spec.document));
+  return spec;
+}
+
 absl::StatusOr<UngatedUnit> BuildUnit(const source::Repository& repository,
                                       const BuildRequest& request) {
   if (agent::base::OsFiles().Exists(request.out_folder)) {
@@ -230,13 +242,8 @@ absl::StatusOr<UngatedUnit> BuildUnit(const source::Repository& repository,
         "%s exists already; choose another folder or remove it first", request.out_folder));
   }
   RETURN_IF_ERROR(repository.RequireClean());
-  ASSIGN_OR_RETURN(const std::string commit, repository.ResolveCommit(request.commit));
-  ASSIGN_OR_RETURN(const source::SourceFile spec_file,
-                   repository.ReadFile(commit, request.spec_path, kMaxDocument));
-  v1::ReleaseSpec spec;
-  ASSIGN_OR_RETURN(const SourceMap map,
-                   agent::base::ReadYaml(spec_file.bytes, request.spec_path, "release/1", spec));
-  RETURN_IF_ERROR(CheckSpec(map, spec));
+  ASSIGN_OR_RETURN(const CommittedSpec read, ReadSpec(repository, request));
+  const auto& [commit, spec, map] = read;
   ASSIGN_OR_RETURN(const std::vector<Piece> pieces,
                    ReadPieces(repository, commit, map, spec, request.spec_path));
   ASSIGN_OR_RETURN(std::optional<Document> site,

@@ -3,8 +3,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "agent/base/yaml_document.h"
 #include "agent/trust/unit.h"
 #include "gatekeeper/source/repository.h"
+#include "proto/unit.pb.h"
 
 namespace gatekeeper::bundle {
 
@@ -30,6 +32,17 @@ struct BuildRequest {
   std::string spec_path;   // of the release/1 YAML file, from the repository's root
   std::string out_folder;  // must not exist; appears whole or not at all
 };
+
+// A release spec as a commit holds it, and where its values stand.
+struct CommittedSpec {
+  std::string commit;  // 40 hex digits
+  v1::ReleaseSpec document;
+  agent::base::SourceMap map{""};
+};
+
+// kInvalidArgument names file, line and column of what a release cannot be.
+absl::StatusOr<CommittedSpec> ReadSpec(const source::Repository& repository,
+                                       const BuildRequest& request);
 
 // Reads the release spec and every file it names from the commit (never from the work tree),
 // follows Git LFS pointers, checks the documents against each other, and writes the unpacked unit.

@@ -19,6 +19,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Files of the policies that nothing proved to stay within a place.
+std::set<std::string> SitelessPolicies(const std::vector<bundle::RuleSet>& sets) {
+  std::set<std::string> files;
+  for (const bundle::RuleSet& set : sets) {
+    if (set.policy && !set.site) files.insert(set.policy->file);
+  }
+  return files;
+}
+
 absl::StatusOr<ExitCode> Check(const std::vector<std::string>& paths) {
   ASSIGN_OR_RETURN(const std::vector<bundle::RuleSet> sets, bundle::FindRuleSets(paths));
   std::vector<std::string> lines;  // what several releases share is said once
@@ -33,6 +42,9 @@ absl::StatusOr<ExitCode> Check(const std::vector<std::string>& paths) {
     }
   }
   for (const std::string& line : lines) std::printf("%s\n", line.c_str());
+  for (const std::string& policy : SitelessPolicies(sets)) {
+    std::printf("warning: %s: %s; name its site file too\n", policy.c_str(), bundle::kNoSite);
+  }
   if (!lines.empty()) return ExitCode::kUsage;
   std::printf("%d document%s in %d set%s: no rule is broken\n", static_cast<int>(documents.size()),
               documents.size() == 1 ? "" : "s", static_cast<int>(sets.size()),

@@ -39,6 +39,12 @@ absl::Status Build(const BuildArguments& arguments) {
               unit.digest().hex().c_str(), unit.manifest().commit().c_str(),
               arguments.request.spec_path.c_str(), unit.folder().c_str());
   if (!HasGolden(unit)) std::printf("  %s\n", kNoGolden);
+  ASSIGN_OR_RETURN(const bundle::CommittedSpec spec,
+                   bundle::ReadSpec(repository, arguments.request));
+  if (spec.document.site().empty()) {
+    std::printf("  warning: %s; name it (site: FILE in %s)\n", bundle::kNoSite,
+                arguments.request.spec_path.c_str());
+  }
   return absl::OkStatus();
 }
 

@@ -39,6 +39,7 @@ absl::StatusOr<Outcomes> JudgeRules(const bundle::UngatedUnit& unit,
   gates::Evidence evidence;
   evidence.suite = suite;
   ASSIGN_OR_RETURN(evidence.diagnostics, bundle::CheckRules(unit, input.policy.site));
+  evidence.at_site = input.policy.site.has_value();
   const auto documents = gates::ReadDocuments(unit);
   if (!documents.ok()) {  // a run blames the unit in the same way
     v1::Finding finding;

@@ -39,6 +39,7 @@ struct Evidence {
   std::vector<v1::Finding> broken;  // integrity: what is not what it should be
   size_t digests_checked = 0;
   std::vector<bundle::Diagnostic> diagnostics;
+  bool at_site = false;         // the suite names a site, so that the diagnostics speak of it too
   std::vector<Replay> replays;  // one a scenario, in order of id
   std::vector<StreamDigest> streams;
   std::vector<FaultRun> stale_runs;

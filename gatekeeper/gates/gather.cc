@@ -156,6 +156,7 @@ absl::StatusOr<std::optional<Documents>> CheckDocuments(const bundle::UngatedUni
   auto documents = ReadDocuments(unit);
   if (documents.ok()) {
     ASSIGN_OR_RETURN(evidence.diagnostics, CheckRulesOf(unit, input));
+    evidence.at_site = input.policy.site.has_value();
     evidence.policy = documents->policy;
     evidence.fallback = documents->fallback;
     RETURN_IF_ERROR(CheckTolerances(evidence.policy, evidence.suite, input.suite_file));

@@ -22,6 +22,10 @@ v1::GateResult JudgeStaticPolicy(const Evidence& evidence) {
   result.set_summary(result.findings_size() == 0
                          ? "control policy, fallback rules and model card break no rule"
                          : absl::StrFormat("broken rules: %d", result.findings_size()));
+  if (!evidence.at_site && result.outcome() == v1::PASS) {
+    result.set_outcome(v1::INSUFFICIENT);
+    result.set_summary(absl::StrFormat("%s; name it in the suite (site: FILE)", bundle::kNoSite));
+  }
   return result;
 }
 

@@ -29,6 +29,7 @@ worst_segment: {tags: [clean], floor: 0.2, min_clips: 4}
 latency: {deadline_ms: 500, quantile: 0.9, confidence: 0.99}
 faults: {detect_within_ms: 2000, safe_within_ms: 4500, clips: 1}
 determinism: {runs: 2}
+site: hall.yaml
 )";
 
 // Stretches as short as their evidence allows; patience that only a hang wears out.
@@ -89,7 +90,7 @@ std::string Spec(const std::string& version, bool even) {
   return absl::StrFormat(
       "schema: release/1\nname: nav\nversion: %s\nhardware: [diff-drive-2]\n"
       "model: models/nav-%s.onnx\nmodel_card: card.yaml\ncontrol_policy: control_policy.yaml\n"
-      "fallback_rules: fallback_rules.yaml\n",
+      "fallback_rules: fallback_rules.yaml\nsite: hall.yaml\n",
       version, even ? "1.0.0" : "1.1.0");
 }
 
@@ -131,6 +132,7 @@ std::string DigestOf(const std::string& unit_folder) {
 Stage::Stage() {
   CommitReleases();
   WriteWhole(suite(), kSuite);
+  WriteWhole(path("hall.yaml"), NavFile("../site/hall.yaml"));
   WriteWhole(at_once(), kAtOnce);
   WriteWhole(in_two_waves(), InTwoWaves());
   Must(RunProgram(
@@ -144,6 +146,7 @@ void Stage::CommitReleases() const {
   repository_.Write("card.yaml", NavFile("card.yaml"));
   repository_.Write("control_policy.yaml", PatientPolicy());
   repository_.Write("fallback_rules.yaml", PatientRules());
+  repository_.Write("hall.yaml", NavFile("../site/hall.yaml"));
   for (const char* model : {"models/nav-1.0.0.onnx", "models/nav-1.1.0.onnx"}) {
     repository_.Write(model, NavFile(model));
   }

@@ -129,6 +129,20 @@ TEST_F(ShippedReleaseTest, IsBuiltFromACommitWithAllItsPartsAndShown) {
   }
 }
 
+TEST_F(ShippedReleaseTest, IsBuiltWithAWarningWhenNothingSaysWhereItMayDrive) {
+  const auto built = [this](const std::string& out) {
+    return Type("unit build --repo " + git_.path() + " --spec nav/release-1.0.0.yaml --out " +
+                (out_ / out));
+  };
+  EXPECT_THAT(built("with").out, Not(HasSubstr("warning")));
+  git_.Write("nav/release-1.0.0.yaml",
+             tests::Edit(tests::NavFile("release-1.0.0.yaml"), "site: ../site/hall.yaml\n", ""));
+  git_.Commit("nowhere");
+  const tests::Printed without = built("without");
+  EXPECT_EQ(without.code, 0) << without.err;
+  EXPECT_THAT(without.out, HasSubstr("warning: no site: nothing says where it may drive"));
+}
+
 TEST_F(ShippedReleaseTest, OfAnArmIsBuiltOnlyForArmsThatItsSiteCertifies) {
   const std::string site = tests::NavFile("../site/cell.yaml");
   const auto refused = [&](const std::string& from, const std::string& to) {

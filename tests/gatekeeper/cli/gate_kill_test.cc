@@ -41,10 +41,10 @@ class GateKillTest : public testing::Test {
     }
     // It is drawn aside by dust, so that there are clips to write.
     tests::WriteUnit(folder_ / "unit", tests::LinearOnnx(0.5F, 0.5F), tests::PolicyYaml());
-    std::ofstream(folder_ / "suite.yaml")
-        << tests::SuiteYaml()
-        << "fault_matrix: {faults: [], onsets: [0.3], durations_s: [0.2], clips: 1, "
-           "detect_within_ms: 600, safe_within_ms: 2500}\n";
+    tests::WriteSuite(folder_.path(),
+                      tests::SuiteYaml() +
+                          "fault_matrix: {faults: [], onsets: [0.3], durations_s: [0.2], clips: 1, "
+                          "detect_within_ms: 600, safe_within_ms: 2500}\n");
   }
 
   // Of `gatekeeper gate ...`, `seconds` after its start; the exit code, or -1 when it was killed.

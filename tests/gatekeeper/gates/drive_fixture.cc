@@ -192,6 +192,36 @@ determinism: {runs: 2}
 )";
 }
 
+std::string SiteYaml() {
+  return R"(schema: site/1
+id: hall
+frame: map
+geofence:
+  - {id: floor, polygon_m: [[-10, -10], [50, -10], [50, 30], [-10, 30]]}
+robots:
+  amr:
+    robot_class: diff_drive
+    vx_max_mps: 10
+    vx_min_mps: -10
+    wz_abs_max_radps: 10
+    acc_max_mps2: 10
+    dec_mps2: 10
+    lag_ms: 10
+    footprint: {circle_m: {c: [0, 0], r: 0.05}}
+)";
+}
+
+gatekeeper::gates::PolicyFiles AtSite() {
+  gatekeeper::gates::PolicyFiles files;
+  files.site = {.file = "site.yaml", .text = SiteYaml()};
+  return files;
+}
+
+void WriteSuite(const std::string& folder, const std::string& suite_yaml) {
+  WriteFile(folder + "/suite.yaml", suite_yaml + kSiteBeside);
+  WriteFile(folder + "/site.yaml", SiteYaml());
+}
+
 v1::ControlPolicy PolicyDocument() {
   return Parsed<v1::ControlPolicy>(PolicyYaml(), "control_policy/1");
 }

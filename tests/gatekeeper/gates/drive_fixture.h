@@ -8,6 +8,7 @@
 
 #include "agent/base/model.h"
 #include "agent/runtime/unit_rules.h"
+#include "gatekeeper/gates/policy_files.h"
 #include "gatekeeper/gates/scenario_library.h"
 #include "gatekeeper/gates/test_bench.h"
 #include "proto/fallback.pb.h"
@@ -28,6 +29,13 @@ std::string PolicyYaml();
 std::string FallbackYaml();
 // A suite that the well-behaved unit passes with 6 clips of 6 s.
 std::string SuiteYaml();
+// A hall around that one, whose robots are certified for more than they do here. A suite that lies
+// beside it in site.yaml names it by kSiteBeside.
+std::string SiteYaml();
+inline constexpr char kSiteBeside[] = "site: site.yaml\n";
+gatekeeper::gates::PolicyFiles AtSite();  // what is read beside such a suite
+// Writes `suite_yaml` and the line to `folder`/suite.yaml, and the site.
+void WriteSuite(const std::string& folder, const std::string& suite_yaml);
 
 gatekeeper::v1::ControlPolicy PolicyDocument();
 gatekeeper::v1::FallbackRules FallbackDocument();

@@ -32,6 +32,7 @@ class EvidenceTest : public testing::Test {
     evidence_.suite = tests::SuiteDocument();
     evidence_.policy = tests::PolicyDocument();
     evidence_.fallback = tests::FallbackDocument();
+    evidence_.at_site = true;
   }
 
   // A replay of 100 ticks that all agree, in the middle of the hall, tagged "clear" and "dusty".

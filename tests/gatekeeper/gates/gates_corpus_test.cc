@@ -47,7 +47,9 @@ class CorpusTest : public testing::Test {
       tests::RecordScenario(folder_ / "scenarios", "drive" + std::to_string(i),
                             {.seconds = 6, .number = i, .dusty_from_s = 3, .without = {}});
     }
-    git_.Write("suites/hall.yaml", tests::SuiteYaml() + "\nregression: {corpus: ../corpus}\n");
+    git_.Write("suites/hall.yaml",
+               tests::SuiteYaml() + tests::kSiteBeside + "regression: {corpus: ../corpus}\n");
+    git_.Write("suites/site.yaml", tests::SiteYaml());
     git_.Write("corpus/README.md", "clips that must never fail again\n");
     tests::RecordDrive(folder_ / "incident.mcap", {.seconds = 4, .number = 9, .without = {}});
   }
@@ -180,7 +182,7 @@ TEST_F(CorpusTest, APlainCorpusIsJudgedAndSaysThatNobodyKnowsItsPast) {
 }
 
 TEST_F(CorpusTest, AWaiverOfThePinnedCommitLetsAUnitPassAndIsInTheReport) {
-  git_.Write("suites/hall.yaml", tests::SuiteYaml());
+  git_.Write("suites/hall.yaml", tests::SuiteYaml() + tests::kSiteBeside);
   git_.Write("waivers/dust.yaml",
              "schema: waiver/1\ngate: worst_segment\nunit: nav@1.0.0\nreason: dust is swept before "
              "every shift until the new model\n"

@@ -34,6 +34,7 @@ class GoldenGateTest : public testing::Test {
     return RunSuite(*unit, {.suite_yaml = tests::SuiteYaml(),
                             .suite_file = "suite.yaml",
                             .scenarios_folder = folder_ / "scenarios",
+                            .policy = tests::AtSite(),
                             .clips_folder = {},
                             .library_path = {}});
   }

@@ -278,6 +278,15 @@ TEST_F(JudgesTest, RecordingsThatCannotBeReplayedFailAndIncompleteOnesAreInsuffi
   EXPECT_EQ(JudgeRecordings(evidence_).outcome(), v1::FAIL);
 }
 
+TEST_F(JudgesTest, StaticPolicyWithoutASiteIsNotEnoughEvidenceAndAFindingStillFails) {
+  evidence_.at_site = false;
+  const v1::GateResult nowhere = JudgeStaticPolicy(evidence_);
+  EXPECT_EQ(nowhere.outcome(), v1::INSUFFICIENT);
+  EXPECT_THAT(nowhere.summary(), HasSubstr("no site: nothing says where it may drive"));
+  evidence_.diagnostics.push_back({"S4", "policy/fallback_rules.yaml", 7, 1, "ranks must rise"});
+  EXPECT_EQ(JudgeStaticPolicy(evidence_).outcome(), v1::FAIL);
+}
+
 TEST_F(JudgesTest, IntegrityAndStaticPolicyFailOnTheFirstFinding) {
   EXPECT_EQ(JudgeIntegrity(evidence_).outcome(), v1::PASS);
   EXPECT_EQ(JudgeStaticPolicy(evidence_).outcome(), v1::PASS);

@@ -55,6 +55,7 @@ class LooserUnitTest : public testing::Test {
     SuiteInput input;
     input.suite_yaml = tests::SuiteYaml() + "non_inferiority: {delta: 0.1}\n";
     input.suite_file = "suite.yaml";
+    input.policy = tests::AtSite();
     input.scenarios_folder = folder_.path() + "/none";
     input.against = folder_.path() + "/before";
     auto run = RunSuite(*unit, input);

@@ -195,6 +195,7 @@ class AgainstTest : public testing::Test {
     return RunSuite(*unit, {.suite_yaml = suite_,
                             .suite_file = "suite.yaml",
                             .scenarios_folder = folder_ / "scenarios",
+                            .policy = tests::AtSite(),
                             .against = against,
                             .clips_folder = {},
                             .threads = 2,

@@ -39,6 +39,7 @@ class RunSuiteTest : public testing::Test {
     return RunSuite(*unit, {.suite_yaml = suite_,
                             .suite_file = "suite.yaml",
                             .scenarios_folder = Scenarios(),
+                            .policy = tests::AtSite(),
                             .clips_folder = folder_ / "clips",
                             .threads = threads,
                             .library_path = {}});

@@ -33,6 +33,7 @@ class SuiteFixture : public testing::Test {
     SuiteInput input;
     input.suite_yaml = suite_;
     input.suite_file = "suite.yaml";
+    input.policy = tests::AtSite();
     input.scenarios_folder = folder_ / "scenarios";
     input.threads = 2;
     return input;
