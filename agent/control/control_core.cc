@@ -93,10 +93,8 @@ const runtime::Tick& ControlCore::Tick(Nanos now) {
   last_tick_ = &tick;
   ++ticks_;
   active_counters_.Count(tick, PartOf(before, DriverNow()));
-  if (active_) {
-    shadow_budget_.NoteTick(tick, controller_.board(),
-                            active_->pilot.rules->policy.deadline().hard);
-  }
+  shadow_budget_.NoteTick(tick, controller_.board(),
+                          active_ ? active_->pilot.rules->policy.deadline().hard : Nanos::max());
   NoteTick(tick);
   if (on_trial() && tick.model_fault) {
     EndTrial(absl::StrFormat(

@@ -14,7 +14,7 @@ namespace agent::control {
 //  - the shadow's own runs would take more than a quarter of one core.
 class ShadowBudget {
  public:
-  // After every tick of the unit at the wheel; `hard`: its deadline.
+  // After every tick; `hard`: the deadline of the unit at the wheel, the longest time without one.
   void NoteTick(const runtime::Tick& tick, const runtime::InputBoard& board, base::Nanos hard);
   // The shadow was shown the tick of `shown` and its model ran for so long.
   void NoteRun(base::Nanos shown, base::Nanos took);

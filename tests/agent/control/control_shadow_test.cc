@@ -104,6 +104,13 @@ TEST_F(ShadowTest, NothingIsShedWhereNothingShadows) {
   EXPECT_EQ(Shed(), 0u);
 }
 
+TEST_F(ShadowTest, IsShownAllOfARobotThatHasNoUnitYet) {
+  files_ = CrashFiles();
+  Start();
+  Order(v1::STAGE_SHADOW, b_);
+  EXPECT_EQ(ShedOf(20), 0u);
+}
+
 // --- the thread
 
 TEST_F(ShadowTest, TheThreadGivesEveryResultBackAndKeepsNoUnit) {
