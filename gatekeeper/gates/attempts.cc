@@ -124,7 +124,8 @@ absl::StatusOr<Attempt> AttemptLog::Begin(const std::string& unit, const std::st
     if (other != unit) continue;
     if (begins) ++attempt.number;
     const Json& number = agent::trust::At(entry, "/attempt");
-    if (passes && number.is_number_unsigned()) {
+    // Of an attempt that has begun: nothing else can have passed, whatever a line says.
+    if (passes && number.is_number_unsigned() && number >= 1U && number <= attempt.number) {
       passed.insert(number.get<uint32_t>());
     }
   }
