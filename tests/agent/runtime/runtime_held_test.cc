@@ -213,6 +213,22 @@ TEST(HeldTest, NamesAreThoseOfThePresentRules) {
               ElementsAre("nonfinite", "hardware_limit", "flapping"));
 }
 
+TEST(HeldTest, EveryTriggerOfTheRulesCanBeNamed) {
+  const Fallback rules = tests::NavRules();
+  for (const TriggerRule& rule : rules.triggers()) {
+    const DrivenRobot robot({}, LatchState{.held = {rule.id}});
+    EXPECT_THAT(robot.controller.latch().held, ElementsAre(rule.id));
+  }
+}
+
+TEST(HeldTest, WhatWasClearedIsNotHeldAgainByOtherRules) {
+  DrivenRobot robot({}, LatchState{.held = {"hardware_limit"}});
+  ASSERT_OK(robot.controller.Rearm(robot.now));
+  robot.controller.SwapTo(robot.previous.pilot.get(), nullptr, robot.now);
+  EXPECT_THAT(robot.controller.latch().held, IsEmpty()) << "no tick in between";
+  EXPECT_THAT(robot.Tick().triggers, IsEmpty());
+}
+
 TEST(HeldTest, AModelsFaultsGoWithItAndAllElseStays) {
   DrivenRobot robot({}, LatchState{.held = {"nonfinite", "hardware_limit"}});
   robot.controller.SwapTo(robot.previous.pilot.get(), nullptr, robot.now);
