@@ -90,12 +90,12 @@ class LooserUnitTest : public testing::Test {
 
 TEST_F(LooserUnitTest, AFasterRobotIsLooserAndASlowerOneIsNot) {
   const std::string usual = tests::PolicyYaml();
-  const std::string slower = absl::StrReplaceAll(usual, {{"vx_max_mps: 1.0", "vx_max_mps: 0.9"}});
-  ASSERT_NE(usual, slower);
-  ASSERT_OK_AND_ASSIGN(const v1::GateResult faster, Judge(slower, usual));
+  const std::string fast = absl::StrReplaceAll(usual, {{"vx_max_mps: 1.0", "vx_max_mps: 1.1"}});
+  ASSERT_NE(usual, fast);
+  ASSERT_OK_AND_ASSIGN(const v1::GateResult faster, Judge(usual, fast));
   EXPECT_EQ(faster.outcome(), v1::FAIL);
   EXPECT_THAT(faster.findings(0).message(), HasSubstr("vx_max_mps"));
-  ASSERT_OK_AND_ASSIGN(const v1::GateResult tighter, Judge(usual, slower));
+  ASSERT_OK_AND_ASSIGN(const v1::GateResult tighter, Judge(fast, usual));
   EXPECT_EQ(tighter.outcome(), v1::PASS);
 }
 
