@@ -125,9 +125,7 @@ class ImportRun {
       : request_(request), program_(std::move(program)) {}
 
   absl::Status Run() {
-    ASSIGN_OR_RETURN(const std::string text, files_.Read(request_.map, kMostMapBytes));
-    RETURN_IF_ERROR(agent::base::ReadYaml(text, request_.map, "import/1", map_).status());
-    map_sha256_ = agent::trust::Sha256(text).hex();
+    RETURN_IF_ERROR(ReadMap());
     for (const std::string& tag : request_.tags) RETURN_IF_ERROR(CheckName(tag));
     ASSIGN_OR_RETURN(const std::vector<fs::path> destinations, Destinations(request_));
     for (size_t i = 0; i < destinations.size(); ++i)
@@ -139,6 +137,12 @@ class ImportRun {
   const std::vector<SkippedClip>& skipped() const { return skipped_; }
 
  private:
+  absl::Status ReadMap() {
+    ASSIGN_OR_RETURN(const std::string text, files_.Read(request_.map, kMostMapBytes));
+    map_sha256_ = agent::trust::Sha256(text).hex();
+    return agent::base::ReadYaml(text, request_.map, "import/1", map_).status();
+  }
+
   absl::StatusOr<OpenedSource> Open(const std::string& path, const fs::path& destination) const {
     ASSIGN_OR_RETURN(auto file, ingest::OpenRecording(path));
     ASSIGN_OR_RETURN(auto clips, ClipsOf(request_, destination, *file));
@@ -161,7 +165,7 @@ class ImportRun {
     if (destination.has_parent_path())
       RETURN_IF_ERROR(files_.MakeFolders(destination.parent_path().string()));
     for (const WantedClip& wanted : source->clips) {
-      const absl::Status made = Make(*source, wanted);
+      absl::Status made = Make(*source, wanted);
       if (made.ok()) continue;
       // One of many clips may have nothing in it, no transform yet, or a damaged message.
       const bool passable = absl::IsNotFound(made) || absl::IsDataLoss(made);
@@ -236,7 +240,7 @@ void PrintImportJson(const ImportRun& run) {
 
 absl::Status Import(const ImportArguments& request, const Session& session) {
   ImportRun run(request, absl::StrCat("gatekeeper ", session.version));
-  const absl::Status status = run.Run();
+  absl::Status status = run.Run();
   // What was made before something went wrong is there, and said.
   if (run.made().empty()) return status;
   if (session.json()) {

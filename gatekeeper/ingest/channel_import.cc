@@ -77,18 +77,7 @@ class Import {
         writer_(std::move(writer)) {}
 
   absl::Status Take(const Topic& topic, const RawMessage& message) {
-    for (Lane& lane : lanes_[topic.id]) {
-      Tally& tally = tallies_[lane.channel];
-      absl::StatusOr<ChannelMessage> read = Read(lane, message);
-      if (absl::IsOutOfRange(read.status())) {
-        if (++tally.without_transform == 1) tally.first_miss = std::string(read.status().message());
-        continue;
-      }
-      RETURN_IF_ERROR(read.status());
-      ASSIGN_OR_RETURN(const bool written, Write(lane.channel, *read, Nanos(message.log_time_ns)));
-      ++(written ? tally.written : tally.without_value);
-      if (written) span_.Add(message.log_time_ns);
-    }
+    for (Lane& lane : lanes_[topic.id]) RETURN_IF_ERROR(TakeOne(lane, message));
     return absl::OkStatus();
   }
 
@@ -105,6 +94,20 @@ class Import {
   }
 
  private:
+  absl::Status TakeOne(Lane& lane, const RawMessage& message) {
+    Tally& tally = tallies_[lane.channel];
+    absl::StatusOr<ChannelMessage> read = Read(lane, message);
+    if (absl::IsOutOfRange(read.status())) {
+      if (++tally.without_transform == 1) tally.first_miss = std::string(read.status().message());
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(read.status());
+    ASSIGN_OR_RETURN(const bool written, Write(lane.channel, *read, Nanos(message.log_time_ns)));
+    ++(written ? tally.written : tally.without_value);
+    if (written) span_.Add(message.log_time_ns);
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<ChannelMessage> Read(Lane& lane, const RawMessage& message) {
     const auto heading = [&](const Sender& sender) -> absl::StatusOr<double> {
       ASSIGN_OR_RETURN(const std::optional<double> told,
@@ -174,6 +177,14 @@ std::string ScaleNote(const std::string& channel, const v1::ChannelSource& sourc
                          source.scale() == 0 ? 1 : source.scale(), source.offset());
 }
 
+absl::Status PutInPlace(const std::string& unfinished, const std::string& destination) {
+  std::error_code error;
+  std::filesystem::rename(unfinished, destination, error);
+  if (!error) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrFormat("%s cannot be put in place: %s", destination, error.message()));
+}
+
 }  // namespace
 
 Importer::Importer(const RecordingFile& file, const v1::ImportMap& map, FramePlacing placing,
@@ -210,16 +221,11 @@ absl::StatusOr<Imported> Importer::Write(const TimeRange& stretch,
       [&](const Topic& topic, const RawMessage& message) { return import.Take(topic, message); });
   absl::StatusOr<Imported> imported =
       status.ok() ? import.Finish() : absl::StatusOr<Imported>(status);
-  std::error_code error;
-  if (imported.ok()) {
-    std::filesystem::rename(unfinished, destination, error);
-    if (!error) return imported;
-    imported = absl::UnavailableError(
-        absl::StrFormat("%s cannot be put in place: %s", destination, error.message()));
-  }
+  if (imported.ok()) status = PutInPlace(unfinished, destination);
+  if (imported.ok() && status.ok()) return imported;
   std::error_code ignored;
   std::filesystem::remove(unfinished, ignored);
-  return imported;
+  return imported.ok() ? absl::StatusOr<Imported>(status) : imported;
 }
 
 }  // namespace gatekeeper::ingest

@@ -56,28 +56,34 @@ absl::Status FramePlacing::CheckMounts(const v1::ImportMap& map) {
 
 absl::Status FramePlacing::FindWays(const v1::ImportMap& map) {
   for (const auto& [channel, named] : survey_.channels) {
-    absl::Status found = absl::OkStatus();
-    const bool grid = map.channels().at(channel).has_grid();
-    for (const std::string& frame : named.frames) {
-      if (channel == "scan") {
-        found.Update(grid ? AddWay(body_, frame) : AddWay(frame, body_));
-      } else if (!site_.empty()) {
-        found.Update(AddWay(frame, site_));
-      }
-    }
-    for (const std::string& child : named.children) {
-      found.Update(AddWay(body_, child));
-      found.Update(AddWay(child, body_));
-      if (found.ok() && survey_.tree.HasMoved(ways_.at({child, body_}))) {
-        found = absl::InvalidArgumentError(absl::StrFormat(
-            "its child_frame_id %s moves on the body %s: only what is fixed to it tells its motion",
-            child, body_));
-      }
-    }
-    if (!found.ok()) {
-      return absl::Status(found.code(),
-                          absl::StrFormat("channel %s: %s", channel, std::string(found.message())));
-    }
+    absl::Status found = channel == "scan" && map.channels().at(channel).has_grid()
+                             ? AddWays({body_}, named.frames)
+                         : channel == "scan" ? AddWays(named.frames, {body_})
+                                             : AddPoseWays(named);
+    if (found.ok()) continue;
+    return absl::Status(found.code(),
+                        absl::StrFormat("channel %s: %s", channel, std::string(found.message())));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FramePlacing::AddPoseWays(const FrameSurvey::Named& named) {
+  if (!site_.empty()) RETURN_IF_ERROR(AddWays(named.frames, {site_}));
+  RETURN_IF_ERROR(AddWays({body_}, named.children));
+  RETURN_IF_ERROR(AddWays(named.children, {body_}));
+  for (const std::string& child : named.children) {
+    if (!survey_.tree.HasMoved(ways_.at({child, body_}))) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "its child_frame_id %s moves on the body %s: only what is fixed to it tells its motion",
+        child, body_));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FramePlacing::AddWays(const std::set<std::string>& from,
+                                   const std::set<std::string>& to) {
+  for (const std::string& one : from) {
+    for (const std::string& other : to) RETURN_IF_ERROR(AddWay(one, other));
   }
   return absl::OkStatus();
 }
@@ -141,32 +147,38 @@ absl::Status FramePlacing::PlacePose(const TransformHistory& history,
                                      ChannelMessage& message) const {
   v1::Odometry& odom = *message.packet.mutable_odom();
   Pose2 pose = {odom.x_m(), odom.y_m(), odom.yaw_rad()};
-  const std::string child = FrameName(message.sender.child);
-  if (!child.empty() && child != body_) {
-    ASSIGN_OR_RETURN(const FlatTransform body,
-                     Find(body_, child, history, message.sender.stamp_ns));
-    ASSIGN_OR_RETURN(const FlatTransform point,
-                     Find(child, body_, history, message.sender.stamp_ns));
-    if (body.upright < kLeastUpright) {
-      return OfFrame(child, body_, absl::InvalidArgumentError("it is tilted against the body"));
-    }
-    pose = Compose(pose, body.pose);
-    MoveTwist(point.pose, message.vy_mps, odom);
-  }
-  if (!site_.empty()) {
-    ASSIGN_OR_RETURN(const std::string frame, FrameOf(message.sender.frame));
-    if (frame != site_) {
-      ASSIGN_OR_RETURN(const FlatTransform from,
-                       Find(frame, site_, history, message.sender.stamp_ns));
-      if (from.upright < kLeastUpright) {
-        return OfFrame(frame, site_, absl::InvalidArgumentError("it is tilted against the site"));
-      }
-      pose = Compose(from.pose, pose);
-    }
-  }
+  RETURN_IF_ERROR(MoveToBody(history, message, pose));
+  RETURN_IF_ERROR(MoveToSite(history, message, pose));
   odom.set_x_m(pose.x_m);
   odom.set_y_m(pose.y_m);
   odom.set_yaw_rad(pose.yaw_rad);
+  return absl::OkStatus();
+}
+
+absl::Status FramePlacing::MoveToBody(const TransformHistory& history, ChannelMessage& message,
+                                      Pose2& pose) const {
+  const std::string child = FrameName(message.sender.child);
+  if (child.empty() || child == body_) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const FlatTransform body, Find(body_, child, history, message.sender.stamp_ns));
+  ASSIGN_OR_RETURN(const FlatTransform point, Find(child, body_, history, message.sender.stamp_ns));
+  if (body.upright < kLeastUpright) {
+    return OfFrame(child, body_, absl::InvalidArgumentError("it is tilted against the body"));
+  }
+  pose = Compose(pose, body.pose);
+  MoveTwist(point.pose, message.vy_mps, *message.packet.mutable_odom());
+  return absl::OkStatus();
+}
+
+absl::Status FramePlacing::MoveToSite(const TransformHistory& history,
+                                      const ChannelMessage& message, Pose2& pose) const {
+  if (site_.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string frame, FrameOf(message.sender.frame));
+  if (frame == site_) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const FlatTransform from, Find(frame, site_, history, message.sender.stamp_ns));
+  if (from.upright < kLeastUpright) {
+    return OfFrame(frame, site_, absl::InvalidArgumentError("it is tilted against the site"));
+  }
+  pose = Compose(from.pose, pose);
   return absl::OkStatus();
 }
 

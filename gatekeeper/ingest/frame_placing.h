@@ -46,11 +46,17 @@ class FramePlacing {
   FramePlacing() = default;
   absl::Status CheckMounts(const v1::ImportMap& map);
   absl::Status FindWays(const v1::ImportMap& map);
+  absl::Status AddPoseWays(const FrameSurvey::Named& named);
+  absl::Status AddWays(const std::set<std::string>& from, const std::set<std::string>& to);
   absl::Status AddWay(const std::string& from, const std::string& to);
   absl::StatusOr<FlatTransform> Find(const std::string& from, const std::string& to,
                                      const TransformHistory& history, int64_t stamp_ns) const;
   absl::Status PlaceScan(const TransformHistory& history, ChannelMessage& message) const;
   absl::Status PlacePose(const TransformHistory& history, ChannelMessage& message) const;
+  absl::Status MoveToBody(const TransformHistory& history, ChannelMessage& message,
+                          agent::runtime::Pose2& pose) const;
+  absl::Status MoveToSite(const TransformHistory& history, const ChannelMessage& message,
+                          agent::runtime::Pose2& pose) const;
   // The message's, or kDataLoss.
   static absl::StatusOr<std::string> FrameOf(std::string_view frame);
 

@@ -46,7 +46,10 @@ class SurveyPass {
           RETURN_IF_ERROR(AddNames(channel, topic));
       }
     }
-    if (names_.empty()) return absl::OkStatus();
+    return names_.empty() ? absl::OkStatus() : MakeTransformReaders();
+  }
+
+  absl::Status MakeTransformReaders() {
     for (const Topic& topic : file_.topics()) {
       const bool fixed = topic.name == kStaticTopic;
       if (!(fixed || topic.name == kMovingTopic) || !IsTransforms(topic)) continue;
@@ -70,11 +73,7 @@ class SurveyPass {
   }
 
   absl::Status Take(const Topic& topic, const RawMessage& message) {
-    if (const auto found = transforms_.find(topic.id); found != transforms_.end()) {
-      auto& [reader, fixed] = found->second;
-      RETURN_IF_ERROR(reader.Read(message, told_));
-      for (const NamedTransform& told : told_) RETURN_IF_ERROR(survey_.tree.Take(told, fixed));
-    }
+    RETURN_IF_ERROR(TakeTransforms(topic, message));
     for (NameReader& reader : names_[topic.id]) {
       // What cannot be read is refused in words when it is imported.
       if (!reader.plan->Read(message.data, values_).ok()) continue;
@@ -82,6 +81,15 @@ class SurveyPass {
     }
     return transforms_.empty() && unseen_.empty() ? absl::CancelledError("enough")
                                                   : absl::OkStatus();
+  }
+
+  absl::Status TakeTransforms(const Topic& topic, const RawMessage& message) {
+    const auto found = transforms_.find(topic.id);
+    if (found == transforms_.end()) return absl::OkStatus();
+    auto& [reader, fixed] = found->second;
+    RETURN_IF_ERROR(reader.Read(message, told_));
+    for (const NamedTransform& told : told_) RETURN_IF_ERROR(survey_.tree.Take(told, fixed));
+    return absl::OkStatus();
   }
 
   absl::Status TakeNames(const NameReader& reader) {

@@ -1,6 +1,7 @@
 #include "gatekeeper/ingest/transform_history.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/status_macros.h"
@@ -25,6 +26,17 @@ absl::Status NoneAt(const std::string& parent, const std::string& child, int64_t
                       static_cast<double>(stamp_ns) * 1e-9, parent, child, why));
 }
 
+// By topic id.
+absl::StatusOr<std::map<uint32_t, TransformReader>> MovingReaders(const RecordingFile& file) {
+  std::map<uint32_t, TransformReader> readers;
+  for (const Topic& topic : file.topics()) {
+    if (topic.name != kMovingTopic || !IsTransforms(topic)) continue;
+    ASSIGN_OR_RETURN(TransformReader reader, TransformReader::For(topic));
+    readers.emplace(topic.id, std::move(reader));
+  }
+  return readers;
+}
+
 }  // namespace
 
 absl::StatusOr<TransformHistory> TransformHistory::Read(const RecordingFile& file,
@@ -32,39 +44,37 @@ absl::StatusOr<TransformHistory> TransformHistory::Read(const RecordingFile& fil
                                                         const TimeRange& stretch) {
   TransformHistory history;
   if (frames.empty()) return history;
-  std::map<uint32_t, TransformReader> readers;  // by topic id
-  for (const Topic& topic : file.topics()) {
-    if (topic.name != kMovingTopic || !IsTransforms(topic)) continue;
-    ASSIGN_OR_RETURN(TransformReader reader, TransformReader::For(topic));
-    readers.emplace(topic.id, std::move(reader));
-  }
-  size_t kept = 0;
+  ASSIGN_OR_RETURN(auto readers, MovingReaders(file));
   std::vector<NamedTransform> transforms;
-  RETURN_IF_ERROR(file.ForEachMessage(
-      {.topics = {kMovingTopic},
-       .from_ns = Earlier(stretch.from_ns),
-       .to_ns = Later(stretch.to_ns)},
-      [&](const Topic& topic, const RawMessage& message) -> absl::Status {
-        const auto reader = readers.find(topic.id);
-        if (reader == readers.end()) return absl::OkStatus();
-        RETURN_IF_ERROR(reader->second.Read(message, transforms));
-        for (const NamedTransform& told : transforms) {
-          if (!frames.contains(told.child)) continue;
-          if (++kept > kMostTransforms) {
-            return absl::ResourceExhaustedError(absl::StrFormat(
-                "%s moves the frames that are followed more than %d times: cut the recording into "
-                "clips with --every, or a stretch of it with --from and --to",
-                kMovingTopic, kMostTransforms));
-          }
-          history.told_[told.child].push_back({told.stamp_ns, told.transform});
-        }
-        return absl::OkStatus();
-      }));
+  RETURN_IF_ERROR(
+      file.ForEachMessage({.topics = {kMovingTopic},
+                           .from_ns = Earlier(stretch.from_ns),
+                           .to_ns = Later(stretch.to_ns)},
+                          [&](const Topic& topic, const RawMessage& message) -> absl::Status {
+                            const auto reader = readers.find(topic.id);
+                            if (reader == readers.end()) return absl::OkStatus();
+                            RETURN_IF_ERROR(reader->second.Read(message, transforms));
+                            return history.Keep(transforms, frames);
+                          }));
   for (auto& [child, told] : history.told_) {
     std::stable_sort(told.begin(), told.end(),
                      [](const Stamped& a, const Stamped& b) { return a.stamp_ns < b.stamp_ns; });
   }
   return history;
+}
+
+absl::Status TransformHistory::Keep(const std::vector<NamedTransform>& transforms,
+                                    const std::set<std::string>& frames) {
+  for (const NamedTransform& told : transforms) {
+    if (!frames.contains(told.child)) continue;
+    told_[told.child].push_back({told.stamp_ns, told.transform});
+    ++kept_;
+  }
+  if (kept_ <= kMostTransforms) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrFormat(
+      "%s moves the frames that are followed more than %d times: cut the recording into clips with "
+      "--every, or a stretch of it with --from and --until",
+      kMovingTopic, kMostTransforms));
 }
 
 absl::StatusOr<Transform> TransformHistory::PlaceAt(const FrameTree& tree, const std::string& child,

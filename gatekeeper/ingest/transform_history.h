@@ -40,10 +40,13 @@ class TransformHistory {
     int64_t stamp_ns = 0;
     Transform transform;
   };
+  absl::Status Keep(const std::vector<NamedTransform>& transforms,
+                    const std::set<std::string>& frames);
   absl::StatusOr<Transform> PlaceAt(const FrameTree& tree, const std::string& child,
                                     int64_t stamp_ns) const;
 
   std::map<std::string, std::vector<Stamped>> told_;  // by child, in order of stamps
+  size_t kept_ = 0;
 };
 
 }  // namespace gatekeeper::ingest

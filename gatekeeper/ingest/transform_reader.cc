@@ -89,18 +89,23 @@ absl::Status TransformReader::MakeRoom(size_t places) {
   return absl::OkStatus();
 }
 
-absl::Status TransformReader::ReadAll(const RawMessage& message,
-                                      std::vector<NamedTransform>& transforms) {
-  RETURN_IF_ERROR(plan_->Read(message.data, values_));
+absl::Status TransformReader::ReadPlaces(std::string_view message) {
+  RETURN_IF_ERROR(plan_->Read(message, values_));
   while (values_.back().present) {
     if (places_ == kMostPlaces) {
       return absl::DataLossError(
           absl::StrFormat("it holds more than %d transforms in one message", kMostPlaces));
     }
     RETURN_IF_ERROR(MakeRoom(2 * places_));
-    RETURN_IF_ERROR(plan_->Read(message.data, values_));
+    RETURN_IF_ERROR(plan_->Read(message, values_));
   }
+  return absl::OkStatus();
+}
+
+absl::Status TransformReader::ReadAll(std::string_view message,
+                                      std::vector<NamedTransform>& transforms) {
   transforms.clear();
+  RETURN_IF_ERROR(ReadPlaces(message));
   const std::span<const FieldValue> values(values_);
   for (size_t i = 0; i < places_; ++i) {
     const auto place = values.subspan(i * std::size(kPaths), std::size(kPaths));
@@ -112,7 +117,7 @@ absl::Status TransformReader::ReadAll(const RawMessage& message,
 
 absl::Status TransformReader::Read(const RawMessage& message,
                                    std::vector<NamedTransform>& transforms) {
-  const absl::Status read = ReadAll(message, transforms);
+  absl::Status read = ReadAll(message.data, transforms);
   if (read.ok()) return read;
   return absl::Status(read.code(),
                       absl::StrFormat("topic %s (%s), log time %d ns: %s", topic_.name, topic_.type,

@@ -41,7 +41,8 @@ class TransformReader {
  private:
   explicit TransformReader(Topic topic) : topic_(std::move(topic)) {}
   absl::Status MakeRoom(size_t places);
-  absl::Status ReadAll(const RawMessage& message, std::vector<NamedTransform>& transforms);
+  absl::Status ReadPlaces(std::string_view message);
+  absl::Status ReadAll(std::string_view message, std::vector<NamedTransform>& transforms);
 
   Topic topic_;
   size_t places_ = 0;  // of transforms that the plan reads; grows as messages ask for it
