@@ -57,14 +57,14 @@ absl::Status Inspect(const std::string& folder, const Session& session) {
   std::printf("%s  sha256:%s\nhardware  %s\ncommit    %s  %s\n", unit.label().c_str(),
               unit.digest().hex().c_str(), absl::StrJoin(unit.manifest().hardware(), ", ").c_str(),
               unit.manifest().commit().c_str(), unit.manifest().spec_path().c_str());
+  if (!unit.manifest().safety_case().empty())
+    std::printf("safety case  %s\n", unit.manifest().safety_case().c_str());
   Table table({"FILE", "BYTES", "SHA256"});
   for (const v1::UnitFile& file : unit.manifest().files()) {
     table.Add({file.path(), absl::StrFormat("%d", file.size()), file.sha256()});
   }
   std::fputs(table.Text().c_str(), stdout);
   if (!HasGolden(unit)) std::printf("%s\n", kNoGolden);
-  if (!unit.manifest().safety_case().empty())
-    std::printf("safety case  %s\n", unit.manifest().safety_case().c_str());
   ASSIGN_OR_RETURN(const auto findings, bundle::CheckRules(unit));
   for (const auto& finding : findings) std::printf("%s\n", bundle::ToString(finding).c_str());
   std::printf(
