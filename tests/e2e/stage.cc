@@ -66,12 +66,12 @@ std::string Set(const std::string& text, const std::string& key, const std::stri
 std::string PatientPolicy() {
   std::string policy = NavFile("control_policy.yaml");
   policy = Set(policy, "max_age_ms", "1500");
-  policy = Set(policy, "max_future_ms", "1500");
+  policy = Set(policy, "max_future_ms", "1000");
   policy = Set(policy, "stuck_after_ms", "3000");
   policy = Set(policy, "hard_ms", "44");
   policy = Set(policy, "max_consecutive", "60");
-  policy = Set(policy, "max", "199");
-  return Set(policy, "max_fraction", "0.99");
+  policy = Set(policy, "max", "100");
+  return Set(policy, "max_fraction", "0.9");
 }
 
 std::string PatientRules() {
