@@ -10,7 +10,7 @@ namespace gatekeeper::gates {
 namespace {
 
 // Before they are driven.
-struct Wanted {
+struct WantedDrives {
   std::vector<FailingDrive> drives;
 
   void Add(const char* gate, const std::vector<HurtRun>& runs, const std::vector<size_t>& places) {
@@ -67,7 +67,7 @@ void DriveRelations(ReplayFarm& farm, const RelationLimits& limits,
 }  // namespace
 
 std::vector<FailingDrive> DriveFailingAgain(ReplayFarm& farm, const Evidence& evidence) {
-  Wanted wanted;
+  WantedDrives wanted;
   wanted.Add("fault_matrix", evidence.matrix_runs, FailingCells(evidence));
   wanted.Add("fallback_chain", evidence.chain_runs, FailingLinks(evidence));
   wanted.Add("network_down", evidence.network_runs, FailingCuts(evidence));
