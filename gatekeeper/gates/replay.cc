@@ -165,7 +165,11 @@ class Player {
   void Tell(v1::Observation observation, int64_t now) {
     if (fault_.Obeys(now)) robot_.Answer(observation);
     Apply(fault_, now, observation);
-    if (outlives_) Remember(observation);
+    if (outlives_) {
+      v1::Observation newest = observation;
+      faults::FillGaps(newest_, newest);
+      newest_ = std::move(newest);
+    }
     actor_.Touch(now, observation);
     stream_.Take({now, now, std::move(observation)});
     Deliver(now);
@@ -176,19 +180,6 @@ class Player {
       if (oracle_ != nullptr) oracle_->Hear(message);
       controller_.Observe(message.observation, Nanos(message.at_ns));
     }
-  }
-
-  // Keeps the newest of every channel, for the world that stands still.
-  void Remember(const v1::Observation& observation) {
-    v1::Observation next = observation;
-    if (!next.has_scan() && newest_.has_scan()) *next.mutable_scan() = newest_.scan();
-    if (!next.has_odom() && newest_.has_odom()) *next.mutable_odom() = newest_.odom();
-    if (!next.has_image() && newest_.has_image()) *next.mutable_image() = newest_.image();
-    if (!next.has_imu() && newest_.has_imu()) *next.mutable_imu() = newest_.imu();
-    if (!next.has_joints() && newest_.has_joints()) *next.mutable_joints() = newest_.joints();
-    for (const auto& [name, signal] : newest_.signals())
-      next.mutable_signals()->insert({name, signal});
-    newest_ = std::move(next);
   }
 
   void Start(int64_t at) {
@@ -272,9 +263,9 @@ class Player {
   std::set<std::string> awaited_;             // required channels that have not come yet
   std::vector<ChannelStamp> stamps_;          // of the observation at hand
   std::string bytes_;                         // of ticks that the digest has not seen yet
-  v1::Observation newest_;                    // of every channel; kept for faults only
-  bool plain_;             // nothing comes between the recording and the controller
-  bool outlives_ = false;  // the fault does the recording
+  v1::Observation newest_;  // of every channel, for the world that stands still after a fault
+  bool plain_;              // nothing comes between the recording and the controller
+  bool outlives_ = false;   // the fault does the recording
   bool any_ = false;
   bool started_ = false;
   int64_t next_tick_ = 0;
