@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 
 #include "agent/base/status_macros.h"
 
@@ -21,7 +20,7 @@ bool IsInName(char c) { return StartsName(c) || IsDigit(c) || c == '.'; }
 absl::StatusOr<Token> Number(std::string_view rest, size_t column) {
   Token token{.kind = Token::Kind::kNumber, .text = {}, .column = column};
   const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), token.number);
-  if (error != std::errc{} || !std::isfinite(token.number)) {
+  if (error != std::errc{}) {  // too large, or too small; words for infinity are names here
     return WrongAt(column, "this is no number that a machine can hold");
   }
   token.text = rest.substr(0, static_cast<size_t>(end - rest.data()));

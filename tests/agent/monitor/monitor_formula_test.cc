@@ -221,6 +221,15 @@ TEST(FormulaTest, AcceptsEachBoundAndRefusesWhatIsBeyond) {
   EXPECT_THAT(Parse(steps(kMaxFormulaSteps + 1)),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("256 steps of arithmetic")));
 
+  const auto amount = [](size_t count) {  // the last step is that of abs
+    std::string text = "0 < abs(stop";
+    for (size_t i = 3; i < count; i += 2) text += "+stop";
+    return text + ")";
+  };
+  EXPECT_THAT(Parse(amount(kMaxFormulaSteps - 1)), IsOk());
+  EXPECT_THAT(Parse(amount(kMaxFormulaSteps + 1)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("256 steps of arithmetic")));
+
   const auto waiting = [](size_t numbers) {
     std::string text = "0 < ";
     for (size_t i = 1; i < numbers; ++i) text += "1-(";

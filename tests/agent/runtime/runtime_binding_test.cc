@@ -112,6 +112,57 @@ TEST(BindingTest, DoesNotFillWithoutAValue) {
   EXPECT_FALSE(binding.Fill(InputBoard(), model));
 }
 
+TEST(BindingTest, DoesNotFillFromASignalThatHasNotBeenTakenYet) {
+  v1::Observation packet = tests::Packet(kStartOfTime);
+  packet.set_stamp_ns(0);  // what bears no stamp is heard of and not taken
+  InputBoard board;
+  board.Accept(packet, kStartOfTime);
+  const v1::ModelCard card = CardOf(Input("goal_range_m"));
+  const Policy policy = PolicyWith();
+  ASSERT_OK_AND_ASSIGN(const auto signature, SignatureFor(card, policy));
+  ASSERT_OK_AND_ASSIGN(const Binding binding, Binding::Compile(card, policy, signature));
+  FakeModel model(signature);
+  EXPECT_FALSE(binding.Fill(board, model));
+  EXPECT_FALSE(binding.Fill(InputBoard(), model));  // nor from one that nobody has heard of
+}
+
+TEST(BindingTest, FitsNoModelWhoseBuffersAreShorter) {
+  const Policy policy = PolicyWith();
+  ASSERT_OK_AND_ASSIGN(const auto signature, SignatureFor(NavCard(), policy));
+  ASSERT_OK_AND_ASSIGN(const Binding binding, Binding::Compile(NavCard(), policy, signature));
+  FakeModel model(signature);
+  EXPECT_TRUE(binding.InputsFit(model));
+  EXPECT_TRUE(binding.OutputsFit(model));
+  model.Shorten(0);
+  EXPECT_FALSE(binding.InputsFit(model));
+  model.says.pop_back();
+  model.Run({});
+  EXPECT_FALSE(binding.OutputsFit(model));
+}
+
+TEST(BindingTest, ReadsAnglesThenSpeedsOfEveryJointAndOfNoFewer) {
+  const Policy policy = PolicyWith([](v1::ControlPolicy& p) {
+    tests::MakeArm(p, {"base", "elbow"});
+  });
+  v1::ModelCard card = CardOf(Input("joints", {"q_rad", "qd_radps"}));
+  card.mutable_outputs(0)->set_field("base");
+  card.mutable_outputs(1)->set_field("elbow");
+  v1::Observation packet = tests::Packet(kStartOfTime);
+  for (const double value : {0.5, 1.0}) {
+    packet.mutable_joints()->add_q_rad(value);
+    packet.mutable_joints()->add_qd_radps(-value);
+  }
+  EXPECT_THAT(Filled(card, policy, packet), ElementsAre(0.5F, 1.0F, -0.5F, -1.0F));
+
+  ASSERT_OK_AND_ASSIGN(const auto signature, SignatureFor(card, policy));
+  ASSERT_OK_AND_ASSIGN(const Binding binding, Binding::Compile(card, policy, signature));
+  FakeModel model(signature);
+  InputBoard board;
+  packet.mutable_joints()->mutable_qd_radps()->RemoveLast();
+  board.Accept(packet, kStartOfTime);
+  EXPECT_FALSE(binding.Fill(board, model));
+}
+
 TEST(BindingTest, FindsTensorsByNameWhateverTheirOrderInTheModel) {
   v1::ModelCard card = NavCard();
   card.mutable_inputs(3)->set_tensor("motion");
@@ -167,6 +218,35 @@ TEST(ScanResampleTest, WrapsAroundTheBack) {
   // Sectors from 3 rad to 4 rad; the beam at -2.9 rad is at 3.38.
   EXPECT_THAT(Filled(CardOf(ScanInput(2, 3, 4)), PolicyWith(), ScanPacket(-2.9, 0.4, {1, 2, 3})),
               ElementsAre(1, 2));
+}
+
+TEST(ScanResampleTest, ASectorMayHoldTheFirstBeamsAndTheLast) {
+  // One sector ahead; of a full circle the two beams in the middle look elsewhere.
+  EXPECT_THAT(
+      Filled(CardOf(ScanInput(1, -1, 1)), PolicyWith(), ScanPacket(0, 1.5, {4, 1, 2, 1, 3})),
+      ElementsAre(3));
+}
+
+TEST(ScanResampleTest, SortsBeamsAnewWhenTheScannerLooksElsewhere) {
+  const v1::ModelCard card = CardOf(ScanInput(2, -1, 1));
+  const Policy policy = PolicyWith();
+  ASSERT_OK_AND_ASSIGN(const auto signature, SignatureFor(card, policy));
+  ASSERT_OK_AND_ASSIGN(const Binding binding, Binding::Compile(card, policy, signature));
+  FakeModel model(signature);
+  InputBoard board;
+  int64_t second = 0;
+  const auto filled = [&](double from, double step) {
+    v1::Observation packet = ScanPacket(from, step, {1, 2});
+    const Nanos now = kStartOfTime + std::chrono::seconds(++second);
+    packet.set_stamp_ns(now.count());
+    board.Accept(packet, now);
+    EXPECT_TRUE(binding.Fill(board, model));
+    return std::vector<float>(model.input(0).begin(), model.input(0).end());
+  };
+  EXPECT_THAT(filled(-0.5, 1), ElementsAre(1, 2));
+  EXPECT_THAT(filled(0.5, 1), ElementsAre(8, 1));     // from another bearing
+  EXPECT_THAT(filled(0.5, -1), ElementsAre(2, 1));    // in the other direction
+  EXPECT_THAT(filled(0.5, -0.2), ElementsAre(8, 1));  // more densely
 }
 
 TEST(ScanResampleTest, CountsBeamsBackwardsToo) {
@@ -295,6 +375,13 @@ TEST_F(ReadTest, AClipDoesNotMakeANonFiniteOutputFinite) {
   }
   EXPECT_FALSE(Read({std::numeric_limits<float>::infinity(), 0}, card));
   EXPECT_FALSE(Read({0, std::numeric_limits<float>::quiet_NaN()}, card));
+}
+
+TEST_F(ReadTest, ANumberThatItsScaleMakesInfiniteIsNone) {
+  v1::ModelCard card = NavCard();
+  card.mutable_outputs(0)->set_scale(1e300);
+  EXPECT_TRUE(Read({1, 0}, card));
+  EXPECT_FALSE(Read({1e30F, 0}, card));
 }
 
 TEST_F(ReadTest, ANonFiniteConfidenceIsANonFiniteOutput) {

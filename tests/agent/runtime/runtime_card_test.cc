@@ -68,9 +68,13 @@ INSTANTIATE_TEST_SUITE_P(
                    [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_to_rad(-2); }},
         CardDefect{"inputs[0].scan.to_rad",
                    [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_to_rad(4.3); }},
+        CardDefect{"inputs[0].scan.to_rad",
+                   [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_to_rad(kNan); }},
         CardDefect{"inputs[0].scan.range_max_m",
                    [](C& c) { c.mutable_inputs(0)->mutable_scan()->set_range_max_m(kNan); }},
         CardDefect{"inputs[0].image", [](C& c) { AsImage(c).set_width(0); }},
+        CardDefect{"inputs[0].image", [](C& c) { AsImage(c).set_width(2049); }},
+        CardDefect{"inputs[0].image", [](C& c) { AsImage(c).set_height(0); }},
         CardDefect{"inputs[0].image", [](C& c) { AsImage(c).set_height(2049); }},
         CardDefect{"inputs[0].image.color", [](C& c) { AsImage(c).set_color("bgr"); }},
         CardDefect{"inputs[0]",
@@ -91,6 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
                    }},
         CardDefect{"inputs[1].clip_max", [](C& c) { c.mutable_inputs(1)->set_clip_max(kNan); }},
         CardDefect{"inputs[1].scale", [](C& c) { c.mutable_inputs(1)->set_scale(0); }},
+        CardDefect{"inputs[1].scale", [](C& c) { c.mutable_inputs(1)->set_scale(kNan); }},
         CardDefect{"inputs[1].offset", [](C& c) { c.mutable_inputs(1)->set_offset(kNan); }},
         CardDefect{"outputs[0].tensor", [](C& c) { c.mutable_outputs(0)->clear_tensor(); }},
         CardDefect{"outputs[0].index", [](C& c) { c.mutable_outputs(0)->set_index(65536); }},
@@ -98,6 +103,9 @@ INSTANTIATE_TEST_SUITE_P(
         CardDefect{"outputs[1].field", [](C& c) { c.mutable_outputs(1)->set_field("vx_mps"); }},
         CardDefect{"outputs[0].clip_max", [](C& c) { c.mutable_outputs(0)->set_clip_max(kNan); }},
         CardDefect{"outputs[0].scale", [](C& c) { c.mutable_outputs(0)->set_scale(kNan); }},
+        CardDefect{"outputs[0].scale", [](C& c) { c.mutable_outputs(0)->set_scale(0); }},
+        CardDefect{"outputs[0].offset", [](C& c) { c.mutable_outputs(0)->set_offset(kNan); }},
+        CardDefect{"execution_providers", [](C& c) { c.add_execution_providers("tpu"); }},
         CardDefect{"outputs", [](C& c) { c.mutable_outputs()->RemoveLast(); }}));
 
 TEST(CardTest, RefusesACardWithoutTheConfidenceThatThePolicyJudges) {
@@ -117,6 +125,14 @@ TEST(CardTest, RefusesAnInputThatThePolicyDoesNotRequire) {
       [](v1::ControlPolicy& p) { (*p.mutable_inputs())["goal_range_m"].set_required(false); });
   EXPECT_THAT(SignatureFor(NavCard(), policy),
               StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[inputs[2].channel] ")));
+}
+
+TEST(CardTest, IsRefusedWhoeverAsks) {
+  v1::ModelCard card = NavCard();
+  card.clear_outputs();
+  const base::ModelSignature signature = {{{"features", {1, 7}}}, {{"command", {1, 2}}}};
+  EXPECT_THAT(Binding::Compile(card, PolicyWith(), signature),
+              StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[outputs] ")));
 }
 
 TEST(CardTest, RefusesAModelWhoseTensorsAreOthers) {
