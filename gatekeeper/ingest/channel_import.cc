@@ -208,24 +208,28 @@ absl::StatusOr<Importer> Importer::For(const RecordingFile& file, const v1::Impo
 
 absl::StatusOr<Imported> Importer::Write(const TimeRange& stretch,
                                          const std::string& destination) const {
+  const std::string unfinished = destination + ".unfinished";
+  absl::StatusOr<Imported> imported = WriteTo(unfinished, stretch);
+  absl::Status status = imported.ok() ? PutInPlace(unfinished, destination) : imported.status();
+  if (status.ok()) return imported;
+  std::error_code ignored;
+  std::filesystem::remove(unfinished, ignored);
+  return status;
+}
+
+absl::StatusOr<Imported> Importer::WriteTo(const std::string& path,
+                                           const TimeRange& stretch) const {
   ASSIGN_OR_RETURN(Lanes lanes, MakeLanes(file_, map_));
   ASSIGN_OR_RETURN(TransformHistory history,
                    TransformHistory::Read(file_, placing_.moving(), stretch));
   Selection selection{.from_ns = stretch.from_ns, .to_ns = stretch.to_ns};
   for (const auto& [channel, source] : map_.channels()) selection.topics.insert(source.topic());
-  const std::string unfinished = destination + ".unfinished";
-  ASSIGN_OR_RETURN(ObservationWriter writer, ObservationWriter::Create(unfinished));
+  ASSIGN_OR_RETURN(ObservationWriter writer, ObservationWriter::Create(path));
   Import import(std::move(lanes), placing_, std::move(history), std::move(writer));
-  absl::Status status = file_.ForEachMessage(
+  RETURN_IF_ERROR(file_.ForEachMessage(
       selection,
-      [&](const Topic& topic, const RawMessage& message) { return import.Take(topic, message); });
-  absl::StatusOr<Imported> imported =
-      status.ok() ? import.Finish() : absl::StatusOr<Imported>(status);
-  if (imported.ok()) status = PutInPlace(unfinished, destination);
-  if (imported.ok() && status.ok()) return imported;
-  std::error_code ignored;
-  std::filesystem::remove(unfinished, ignored);
-  return imported.ok() ? absl::StatusOr<Imported>(status) : imported;
+      [&](const Topic& topic, const RawMessage& message) { return import.Take(topic, message); }));
+  return import.Finish();
 }
 
 }  // namespace gatekeeper::ingest

@@ -41,6 +41,7 @@ class Importer {
  private:
   Importer(const RecordingFile& file, const v1::ImportMap& map, FramePlacing placing,
            std::vector<std::string> notes);
+  absl::StatusOr<Imported> WriteTo(const std::string& path, const TimeRange& stretch) const;
 
   const RecordingFile& file_;
   const v1::ImportMap& map_;

@@ -56,11 +56,15 @@ absl::StatusOr<TransformHistory> TransformHistory::Read(const RecordingFile& fil
                             RETURN_IF_ERROR(reader->second.Read(message, transforms));
                             return history.Keep(transforms, frames);
                           }));
-  for (auto& [child, told] : history.told_) {
+  history.SortByStamp();
+  return history;
+}
+
+void TransformHistory::SortByStamp() {
+  for (auto& [child, told] : told_) {
     std::stable_sort(told.begin(), told.end(),
                      [](const Stamped& a, const Stamped& b) { return a.stamp_ns < b.stamp_ns; });
   }
-  return history;
 }
 
 absl::Status TransformHistory::Keep(const std::vector<NamedTransform>& transforms,

@@ -40,6 +40,7 @@ class TransformHistory {
     int64_t stamp_ns = 0;
     Transform transform;
   };
+  void SortByStamp();
   absl::Status Keep(const std::vector<NamedTransform>& transforms,
                     const std::set<std::string>& frames);
   absl::StatusOr<Transform> PlaceAt(const FrameTree& tree, const std::string& child,

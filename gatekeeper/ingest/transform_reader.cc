@@ -79,6 +79,10 @@ absl::StatusOr<TransformReader> TransformReader::For(const Topic& topic) {
 
 // One place more than are read, to see that there are no others.
 absl::Status TransformReader::MakeRoom(size_t places) {
+  if (places > kMostPlaces) {
+    return absl::DataLossError(
+        absl::StrFormat("it holds more than %d transforms in one message", kMostPlaces));
+  }
   std::vector<std::string> paths;
   for (size_t i = 0; i < places; ++i) {
     for (const char* path : kPaths) paths.push_back(absl::StrFormat("transforms[%d].%s", i, path));
@@ -92,10 +96,6 @@ absl::Status TransformReader::MakeRoom(size_t places) {
 absl::Status TransformReader::ReadPlaces(std::string_view message) {
   RETURN_IF_ERROR(plan_->Read(message, values_));
   while (values_.back().present) {
-    if (places_ == kMostPlaces) {
-      return absl::DataLossError(
-          absl::StrFormat("it holds more than %d transforms in one message", kMostPlaces));
-    }
     RETURN_IF_ERROR(MakeRoom(2 * places_));
     RETURN_IF_ERROR(plan_->Read(message, values_));
   }
