@@ -251,7 +251,7 @@ TEST(PeopleTest, PressTheButtonAndLeanOnTheArm) {
   ASSERT_GT(held.size(), 10u);
   EXPECT_GE(held.front(), kOnset_ns);
   EXPECT_EQ(pressed("estop_tapped"), std::vector<int64_t>{held.front()}) << "one packet says so";
-  const v1::JointState& joints = During("pushed", "joints").front().observation.joints();
+  const v1::JointState joints = During("pushed", "joints").front().observation.joints();
   ASSERT_EQ(joints.tau_nm_size(), joints.q_rad_size());
   EXPECT_THAT(joints.tau_nm(), Each(1e4));
 }
