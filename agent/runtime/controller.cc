@@ -59,7 +59,8 @@ void Controller::SwapTo(const Pilot* active, const Pilot* previous, Nanos now) {
     }
     if (active != nullptr) {
       TakeRules(*active);
-      Hold(rules_->fallback, latch_.held, now, status_);
+      Hold(rules_->fallback, latch_.held, now,
+           status_);  // and takes the state of all that is active
       NameHeld(WaitingForPerson());
       transition_until_ = now + rules_->policy.transition_for();
     }
@@ -108,7 +109,6 @@ void Controller::TakeRules(const Pilot& active) {
   TriggerStatus& latched = status_.triggers[fallback.latched()];
   status_.active |= MaskOf(fallback.latched());
   latched.place = fallback.latch_state();
-  status_.state = std::max(status_.state, fallback.latch_state());
 }
 
 const Tick& Controller::Step(Nanos now) {

@@ -278,6 +278,19 @@ TEST(BoundsTest, ForgiveWhatASumOfWrittenDigitsRoundsTo) {
   EXPECT_OK(Compile(rules));
 }
 
+TEST(BoundsTest, EndWhereNobodyWouldWaitForThem) {
+  R rules = RichFallbackDocument();
+  rules.set_mrc_within_ms(60'000);
+  Rule(rules, "network_down").mutable_defer()->set_max_s(600);
+  EXPECT_OK(Compile(rules));
+  rules.set_mrc_within_ms(60'000.5);
+  EXPECT_THAT(Compile(rules),
+              StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[mrc_within_ms] ")));
+  rules.set_mrc_within_ms(60'000);
+  Rule(rules, "network_down").mutable_defer()->set_max_s(600.0005);
+  EXPECT_THAT(Compile(rules), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(".max_s] ")));
+}
+
 TEST(StatesTest, NominalLimitsMayBeSaid) {
   R rules = RichFallbackDocument();
   State(rules, "NOMINAL").set_limits("nominal");

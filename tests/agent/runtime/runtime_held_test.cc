@@ -221,6 +221,26 @@ TEST(HeldTest, EveryTriggerOfTheRulesCanBeNamed) {
   }
 }
 
+TEST(HeldTest, WhatComesBackInTheNextTickIsNamedAnew) {
+  DrivenRobot robot([](v1::ControlPolicy&, v1::FallbackRules& rules, v1::ModelCard&) {
+    v1::Trigger& stale = tests::Rule(rules, "input_stale");
+    stale.mutable_clear()->clear_quiet_ms();
+    stale.mutable_clear()->set_operator_(true);
+  });
+  ASSERT_EQ(Named(robot.unit.pilot->rules->fallback, "input_stale"), 0U) << "the first of all";
+  robot.DriveAtEight();
+  const auto lose_inputs = [&] {
+    for (int i = 0; i < 40; ++i) robot.Silence();
+  };
+  lose_inputs();
+  EXPECT_THAT(robot.controller.latch().held, ElementsAre("input_stale"));
+  robot.Ticks(100);
+  ASSERT_OK(robot.controller.Rearm(robot.now));
+  EXPECT_THAT(robot.controller.latch().held, IsEmpty());
+  robot.Tick([](v1::Observation& packet) { packet.mutable_odom()->set_stamp_ns(1); });
+  EXPECT_THAT(robot.controller.latch().held, ElementsAre("input_stale"));
+}
+
 TEST(HeldTest, WhatWasClearedIsNotHeldAgainByOtherRules) {
   DrivenRobot robot({}, LatchState{.held = {"hardware_limit"}});
   ASSERT_OK(robot.controller.Rearm(robot.now));
