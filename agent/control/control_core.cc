@@ -96,6 +96,8 @@ const runtime::Tick& ControlCore::Tick(Nanos now) {
   shadow_budget_.NoteTick(tick, controller_.board(),
                           active_ ? active_->pilot.rules->policy.deadline().hard : Nanos::max());
   NoteTick(tick);
+  // Before the unit at fault is put away: the stop is told as its own.
+  if (controller_.latch() != saved_latch_) NoteLatch();
   if (on_trial() && tick.model_fault) {
     EndTrial(absl::StrFormat(
                  "fault of the model in state %s: %s", tick.state,
@@ -240,6 +242,8 @@ bool ControlCore::TakeShadow(ShadowFrame& frame) {
   }
   if (!seat_ || seat_->crew != crew) seat_ = std::make_shared<ShadowSeat>(crew);
   shadow_out_ = true;
+  // Misses that lie so far apart, because it was shed between, are no row of misses.
+  if (last_tick_->now - shown_at_ >= kHungAfterPeriods * period()) candidate_.counters.EndRow();
   shown_at_ = last_tick_->now;
   frame.seat = seat_;
   frame.board = controller_.board();

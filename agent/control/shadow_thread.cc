@@ -15,13 +15,13 @@ ShadowThread::ShadowThread()
     : result_signal_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { Loop(); }) {}
 
 ShadowThread::~ShadowThread() {
-  turn_.store(Turn::kStop, std::memory_order_release);
+  turn_.store(Turn::kStop);
   turn_.notify_one();
   thread_.join();
 }
 
 void ShadowThread::Offer() {
-  turn_.store(Turn::kShadow, std::memory_order_release);
+  turn_.store(Turn::kShadow);  // in one order with who waits, whom notify_one looks for
   turn_.notify_one();
 }
 

@@ -13,6 +13,9 @@ inline constexpr double kMostAgeMs = 10'000;
 inline constexpr double kMostFutureMs = 1'000;
 inline constexpr double kMostStuckMs = 60'000;
 
+// --- derating: heat and supply are slow
+inline constexpr double kMostOwnAgeMs = 60'000;
+
 // --- deadline and clamp budget
 inline constexpr unsigned kMostConsecutiveMisses = 100;
 inline constexpr double kMostClampedShare = 0.9;
@@ -38,6 +41,6 @@ inline constexpr double kMostToolMps = 10;
 
 // --- fallback rules
 inline constexpr double kMostMrcMs = 60'000;     // until the robot stands
-inline constexpr double kMostDeferMs = 600'000;  // a lift's ride
+inline constexpr double kMostDeferMs = 600'000;  // a lift's ride; also how long a trigger may wait
 
 }  // namespace agent::runtime

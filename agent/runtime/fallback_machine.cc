@@ -168,10 +168,11 @@ void Hold(const Fallback& rules, const std::vector<std::string>& names, Nanos no
     const TriggerIndex i = known == rules.triggers().end()
                                ? rules.flapping()
                                : static_cast<TriggerIndex>(known - rules.triggers().begin());
-    if (status.IsActive(i)) continue;
-    status.active |= MaskOf(i);
-    status.held |= MaskOf(i);
     const TriggerRule& rule = rules.triggers()[i];
+    const bool carried = status.IsActive(i);  // by other rules, where its place is known
+    status.active |= MaskOf(i);
+    if (!carried || rule.clear == ClearBy::kQuiet) status.held |= MaskOf(i);
+    if (carried) continue;
     Place(std::max({rule.to, rule.otherwise, rules.flap().to}), now, status.triggers[i]);
   }
   status.state = MostRestrictive(status);

@@ -104,7 +104,7 @@ absl::Status FallbackCompiler::TriggerOf(TriggerIndex trigger) {
   if (rule.to == 0) return Wrong(path + ".to", "must not be the nominal state");
   if (written.after_ms() != 0) {
     ASSIGN_OR_RETURN(rule.after, PositiveMs(path + ".after_ms", written.after_ms(),
-                                            "leave it out to act at once"));
+                                            "leave it out to act at once", kMostDeferMs));
     if (ActsAtOnce(trigger)) {
       return Wrong(path + ".after_ms", "must be left out: %s acts at once", rule.id);
     }

@@ -69,8 +69,9 @@ absl::Status PolicyCompiler::DerateRule(const v1::DerateRule& rule, const std::s
   }
   ASSIGN_OR_RETURN(limits.scale, ScaleOf(rule, path));
   limits.falls = limits.scale.values.front() > limits.scale.values.back();
-  ASSIGN_OR_RETURN(limits.max_age, PositiveMs(path + ".max_age_ms", rule.max_age_ms(),
-                                              "a signal that nobody measures any more is absent"));
+  ASSIGN_OR_RETURN(limits.max_age,
+                   PositiveMs(path + ".max_age_ms", rule.max_age_ms(),
+                              "a signal that nobody measures any more is absent", kMostOwnAgeMs));
   if (!IsShare(limits.absent_scale)) {
     return Wrong(path + ".absent_scale", "must be 0 to 1, is %g", limits.absent_scale);
   }

@@ -125,7 +125,7 @@ absl::Status PolicyCompiler::NominalSet(TwistLimits& limits) const {
                  "must be 0 or below, because standing is always allowed, and at least %g; is %g",
                  -kMostSpeedMps, limits.vx_min_mps);
   }
-  // At the largest speed itself a robot that something holds would never be noticed.
+  // Above the largest speed it would never act.
   RETURN_IF_ERROR(CheckWithin(path + ".cmd_vs_measured_mps", limits.cmd_vs_measured_mps,
                               limits.vx_max_mps, "a robot that stands could never start"));
   return CheckWithin(path + ".wz_acc_max_radps2", limits.wz_acc_max_radps2, kMostTurnAccRadps2,

@@ -118,8 +118,9 @@ absl::Status FleetCore::FlushIncidents() {
   return absl::OkStatus();
 }
 
-// The same cause again within an hour belongs to the incident that is there: a sensor that flaps
-// must not bury it under its own repeats. A latched emergency stop comes once, with its latch.
+// The same cause under the same unit again within an hour of its last time belongs to the incident
+// that is there: a sensor that flaps must not bury it under its own repeats. A latched emergency
+// stop comes once, with its latch.
 absl::StatusOr<bool> FleetCore::IsRepeat(const store::StoredEvent& event) {
   constexpr int64_t kSameIncidentMs = 3'600'000;
   constexpr int kMostEvents = 10'000;
@@ -128,7 +129,8 @@ absl::StatusOr<bool> FleetCore::IsRepeat(const store::StoredEvent& event) {
                                  event.received_ms, kMostEvents));
   return std::ranges::any_of(lately, [&](const store::StoredEvent& other) {
     return other.event.id() != event.event.id() && other.event.kind() == event.event.kind() &&
-           other.event.detail() == event.event.detail();
+           other.event.detail() == event.event.detail() &&
+           other.event.unit_digest() == event.event.unit_digest();
   });
 }
 

@@ -41,6 +41,23 @@ TEST_F(ShadowTest, IsShedForFiveSecondsAfterAMissOfTheUnitThatDrives) {
   EXPECT_EQ(ShedOf(100), 0u);
 }
 
+TEST_F(ShadowTest, MissesBeforeAndAfterALongSheddingAreNoHang) {
+  const auto miss = [&](const std::string& digest) {
+    source_->ScriptOf(digest)->outcome = RunOutcome::kDeadlineMissed;
+    Step();
+    source_->ScriptOf(digest)->outcome = RunOutcome::kDone;
+  };
+  miss(b_);
+  miss(a_);
+  Steps(99);  // shown nothing
+  const uint64_t shed = Report().candidate().shed();
+  miss(b_);
+  Steps(3);
+  EXPECT_GE(shed, 99U);
+  EXPECT_EQ(source_->kills, 0);
+  EXPECT_EQ(Report().candidate_state(), v1::CANDIDATE_SHADOWING);
+}
+
 TEST_F(ShadowTest, IsShedWhileTheRunTimeOfTheUnitThatDrivesNearsItsDeadline) {
   // hard_ms is 30
   for (const auto& [p99_ms, shed] : {std::pair{24.0, 0u}, {24.01, 10u}, {24.0, 0u}}) {

@@ -101,6 +101,19 @@ TEST_F(StopTest, AnEmergencyStopIsAnEventOfItsOwnWithItsCauseAndLayer) {
   EXPECT_EQ(Told("estop")[0].detail(), "estop_button (layer circuit)");
 }
 
+TEST_F(StopTest, AnEmergencyStopInATrialIsToldOfTheUnitOnTrialThoughItIsPutAwayAtOnce) {
+  Order(v1::STAGE_TRIAL, b_);
+  Steps(3);
+  ASSERT_EQ(Report().running_digest(), b_);
+  source_->ScriptOf(b_)->vx_mps = std::nanf("");
+  estop_pressed_ = true;
+  Step();
+  EXPECT_EQ(Report().candidate_state(), v1::CANDIDATE_FAILED);
+  ASSERT_THAT(Told("estop"), SizeIs(1));
+  EXPECT_EQ(Told("estop")[0].unit_digest(), b_);
+  EXPECT_EQ(Told("estop")[0].cause(), "estop_button");
+}
+
 TEST_F(StopTest, WithoutAUnitTheButtonIsToBlame) {
   files_ = CrashFiles();
   Start();

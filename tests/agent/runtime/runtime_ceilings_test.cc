@@ -70,6 +70,8 @@ INSTANTIATE_TEST_SUITE_P(
                             [](P& p, double v) { Scan(p).set_max_future_ms(v); }},
                     Ceiling{"inputs.scan.stuck_after_ms", 60'000,
                             [](P& p, double v) { Scan(p).set_stuck_after_ms(v); }},
+                    Ceiling{"derate[0].max_age_ms", 60'000,
+                            [](P& p, double v) { p.mutable_derate(0)->set_max_age_ms(v); }},
                     Ceiling{"deadline.max_consecutive", 100,
                             [](P& p, double v) {
                               p.mutable_deadline()->set_max_consecutive(static_cast<uint32_t>(v));

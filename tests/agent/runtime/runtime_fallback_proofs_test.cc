@@ -287,6 +287,17 @@ TEST(BoundsTest, EndWhereNobodyWouldWaitForThem) {
   EXPECT_THAT(Compile(rules),
               StatusIs(absl::StatusCode::kInvalidArgument, StartsWith("[mrc_within_ms] ")));
   rules.set_mrc_within_ms(60'000);
+  rules.set_mrc_within_ms(4500);
+  Rule(rules, "network_down").clear_defer();
+  Rule(rules, "network_down").set_to("DEGRADED");
+  Rule(rules, "network_down").set_after_ms(600'000);
+  EXPECT_OK(Compile(rules));
+  Rule(rules, "network_down").set_after_ms(600'000.5);
+  EXPECT_THAT(Compile(rules),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(".after_ms] ")));
+  Rule(rules, "network_down").set_after_ms(2000);
+  Rule(rules, "network_down").set_to("CONTROLLED_STOP");
+  Rule(rules, "network_down").mutable_defer()->add_in_zone("dock");
   Rule(rules, "network_down").mutable_defer()->set_max_s(600.0005);
   EXPECT_THAT(Compile(rules), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(".max_s] ")));
 }

@@ -92,6 +92,18 @@ TEST(HoldTest, WhatIsActiveStaysAsItIs) {
   EXPECT_EQ(after, before);
 }
 
+TEST(HoldTest, WhatOtherRulesWouldClearByQuietStaysHeldAndItsPlaceStays) {
+  const Fallback rules = tests::NavRules();
+  FallbackStatus status;
+  const TriggerIndex stale = Named(rules, "input_stale");
+  ASSERT_EQ(rules.triggers()[stale].clear, ClearBy::kQuiet);
+  status.active = MaskOf(stale);
+  status.triggers[stale].place = rules.triggers()[stale].to;
+  Hold(rules, {"input_stale"}, kStartOfTime, status);
+  EXPECT_EQ(status.held, MaskOf(stale));
+  EXPECT_EQ(status.triggers[stale].place, rules.triggers()[stale].to);
+}
+
 TEST(HoldTest, TheMostRestrictiveOfAllDecides) {
   const Fallback rules = tests::NavRules();
   FallbackStatus status =

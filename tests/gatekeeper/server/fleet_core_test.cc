@@ -265,10 +265,12 @@ TEST_F(FleetCoreTest, AnEmergencyStopOpensOneIncidentHoweverOftenItIsReported) {
 
 TEST_F(FleetCoreTest, AStopOpensOneIncidentARobotAndCauseUntilAnHourIsQuiet) {
   uint64_t id = 0;
-  const auto stop = [&](const std::string& robot, const std::string& detail) {
+  const auto stop = [&](const std::string& robot, const std::string& detail,
+                        const std::string& unit = "") {
     v1::RobotEvent event;
     event.set_id(++id);
     event.set_kind("stopped");
+    event.set_unit_digest(unit);
     event.set_detail(detail);
     world_.core->OnEvent(robot, event, world_.now);
     world_.Tick();
@@ -283,7 +285,8 @@ TEST_F(FleetCoreTest, AStopOpensOneIncidentARobotAndCauseUntilAnHourIsQuiet) {
   world_.now.wall_ms += 3'600'000 - 60'000;
   EXPECT_EQ(stop("north-1", contact), 3);
   world_.now.wall_ms += 3'600'001;
-  EXPECT_EQ(stop("north-1", contact), 4);
+  EXPECT_EQ(stop("north-1", contact, std::string(64, 'a')), 4);
+  EXPECT_EQ(stop("north-1", contact, std::string(64, 'b')), 5) << "another unit stopped it";
 
   ASSERT_OK_AND_ASSIGN(const auto incidents, world_.core->ListIncidents());
   const v1::Incident& newest = incidents.incidents(0);
