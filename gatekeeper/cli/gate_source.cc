@@ -24,13 +24,19 @@ using source::Repository;
 constexpr char kPolicyHome[] = "/policy.json";
 constexpr size_t kMaxPolicyHome = 64 * 1024;
 
+// https://..., or host:path as ssh has it. A folder of that name is none.
+bool IsUrl(const std::string& name) {
+  const size_t colon = name.find(':');
+  return colon != std::string::npos && name.find('/') > colon;
+}
+
 // A path, or a URL through a mirror in the home: a second run needs the network only for commits
 // that it has not seen.
 absl::StatusOr<Repository> OpenRepository(const std::string& name, const std::string& commit,
                                           const std::string& home, const ScratchFolder& scratch) {
   std::error_code error;
-  if (fs::exists(name, error)) return Repository::Open(name);
-  if (name.find(':') == std::string::npos) {
+  if (!IsUrl(name)) {
+    if (fs::exists(name, error)) return Repository::Open(name);
     return absl::NotFoundError(absl::StrFormat("there is no git repository at %s", name));
   }
   const std::string mirrors = fs::is_directory(home, error) ? home + "/mirrors" : scratch.path();
@@ -92,20 +98,13 @@ absl::StatusOr<gates::NamedSuite> ReadSuite(GateSource source, const std::string
       scratch.path());
 }
 
-// For a seal the scenarios must be the safety team's choice too: its suite names them, or they come
-// from its own repository.
-absl::Status CheckScenariosForSeal(const GateSource& source, const PolicyHome& policy,
-                                   const Repository* repository) {
+// For a seal the scenarios must be the safety team's choice too.
+absl::Status CheckScenariosForSeal(const GateSource& source, const PolicyHome& policy) {
   if (!source.for_seal || policy.repository.empty()) return absl::OkStatus();
-  if (repository == nullptr || !SameRepository(source.scenarios_repo, policy.repository)) {
-    return absl::PermissionDeniedError(absl::StrFormat(
-        "this home seals only what scenarios of %s have judged (policy.json), and this run's come "
-        "from %s; name them in the suite (scenarios: FOLDER, relative to it), or give "
-        "--scenarios-repo %s and --scenarios-commit",
-        policy.repository, repository == nullptr ? source.scenarios : source.scenarios_repo,
-        policy.repository));
-  }
-  return CheckApproved(*repository, source.scenarios_commit, policy);
+  return absl::PermissionDeniedError(absl::StrFormat(
+      "this home seals only what scenarios that the suite names have judged (policy.json), and "
+      "this run's come from %s; name them in the suite (scenarios: FOLDER, relative to it)",
+      source.scenarios_repo.empty() ? source.scenarios : source.scenarios_repo));
 }
 
 absl::StatusOr<gates::ScenarioFiles> ReadScenarios(const GateSource& source,
@@ -122,14 +121,13 @@ absl::StatusOr<gates::ScenarioFiles> ReadScenarios(const GateSource& source,
         "folder by --scenarios",
         source.suite));
   }
+  RETURN_IF_ERROR(CheckScenariosForSeal(source, policy));
   if (source.scenarios_repo.empty()) {
-    RETURN_IF_ERROR(CheckScenariosForSeal(source, policy, nullptr));
     return gates::ScenarioFiles{.folder = source.scenarios, .name = source.scenarios};
   }
   RETURN_IF_ERROR(gates::CheckPinned(source.scenarios_commit));
   ASSIGN_OR_RETURN(const Repository repository,
                    OpenRepository(source.scenarios_repo, source.scenarios_commit, home, scratch));
-  RETURN_IF_ERROR(CheckScenariosForSeal(source, policy, &repository));
   gates::ScenarioFiles files{.folder = scratch.path() + "/scenarios",
                              .name = gates::PathOfFolder(source.scenarios)};
   RETURN_IF_ERROR(gates::WriteOut(repository, source.scenarios_commit, files.name, files.folder));

@@ -90,6 +90,7 @@ absl::StatusOr<std::vector<fs::path>> Destinations(const ImportArguments& reques
 }
 
 absl::StatusOr<std::vector<WantedClip>> ClipsOf(const ImportArguments& request,
+                                                const std::string& source,
                                                 const fs::path& destination,
                                                 const ingest::RecordingFile& file) {
   RETURN_IF_ERROR(CheckName(destination.filename().string()));
@@ -101,6 +102,10 @@ absl::StatusOr<std::vector<WantedClip>> ClipsOf(const ImportArguments& request,
     clips.push_back({stretch, recording + ".mcap"});
     for (const std::string& path : {clips.back().recording, clips.back().scenario()}) {
       std::error_code absent;
+      if (fs::equivalent(path, source, absent)) {
+        return absl::InvalidArgumentError(
+            absl::StrFormat("%s is the recording itself: choose another --to", path));
+      }
       if (request.overwrite || !fs::exists(path, absent)) continue;
       return absl::AlreadyExistsError(
           absl::StrFormat("%s is there already, maybe with labels: choose another --to, or say "
@@ -145,7 +150,7 @@ class ImportRun {
 
   absl::StatusOr<OpenedSource> Open(const std::string& path, const fs::path& destination) const {
     ASSIGN_OR_RETURN(auto file, ingest::OpenRecording(path));
-    ASSIGN_OR_RETURN(auto clips, ClipsOf(request_, destination, *file));
+    ASSIGN_OR_RETURN(auto clips, ClipsOf(request_, path, destination, *file));
     ASSIGN_OR_RETURN(ingest::Importer importer, ingest::Importer::For(*file, map_));
     ASSIGN_OR_RETURN(v1::Origin origin, OriginOf(path, *file));
     origin.set_map_sha256(map_sha256_);

@@ -58,8 +58,8 @@ class Repository {
   absl::StatusOr<std::vector<std::string>> Versions(const std::string& commit,
                                                     const std::string& path, size_t cap) const;
 
-  // Whether `commit` is what `revision` names or lies before it.
-  absl::StatusOr<bool> IsWithin(const std::string& commit, const std::string& revision) const;
+  // Whether `commit` is the tip of `branch` or lies before it.
+  absl::StatusOr<bool> IsWithin(const std::string& commit, const std::string& branch) const;
 
   // The work tree's folder, or the repository's own when it is bare.
   std::string folder() const;

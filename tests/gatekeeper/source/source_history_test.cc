@@ -86,6 +86,8 @@ TEST(RepositoryHistoryTest, KnowsWhatLiesBeforeABranch) {
   EXPECT_TRUE(*repository.IsWithin(first, "trunk"));
   EXPECT_TRUE(*repository.IsWithin(trunk, "trunk"));
   EXPECT_FALSE(*repository.IsWithin(side, "trunk"));
+  git.Git("tag trunk " + side);
+  EXPECT_FALSE(*repository.IsWithin(side, "trunk")) << "a tag moves no branch";
   EXPECT_THAT(repository.IsWithin(first, "nobody"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("nobody")));
 }
