@@ -87,7 +87,12 @@ class SurveyPass {
     const auto found = transforms_.find(topic.id);
     if (found == transforms_.end()) return absl::OkStatus();
     auto& [reader, fixed] = found->second;
-    RETURN_IF_ERROR(reader.Read(message, told_));
+    const absl::Status read = reader.Read(message, told_);
+    if (!read.ok() && !map_.has_frames()) {
+      ++survey_.passed_over;
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(read);
     for (const NamedTransform& told : told_) RETURN_IF_ERROR(survey_.tree.Take(told, fixed));
     return absl::OkStatus();
   }
@@ -237,6 +242,11 @@ absl::StatusOr<std::vector<std::string>> JudgeUnfollowed(const FrameSurvey& surv
   std::vector<std::string> notes;
   if (!map.has_frames()) RETURN_IF_ERROR(JudgeScans(survey, map, notes));
   if (map.frames().site().empty()) NotePoses(survey, notes);
+  if (survey.passed_over > 0) {
+    notes.push_back(absl::StrFormat(
+        "%d messages of /tf or /tf_static tell a transform that is none and were passed over",
+        survey.passed_over));
+  }
   return notes;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -20,6 +21,7 @@ struct FrameSurvey {
   };
   FrameTree tree;
   std::map<std::string, Named> channels;  // scan, odom and odom_corrected, as far as mapped
+  uint64_t passed_over = 0;  // messages with a transform that is none, where no frames are followed
 };
 
 // Channels whose messages are in a frame that can be followed.
@@ -33,7 +35,8 @@ struct FramePaths {
 absl::StatusOr<FramePaths> FramePathsOf(const Topic& topic);
 
 // Reads the whole transform tree, and of every framed channel all messages' frames (the first ones
-// only where the recording has no transforms). kDataLoss for messages that cannot be read;
+// only where the recording has no transforms). kDataLoss for messages that cannot be read,
+// where frames are followed;
 // kResourceExhausted beyond the tree's cap, or 64 frames of one channel.
 absl::StatusOr<FrameSurvey> SurveyFrames(const RecordingFile& file, const v1::ImportMap& map);
 

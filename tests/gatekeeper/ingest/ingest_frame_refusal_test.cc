@@ -114,6 +114,7 @@ TEST_F(FrameRefusalTest, NamesAreReadUpTo256Characters) {
   }
   bag_ = {};
   Drive();
+  Follow("base_link", "");
   bag_.Fixed(9, {{.parent = "base_link", .child = std::string(257, 'x')}});
   Refused(absl::StatusCode::kDataLoss, "child_frame_id is empty or has more than 256 characters");
 }
@@ -152,6 +153,17 @@ TEST_F(WithoutFramesTest, WhatIsTakenForGrantedIsTold) {
       ElementsAre("scan: taken as seen from the body; the recording calls its frame base_scan (say "
                   "mount: or frames:)",
                   HasSubstr("odom: its poses are in the recording's frame odom, which drifts")));
+}
+
+TEST_F(WithoutFramesTest, ATransformThatIsNoneIsPassedOverAndTold) {
+  Drive();
+  tests::CdrBytes bytes;
+  bytes.Put<uint32_t>(1).Header(9, 0, "base_link").Text("camera");
+  bytes.All<double>({0, 0, 0, 0, 0, 0, 0});
+  bag_.Add(9, "/tf_static", "tf2_msgs/msg/TFMessage", bytes.bytes());
+  ASSERT_OK(Import().status());
+  EXPECT_THAT(notes_, testing::Contains("1 messages of /tf or /tf_static tell a transform that is "
+                                        "none and were passed over"));
 }
 
 TEST_F(WithoutFramesTest, ALaserThatTheRecordingHasInTheBodysMiddleNeedsNoNote) {
