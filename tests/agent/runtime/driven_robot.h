@@ -12,6 +12,32 @@ namespace tests {
 // What a controller that may not start, or may not be re-armed, answers.
 inline constexpr auto kRefused = absl::StatusCode::kFailedPrecondition;
 
+// For Unit::Edit: a model whose third and fourth output say how sure it is.
+inline void WithDoubt(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
+  v1::Confidence& confidence = *policy.mutable_output()->mutable_confidence();
+  confidence.set_enter_below(0.3);
+  confidence.set_leave_above(0.5);
+  confidence.set_leave_hold_ms(200);
+  confidence.set_trigger("doubt");
+  v1::Uncertainty& uncertainty = *policy.mutable_output()->mutable_uncertainty();
+  uncertainty.set_enter_above(0.3);
+  uncertainty.set_leave_below(0.2);
+  uncertainty.set_leave_hold_ms(200);
+  uncertainty.set_trigger("doubt");
+  v1::Trigger& trigger = *rules.add_triggers();
+  trigger.set_id("doubt");
+  trigger.set_layer("model");
+  trigger.set_to("DEGRADED");
+  trigger.mutable_clear()->set_quiet_ms(50);
+  uint32_t index = 2;
+  for (const char* field : {"confidence", "uncertainty"}) {
+    v1::OutputBinding& output = *card.add_outputs();
+    output.set_tensor("command");
+    output.set_index(index++);
+    output.set_field(field);
+  }
+}
+
 // A controller with its units, ticked at 20 Hz with a full packet before each tick.
 class DrivenRobot {
  public:

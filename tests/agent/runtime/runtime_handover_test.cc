@@ -19,6 +19,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::tests::DrivenRobot;
+using ::tests::WithDoubt;
 namespace v1 = ::gatekeeper::v1;
 
 TEST(HandoverTest, AProbationThatWasDrivenOutIsNotRenewedBySwappingInDriving) {
@@ -117,25 +118,10 @@ TEST(HandoverTest, OnlyAnswersCountAmongTheDeadlines) {
 }
 
 TEST(HandoverTest, ARunWithoutAnAnswerTellsNothingOfTheModelsDoubt) {
-  DrivenRobot robot([](v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
-    v1::Confidence& confidence = *policy.mutable_output()->mutable_confidence();
-    confidence.set_enter_below(0.3);
-    confidence.set_leave_above(0.5);
-    confidence.set_leave_hold_ms(200);
-    confidence.set_trigger("doubt");
-    v1::Trigger& trigger = *rules.add_triggers();
-    trigger.set_id("doubt");
-    trigger.set_layer("model");
-    trigger.set_to("DEGRADED");
-    trigger.mutable_clear()->set_quiet_ms(50);
-    v1::OutputBinding& output = *card.add_outputs();
-    output.set_tensor("command");
-    output.set_index(2);
-    output.set_field("confidence");
-  });
-  robot.unit.model->says = {0.8F, 0, 0.9F};
+  DrivenRobot robot(WithDoubt);
+  robot.unit.model->says = {0.8F, 0, 0.9F, 0};
   robot.Ticks(100);
-  robot.unit.model->says = {0.8F, 0, 0.2F};
+  robot.unit.model->says = {0.8F, 0, 0.2F, 0};
   robot.Tick();
   robot.unit.model->outcome = RunOutcome::kFailed;
   EXPECT_THAT(robot.Ticks(20).triggers, Contains("doubt"));
@@ -155,40 +141,17 @@ TEST(HandoverTest, AnAnswerOfThePreviousUnitEndsItsMissesInARow) {
   EXPECT_EQ(robot.Tick().state, "SIMPLE_CONTROLLER");
 }
 
-// A model that says how sure it is, and goes by the nav rules otherwise.
-void SayDoubt(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
-  v1::Confidence& confidence = *policy.mutable_output()->mutable_confidence();
-  confidence.set_enter_below(0.25);
-  confidence.set_leave_above(0.5);
-  confidence.set_leave_hold_ms(200);
-  confidence.set_trigger("doubt");
-  v1::Uncertainty& uncertainty = *policy.mutable_output()->mutable_uncertainty();
-  uncertainty.set_enter_above(0.75);
-  uncertainty.set_leave_below(0.5);
-  uncertainty.set_leave_hold_ms(200);
-  uncertainty.set_trigger("doubt");
-  v1::Trigger& trigger = *rules.add_triggers();
-  trigger.set_id("doubt");
-  trigger.set_layer("model");
-  trigger.set_to("DEGRADED");
-  trigger.mutable_clear()->set_quiet_ms(50);
-  for (const char* field : {"confidence", "uncertainty"}) {
-    v1::OutputBinding& output = *card.add_outputs();
-    output.set_tensor("command");
-    output.set_index(static_cast<uint32_t>(card.outputs_size() - 1));
-    output.set_field(field);
-  }
-}
-
 TEST(HandoverTest, APreviousUnitThatDoubtsItselfGivesWay) {
   struct Case {
     std::vector<float> says;
     const char* state;
   };
-  for (const Case& c : {Case{{0.3F, 0, 0.25F, 0.75F}, "PREVIOUS_MODEL"},
-                        Case{{0.3F, 0, std::nextafter(0.25F, 0.0F), 0.75F}, "SIMPLE_CONTROLLER"},
-                        Case{{0.3F, 0, 0.25F, std::nextafter(0.75F, 1.0F)}, "SIMPLE_CONTROLLER"}}) {
-    DrivenRobot robot(SayDoubt);
+  const float sure = 0.3F;  // 0.3 and a little
+  const float calm = std::nextafter(sure, 0.0F);
+  for (const Case& c : {Case{{0.3F, 0, sure, calm}, "PREVIOUS_MODEL"},
+                        Case{{0.3F, 0, calm, calm}, "SIMPLE_CONTROLLER"},
+                        Case{{0.3F, 0, sure, sure}, "SIMPLE_CONTROLLER"}}) {
+    DrivenRobot robot(WithDoubt);
     robot.GivePrevious();
     robot.unit.model->says = {0.3F, 0, 1, 0};
     robot.previous.model->says = c.says;
@@ -200,7 +163,7 @@ TEST(HandoverTest, APreviousUnitThatDoubtsItselfGivesWay) {
 }
 
 TEST(HandoverTest, APreviousUnitIsNotBlamedForTheDoubtOfARunThatIsLate) {
-  DrivenRobot robot(SayDoubt);
+  DrivenRobot robot(WithDoubt);
   robot.GivePrevious();
   robot.unit.model->says = {0.3F, 0, 1, 0};
   robot.previous.model->says = {0.3F, 0, 0, 1};

@@ -15,6 +15,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::tests::DrivenRobot;
 using ::tests::kStartOfTime;
+using ::tests::WithDoubt;
 namespace v1 = ::gatekeeper::v1;
 
 TEST(SwapTest, ATicksViewsOutliveSeveralSwaps) {
@@ -158,31 +159,6 @@ TEST(SwapTest, AStepFromTheOldModelsAnswerToTheNewOnesIsNobodysFault) {
   EXPECT_FALSE(robot.Tick().clamped);
   other.model->says = {0.8F, -0.9F};
   EXPECT_TRUE(robot.Tick().clamped) << "its own is";
-}
-
-void WithDoubt(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
-  v1::Confidence& confidence = *policy.mutable_output()->mutable_confidence();
-  confidence.set_enter_below(0.3);
-  confidence.set_leave_above(0.5);
-  confidence.set_leave_hold_ms(200);
-  confidence.set_trigger("doubt");
-  v1::Uncertainty& uncertainty = *policy.mutable_output()->mutable_uncertainty();
-  uncertainty.set_enter_above(0.3);
-  uncertainty.set_leave_below(0.2);
-  uncertainty.set_leave_hold_ms(200);
-  uncertainty.set_trigger("doubt");
-  v1::Trigger& trigger = *rules.add_triggers();
-  trigger.set_id("doubt");
-  trigger.set_layer("model");
-  trigger.set_to("DEGRADED");
-  trigger.mutable_clear()->set_quiet_ms(50);
-  uint32_t index = 2;
-  for (const char* field : {"confidence", "uncertainty"}) {
-    v1::OutputBinding& output = *card.add_outputs();
-    output.set_tensor("command");
-    output.set_index(index++);
-    output.set_field(field);
-  }
 }
 
 TEST(SwapTest, DoubtOfOneModelIsNoneOfTheNext) {
