@@ -154,6 +154,20 @@ Bounds Bootstrap(size_t blocks, const Statistic& statistic, double alpha, uint64
   return bounds;
 }
 
+Bounds BootstrapRatio(const std::vector<double>& sums, const std::vector<double>& sizes,
+                      double alpha, uint64_t seed) {
+  const auto ratio = [&sums, &sizes](const std::vector<uint32_t>& times) {
+    double sum = 0;
+    double size = 0;
+    for (size_t i = 0; i < times.size(); ++i) {
+      sum += times[i] * sums[i];
+      size += times[i] * sizes[i];
+    }
+    return size > 0 ? sum / size : kNan;
+  };
+  return Bootstrap(sums.size(), ratio, alpha, seed);
+}
+
 MeanBounds BootstrapMean(const std::vector<Series>& clips, double alpha, uint64_t seed) {
   const Dependence dependence = DependenceOf(clips);
   const std::vector<Block> blocks = CutBlocks(clips, dependence);
@@ -167,16 +181,7 @@ MeanBounds BootstrapMean(const std::vector<Series>& clips, double alpha, uint64_
     sizes.push_back(static_cast<double>(block.to - block.from));
     mean.n += block.to - block.from;
   }
-  const auto statistic = [&sums, &sizes](const std::vector<uint32_t>& times) {
-    double sum = 0;
-    double size = 0;
-    for (size_t i = 0; i < times.size(); ++i) {
-      sum += times[i] * sums[i];
-      size += times[i] * sizes[i];
-    }
-    return size > 0 ? sum / size : kNan;
-  };
-  mean.bounds = Bootstrap(blocks.size(), statistic, alpha, seed);
+  mean.bounds = BootstrapRatio(sums, sizes, alpha, seed);
   return mean;
 }
 

@@ -57,6 +57,11 @@ struct Bounds {
 // one draw in twenty has no value, or there are fewer than two blocks, the bounds are NaN.
 Bounds Bootstrap(size_t blocks, const Statistic& statistic, double alpha, uint64_t seed);
 
+// The sum of all sums over the sum of all sizes: a mean whose independent parts are given, a sum
+// and a size each.
+Bounds BootstrapRatio(const std::vector<double>& sums, const std::vector<double>& sizes,
+                      double alpha, uint64_t seed);
+
 // The mean of all samples.
 struct MeanBounds {
   Bounds bounds;

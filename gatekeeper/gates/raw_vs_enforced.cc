@@ -1,11 +1,13 @@
 #include <algorithm>
-#include <cmath>
+#include <map>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "agent/base/counted.h"
+#include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/bootstrap.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/limit_oracle.h"
@@ -58,22 +60,60 @@ void AddBreaches(const Evidence& evidence, v1::GateResult& result) {
   for (const FaultRun& run : evidence.stale_runs) add(run.replay, run.planned.id);
 }
 
-// One for each answer that was clamped, zero for the others, by clip.
-std::vector<Series> ClampsOf(const std::vector<Replay>& replays) {
-  std::vector<Series> clips;
-  for (const Replay& replay : replays) {
-    Series& clip = clips.emplace_back();
-    for (const v1::TickRecord& tick : replay.ticks)
-      if (tick.raw_size() > 0) clip.push_back(tick.clamped() ? 1 : 0);
+// What was clamped of each recording's answers. Ticks of one drive are not independent, so
+// recordings are what is drawn and counted.
+struct ClampedRecordings {
+  std::vector<double> clamped;
+  std::vector<double> answered;
+
+  uint64_t n() const { return clamped.size(); }
+  uint64_t answers() const {
+    return static_cast<uint64_t>(std::accumulate(answered.begin(), answered.end(), 0.0));
   }
-  return clips;
+  double share() const {
+    const double all = std::accumulate(answered.begin(), answered.end(), 0.0);
+    return all > 0 ? std::accumulate(clamped.begin(), clamped.end(), 0.0) / all : 0;
+  }
+  double LargestShare() const {
+    double largest = 0;
+    for (size_t i = 0; i < clamped.size(); ++i)
+      largest = std::max(largest, clamped[i] / answered[i]);
+    return largest;
+  }
+};
+
+ClampedRecordings ClampsOf(const std::vector<Replay>& replays) {
+  struct Ticks {
+    double clamped = 0;
+    double answered = 0;
+  };
+  std::map<std::string, Ticks> by_recording;
+  for (const Replay& replay : replays) {
+    const ClampShare share = ShareOf(replay);
+    if (share.answered == 0) continue;
+    Ticks& ticks = by_recording[RecordingOf(replay)];
+    ticks.clamped += static_cast<double>(share.clamped);
+    ticks.answered += static_cast<double>(share.answered);
+  }
+  ClampedRecordings recordings;
+  for (const auto& [recording, ticks] : by_recording) {
+    recordings.clamped.push_back(ticks.clamped);
+    recordings.answered.push_back(ticks.answered);
+  }
+  return recordings;
 }
 
-// The largest share that the recordings do not rule out. NaN: they are too few to say. Where
-// nothing was clamped at all there is nothing that varies, and the exact bound is taken.
-double MostClamped(const MeanBounds& clamped, double alpha) {
-  if (clamped.bounds.value > 0) return clamped.bounds.upper;
-  return UpperBound(0, static_cast<uint64_t>(clamped.n_eff), alpha);
+// The largest share that the recordings do not rule out. With confidence 1 - alpha no more than
+// `unseen` of all recordings are worse than the worst of these, and those can at most be clamped
+// throughout. That is all that few recordings say; enough of them also say how much they vary, but
+// never rule out what even recordings without any clamp would not. NaN: there are none.
+double MostClamped(const ClampedRecordings& recordings, double alpha, uint64_t seed) {
+  if (recordings.n() == 0) return kNan;
+  const double unseen = UpperBound(0, recordings.n(), alpha);
+  const double worst = recordings.LargestShare();
+  if (recordings.n() < kLeastBlocks) return worst + (1 - worst) * unseen;
+  return std::max(unseen,
+                  BootstrapRatio(recordings.clamped, recordings.answered, alpha, seed).upper);
 }
 
 // Adds the clips that are over the limit, worst first.
@@ -100,31 +140,29 @@ v1::GateResult JudgeRawVsEnforced(const Evidence& evidence) {
   AddBreaches(evidence, result);
   const int breaches = result.findings_size();
 
-  const MeanBounds clamped =
-      BootstrapMean(ClampsOf(evidence.replays), alpha, evidence.suite.seed());
-  const double fraction = clamped.n == 0 ? 0 : clamped.bounds.value;
-  const double most = MostClamped(clamped, alpha);
-  const bool shown = clamped.n > 0 && most <= limit;
+  const ClampedRecordings clamped = ClampsOf(evidence.replays);
+  const double fraction = clamped.share();
+  const double most = MostClamped(clamped, alpha, evidence.suite.seed());
+  const bool shown = most <= limit;  // never, where there is no bound
   if (fraction > limit || !shown) AddClamped(evidence, limit, result);
-  result.set_n(clamped.n);
-  result.set_n_eff(clamped.n_eff);
+  result.set_n(clamped.answers());
+  result.set_n_eff(static_cast<double>(clamped.n()));
   result.set_alpha(alpha);
   result.set_value(fraction);
   result.set_limit(limit);
-  if (clamped.n > 0 && !std::isnan(most)) {
+  if (clamped.n() > 0) {
     result.set_bound(most);
     result.set_margin(limit - most);
   }
   result.set_outcome(breaches > 0 || fraction > limit ? v1::FAIL
                      : shown                          ? v1::PASS
                                                       : v1::INSUFFICIENT);
-  const std::string bound = result.bound() > 0
-                                ? absl::StrFormat("at most %.2f%%", 100 * result.bound())
-                                : std::string("too few to say how much at most");
+  const std::string bound = clamped.n() > 0 ? absl::StrFormat("at most %.2f%%", 100 * most)
+                                            : std::string("too few to say how much at most");
   result.set_summary(absl::StrFormat(
-      "the policy clamped %.2f%% of %d commands, %s, limit %.2f%%; %s broke a limit after it",
-      100 * fraction, clamped.n, bound, 100 * limit,
-      agent::base::Counted(static_cast<uint64_t>(breaches), "replay")));
+      "the policy clamped %.2f%% of %d commands in %s, %s, limit %.2f%%; %s broke a limit after it",
+      100 * fraction, clamped.answers(), agent::base::Counted(clamped.n(), "recording"), bound,
+      100 * limit, agent::base::Counted(static_cast<uint64_t>(breaches), "replay")));
   return result;
 }
 

@@ -184,7 +184,7 @@ alpha: 0.1
 seed: 7
 agreement: {vx_tolerance_mps: 0.1, wz_tolerance_radps: 0.1, joint_tolerance_rad: 0, clip_pass_fraction: 0.9}
 envelope: {min_clearance_m: 0.2}
-raw_vs_enforced: {max_clamp_fraction: 0.1}
+raw_vs_enforced: {max_clamp_fraction: 0.4}
 worst_segment: {tags: [clear, dusty], floor: 0.55, min_clips: 6}
 latency: {deadline_ms: 40, quantile: 0.9, confidence: 0.99}
 faults: {detect_within_ms: 400, safe_within_ms: 2500, clips: 2, network_floor: 0.3}

@@ -33,6 +33,7 @@ class EvidenceTest : public testing::Test {
     evidence_.policy = tests::PolicyDocument();
     evidence_.fallback = tests::FallbackDocument();
     evidence_.at_site = true;
+    evidence_.suite.mutable_raw_vs_enforced()->set_max_clamp_fraction(0.1);
   }
 
   // A replay of 100 ticks that all agree, in the middle of the hall, tagged "clear" and "dusty".

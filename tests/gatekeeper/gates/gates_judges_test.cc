@@ -94,14 +94,16 @@ TEST_F(JudgesTest, APolicyMayStateNoRequirements) {
 }
 
 TEST_F(JudgesTest, ClampsAreBearableUpToTheUpperBoundOfTheirShare) {
-  AddReplays(12);
+  AddReplays(40);
   for (Replay& replay : evidence_.replays) replay.ticks[20].set_clamped(true);
-  for (size_t i = 0; i < 6; ++i) {
+  for (size_t i = 0; i < 20; ++i) {
     for (size_t tick = 30; tick < 40; ++tick) evidence_.replays[i].ticks[tick].set_clamped(true);
   }
   const v1::GateResult held = JudgeRawVsEnforced(evidence_);
   EXPECT_EQ(held.outcome(), v1::PASS) << held.summary();
-  EXPECT_NEAR(held.value(), 72.0 / 1200, 1e-12);
+  EXPECT_EQ(held.n(), 4000u) << "commands";
+  EXPECT_EQ(held.n_eff(), 40) << "recordings";
+  EXPECT_NEAR(held.value(), 240.0 / 4000, 1e-12);
   EXPECT_GT(held.bound(), held.value());
   EXPECT_LE(held.bound(), 0.1);
   EXPECT_NEAR(held.margin(), 0.1 - held.bound(), 1e-12);
@@ -113,28 +115,49 @@ TEST_F(JudgesTest, ClampsAreBearableUpToTheUpperBoundOfTheirShare) {
   evidence_.suite.mutable_raw_vs_enforced()->set_max_clamp_fraction(held.value() - 1e-9);
   const v1::GateResult result = JudgeRawVsEnforced(evidence_);
   EXPECT_EQ(result.outcome(), v1::FAIL);
-  ASSERT_EQ(result.findings_size(), 6) << "the clips above the limit";
+  ASSERT_EQ(result.findings_size(), 20) << "the clips above the limit";
   EXPECT_NEAR(result.findings(0).at_s(), 1.0, 1e-9);
 }
 
-TEST_F(JudgesTest, TicksOfOneClipThatAreClampedTogetherAreOneSample) {
-  AddReplays(2);
-  for (size_t tick = 20; tick < 38; ++tick) evidence_.replays[0].ticks[tick].set_clamped(true);
-  const v1::GateResult result = JudgeRawVsEnforced(evidence_);
-  EXPECT_NEAR(result.value(), 0.09, 1e-12) << "below the limit of 0.1";
-  EXPECT_EQ(result.outcome(), v1::INSUFFICIENT) << result.summary();
-  EXPECT_LT(result.n_eff(), 40);
+TEST_F(JudgesTest, TicksOfOneRecordingAreOneSampleWhetherOrNotTheyAreClamped) {
+  // At alpha 0.1, 21 recordings without any clamp leave 0.104 open, and 22 leave 0.0994.
+  AddReplays(21);
+  const v1::GateResult few = JudgeRawVsEnforced(evidence_);
+  EXPECT_EQ(few.outcome(), v1::INSUFFICIENT) << few.summary();
+  EXPECT_EQ(few.n_eff(), 21);
+  EXPECT_NEAR(few.bound(), 1 - std::pow(0.1, 1.0 / 21), 1e-9) << "zero of 21 is not never";
+  AddReplay("one more");
+  const v1::GateResult enough = JudgeRawVsEnforced(evidence_);
+  EXPECT_EQ(enough.outcome(), v1::PASS) << enough.summary();
+  EXPECT_NEAR(enough.bound(), 1 - std::pow(0.1, 1.0 / 22), 1e-9);
+  // A clamp is no evidence that there are fewer of them.
+  evidence_.replays[0].ticks[20].set_clamped(true);
+  EXPECT_EQ(JudgeRawVsEnforced(evidence_).bound(), enough.bound());
+  evidence_.replays.resize(21);
+  EXPECT_EQ(JudgeRawVsEnforced(evidence_).outcome(), v1::INSUFFICIENT);
 }
 
-TEST_F(JudgesTest, AFewClipsWithoutAnyClampAreEnough) {
-  AddReplays(1);
+TEST_F(JudgesTest, ScenariosOfOneRecordingAreOneSampleOfItsClamps) {
+  AddReplays(22);
+  scenarios_[1].document.set_sha256(scenarios_[0].document.sha256());
   const v1::GateResult result = JudgeRawVsEnforced(evidence_);
-  EXPECT_EQ(result.outcome(), v1::PASS) << result.summary();
-  EXPECT_NEAR(result.bound(), 1 - std::pow(0.1, 1.0 / 100), 1e-9) << "zero of 100 is not never";
+  EXPECT_EQ(result.n_eff(), 21);
+  EXPECT_EQ(result.outcome(), v1::INSUFFICIENT) << result.summary();
+}
+
+TEST_F(JudgesTest, FewRecordingsBoundClampsByTheirWorst) {
+  AddReplays(9);
+  for (size_t tick = 20; tick < 30; ++tick) evidence_.replays[3].ticks[tick].set_clamped(true);
+  const double unseen = 1 - std::pow(0.1, 1.0 / 9);  // share of recordings that may be worse
+  const v1::GateResult result = JudgeRawVsEnforced(evidence_);
+  EXPECT_NEAR(result.bound(), 0.1 + 0.9 * unseen, 1e-9) << result.summary();
+  EXPECT_EQ(result.outcome(), v1::INSUFFICIENT);
+  evidence_.suite.mutable_raw_vs_enforced()->set_max_clamp_fraction(result.bound());
+  EXPECT_EQ(JudgeRawVsEnforced(evidence_).outcome(), v1::PASS);
 }
 
 TEST_F(JudgesTest, AnEnforcedCommandBeyondALimitFailsEvenInAFaultRun) {
-  AddReplays(1);
+  AddReplays(22);
   AddAllStale(45, 70);
   EXPECT_EQ(JudgeRawVsEnforced(evidence_).outcome(), v1::PASS);
   evidence_.stale_runs[3].replay.ticks[50].set_enforced(1, 1.001);
