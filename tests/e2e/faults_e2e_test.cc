@@ -145,7 +145,7 @@ TEST(FaultsTest, AFailedGateAndMissingEvidenceSealNothing) {
   fs::copy(EmptyStage().BuiltUnit("1.0.0"), unit, fs::copy_options::recursive);
   const std::string strict = EmptyStage().path("strict.yaml");
   WriteWhole(strict, Edit(ReadWhole(EmptyStage().suite()), "max_clamp_fraction: 0.9",
-                          "max_clamp_fraction: 0.0"));
+                          "max_clamp_fraction: 0.0001"));
   const std::string clips = EmptyStage().path("clips");
   const Finished failed = Gate(unit, strict, EmptyStage().scenarios(), clips);
   EXPECT_EQ(failed.code, 3) << failed.out << failed.err;
