@@ -1,6 +1,5 @@
 #include "gatekeeper/gates/failing_drive.h"
 
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -13,13 +12,37 @@ namespace {
 struct WantedDrives {
   std::vector<FailingDrive> drives;
 
-  void Add(const char* gate, const std::vector<HurtRun>& runs, const std::vector<size_t>& places) {
+  FailingDrive& Add(const char* gate, const PlannedFault& planned) {
+    FailingDrive& drive = drives.emplace_back();
+    drive.gate = gate;
+    drive.planned = planned;
+    drive.segment = planned.id;
+    return drive;
+  }
+  // Those whose findings stand where the fault begins.
+  void AddAtOnset(const char* gate, const Evidence& evidence, const std::vector<HurtRun>& runs,
+                  const std::vector<size_t>& places) {
     for (const size_t i : places) {
-      FailingDrive& drive = drives.emplace_back();
-      drive.gate = gate;
-      drive.planned = runs[i].planned;
-      drive.segment = drive.gate == "fault_matrix" ? CellName(drive.planned) : drive.planned.id;
+      FailingDrive& drive = Add(gate, runs[i].planned);
+      drive.at_s = evidence.replays[drive.planned.scenario].Second(drive.planned.fault.onset_ns);
     }
+  }
+  void AddCells(const Evidence& evidence) {
+    const size_t before = drives.size();
+    AddAtOnset("fault_matrix", evidence, evidence.matrix_runs, FailingCells(evidence));
+    for (size_t i = before; i < drives.size(); ++i) drives[i].segment = CellName(drives[i].planned);
+  }
+  void AddCuts(const Evidence& evidence) {
+    for (const size_t i : FailingCuts(evidence)) {
+      FailingDrive& drive = Add("network_down", evidence.network_runs[i].planned);
+      const v1::Finding finding = FindingOfCut(evidence, i);
+      drive.at_s = finding.at_s();
+      drive.message = finding.message();
+    }
+  }
+  void AddCorrupted(const Evidence& evidence) {
+    for (const size_t i : WrongCorrupted(evidence))
+      Add("corruption", evidence.corruption_runs[i].planned);
   }
   void Add(const std::vector<RelationRun>& runs, const std::vector<size_t>& places) {
     for (const size_t i : places) {
@@ -68,10 +91,10 @@ void DriveRelations(ReplayFarm& farm, const RelationLimits& limits,
 
 std::vector<FailingDrive> DriveFailingAgain(ReplayFarm& farm, const Evidence& evidence) {
   WantedDrives wanted;
-  wanted.Add("fault_matrix", evidence.matrix_runs, FailingCells(evidence));
-  wanted.Add("fallback_chain", evidence.chain_runs, FailingLinks(evidence));
-  wanted.Add("network_down", evidence.network_runs, FailingCuts(evidence));
-  wanted.Add("corruption", evidence.corruption_runs, WrongCorrupted(evidence));
+  wanted.AddCells(evidence);
+  wanted.AddAtOnset("fallback_chain", evidence, evidence.chain_runs, FailingLinks(evidence));
+  wanted.AddCuts(evidence);
+  wanted.AddCorrupted(evidence);
   wanted.Add(evidence.relation_runs, ViolatedRelations(evidence));
   DriveFaults(farm, wanted.drives);
   DriveRelations(farm, {evidence.policy, evidence.fallback, evidence.suite}, wanted.drives);
@@ -80,17 +103,14 @@ std::vector<FailingDrive> DriveFailingAgain(ReplayFarm& farm, const Evidence& ev
 
 const FailingDrive* FindFailing(const Evidence& evidence, const std::string& gate,
                                 const v1::Finding& finding) {
-  const FailingDrive* found = nullptr;
   for (const FailingDrive& drive : evidence.failing) {
-    const Replay& clean = evidence.replays[drive.planned.scenario];
-    if (drive.gate != gate || drive.segment != finding.segment() ||
-        clean.id() != finding.scenario()) {
-      continue;
-    }
-    if (found == nullptr || clean.Second(drive.planned.fault.onset_ns) == finding.at_s())
-      found = &drive;
+    const bool there = drive.gate == gate && drive.segment == finding.segment() &&
+                       evidence.replays[drive.planned.scenario].id() == finding.scenario();
+    const bool then = !drive.at_s.has_value() || *drive.at_s == finding.at_s();
+    const bool says = drive.message.empty() || drive.message == finding.message();
+    if (there && then && says) return &drive;
   }
-  return found;
+  return nullptr;
 }
 
 }  // namespace gatekeeper::gates

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gatekeeper/gates/fault_plan.h"
 #include "gatekeeper/gates/relation_check.h"
 #include "gatekeeper/gates/replay_farm.h"
+#include "proto/gates.pb.h"
 
 namespace gatekeeper::gates {
 
@@ -16,7 +18,11 @@ struct Evidence;
 // judged what it came to. Clips show it.
 struct FailingDrive {
   std::string gate;
-  std::string segment;  // as the finding names it
+  // Where its finding stands, and what it says. Of corruptions and relations a gate has one drive a
+  // recording and no more is asked.
+  std::string segment;
+  std::optional<double> at_s;
+  std::string message;  // empty: not two findings of one segment stand at one second
   PlannedFault planned;
   const RelationRule* relation = nullptr;  // null: of a fault
   Replay replay;
@@ -30,7 +36,8 @@ inline constexpr size_t kMostShown = 5;
 // the shards of a run keep what its merge looks for.
 std::vector<FailingDrive> DriveFailingAgain(ReplayFarm& farm, const Evidence& evidence);
 
-// Null: there is none. Of several, the one whose fault begins at the finding's second.
+// The drive that the finding speaks of, not another one with the same fault in the same recording.
+// Null: there is none.
 const FailingDrive* FindFailing(const Evidence& evidence, const std::string& gate,
                                 const v1::Finding& finding);
 
@@ -41,6 +48,9 @@ std::vector<size_t> FailingLinks(const Evidence& evidence);
 std::vector<size_t> FailingCuts(const Evidence& evidence);
 std::vector<size_t> WrongCorrupted(const Evidence& evidence);
 std::vector<size_t> ViolatedRelations(const Evidence& evidence);
+
+// What is said of one of the failing cuts.
+v1::Finding FindingOfCut(const Evidence& evidence, size_t place);
 
 // As findings of the fault matrix name it.
 std::string CellName(const PlannedFault& planned);

@@ -49,7 +49,7 @@ std::string Complaint(const HurtRun& run, double limit_ms) {
   const std::optional<double> noticed_ms = NoticedMs(run);
   if (noticed_ms.has_value() && *noticed_ms <= limit_ms) return "";
   return absl::StrFormat(
-      "the link went down: trigger %s came %s (limit %g ms)", kTrigger,
+      "trigger %s came %s (limit %g ms)", kTrigger,
       noticed_ms ? absl::StrFormat("after %.0f ms", *noticed_ms) : std::string("never"), limit_ms);
 }
 
@@ -57,11 +57,14 @@ double LimitMs(const v1::Trigger& rule, const v1::GateSuite& suite) {
   return rule.after_ms() + suite.faults().detect_within_ms();
 }
 
+// Stands where the command was unsafe, or else where the link went down, and tells both.
 v1::Finding CutFinding(const HurtRun& run, const std::string& complaint, const Evidence& evidence) {
   const bool unsafe = run.drive.error().empty() && !run.drive.unsafe().empty();
-  v1::Finding finding =
-      FindingAt(evidence.replays[run.planned.scenario],
-                unsafe ? run.drive.unsafe_ns() : run.planned.fault.onset_ns, complaint);
+  const Replay& replay = evidence.replays[run.planned.scenario];
+  const int64_t onset_ns = run.planned.fault.onset_ns;
+  v1::Finding finding = FindingAt(
+      replay, unsafe ? run.drive.unsafe_ns() : onset_ns,
+      absl::StrFormat("the link went down at %.2f s: %s", replay.Second(onset_ns), complaint));
   finding.set_segment(run.planned.id);
   return finding;
 }
@@ -98,8 +101,6 @@ void Decide(const Cuts& all, const v1::GateSuite& suite, v1::GateResult& result)
   result.set_outcome(all.survived < all.all ? v1::FAIL
                      : lower >= floor       ? v1::PASS
                                             : v1::INSUFFICIENT);
-  result.set_marginal(result.outcome() == v1::PASS &&
-                      LowerBound(all.all - 1, all.all, suite.alpha()) < floor);
 }
 
 }  // namespace
@@ -113,6 +114,12 @@ std::vector<size_t> FailingCuts(const Evidence& evidence) {
       failing.push_back(i);
   }
   return failing;
+}
+
+v1::Finding FindingOfCut(const Evidence& evidence, size_t place) {
+  const HurtRun& run = evidence.network_runs[place];
+  const double limit_ms = LimitMs(*RuleFor(evidence.fallback), evidence.suite);
+  return CutFinding(run, Complaint(run, limit_ms), evidence);
 }
 
 v1::GateResult JudgeNetworkDown(const Evidence& evidence) {
@@ -140,6 +147,10 @@ v1::GateResult JudgeNetworkDown(const Evidence& evidence) {
   }
   Decide(all, evidence.suite, result);
   result.set_n_eff(static_cast<double>(recordings.size()));
+  // One failing cut always undoes a pass, and no more are made than are needed. What a pass can be
+  // near is its time: noticed one period later, a cut would have gone wrong.
+  const double period_ms = 1000 / evidence.policy.command().rate_hz();
+  result.set_marginal(result.outcome() == v1::PASS && slowest_ms + period_ms > limit_ms);
   for (const auto& [kind, cuts] : kinds)
     AddRow(kind, cuts, evidence.suite.alpha(), NetworkFloor(evidence.suite), result);
   result.set_summary(absl::StrFormat(

@@ -187,6 +187,50 @@ TEST_F(FailingClipTest, OfACutLinkReplaysToTheSameVerdicts) {
   ExpectTheSameAgain(clip, tests::GoodDriver);
 }
 
+TEST_F(FailingClipTest, OfTwoCutsOfOneRecordingEachShowsItsOwn) {
+  Record(1, 10);
+  const auto cut_at = [&](double second) {
+    PlannedFault cut;
+    cut.id = kCut;
+    cut.fault.kind = Fault::Kind::kLinkDown;
+    cut.fault.onset_ns = evidence_.replays[0].first_ns + static_cast<int64_t>(second * 1e9);
+    cut.fault.until_ns = cut.fault.onset_ns + 3'000'000'000;
+    return cut;
+  };
+  const std::vector<PlannedFault> cuts = {cut_at(3), cut_at(5)};
+  Gather(tests::GoodDriver, [&](ReplayFarm& farm) {
+    evidence_.network_runs = RunHurt(farm, cuts, rules());
+    // Both go wrong at one second, in the same words.
+    for (HurtRun& run : evidence_.network_runs) {
+      run.drive.set_unsafe("the robot got no command");
+      run.drive.set_unsafe_ns(evidence_.replays[0].first_ns + 6'000'000'000);
+    }
+  });
+  v1::GateReport report;
+  *report.add_gates() = JudgeNetworkDown(evidence_);
+  report.mutable_gates(0)->set_id("network_down");
+  ASSERT_EQ(report.gates(0).findings_size(), 2);
+  for (int i = 0; i < 2; ++i) {
+    const v1::Finding& finding = report.gates(0).findings(i);
+    EXPECT_EQ(finding.at_s(), 6);
+    const FailingDrive* drive = FindFailing(evidence_, "network_down", finding);
+    ASSERT_NE(drive, nullptr);
+    EXPECT_EQ(drive->planned.fault.onset_ns, cuts[static_cast<size_t>(i)].fault.onset_ns) << i;
+  }
+
+  WriteClips(evidence_, folder_ / "clips", report);
+  std::vector<int64_t> noticed;
+  for (const v1::Finding& finding : report.gates(0).findings()) {
+    for (const v1::TickRecord& tick : VerdictsOf(finding.clip())) {
+      if (tick.triggers_size() == 0 || tick.triggers(0) != "network_down") continue;
+      noticed.push_back(tick.now_ns());
+      break;
+    }
+  }
+  ASSERT_EQ(noticed.size(), 2u);
+  EXPECT_NEAR(static_cast<double>(noticed[1] - noticed[0]) * 1e-9, 2, 0.051);
+}
+
 class FailingSightTest : public FailingClipTest {
  protected:
   // Its third number is the nearest return ahead, 6 m in these recordings; it turns away from what

@@ -70,7 +70,7 @@ TEST_F(FaultJudgesTest, NetworkDownNeedsSafeCommands) {
   drive.set_unsafe_ns(tests::kDriveStart_ns + 70 * kTick_ns);
   const v1::GateResult result = JudgeNetworkDown(evidence_);
   EXPECT_EQ(result.outcome(), v1::FAIL);
-  EXPECT_EQ(result.findings(0).message(), "the robot got no command");
+  EXPECT_EQ(result.findings(0).message(), "the link went down at 0.50 s: the robot got no command");
   EXPECT_NEAR(result.findings(0).at_s(), 3.5, 1e-9);
 }
 
@@ -90,8 +90,19 @@ TEST_F(FaultJudgesTest, NetworkDownIsDecidedByItsLowerBoundOverAllCuts) {
   EXPECT_NEAR(enough.bound(), std::pow(0.05, 1.0 / 299), 1e-9);
   EXPECT_NEAR(enough.margin(), enough.bound() - 0.99, 1e-12);
   EXPECT_EQ(enough.alpha(), 0.05);
-  EXPECT_TRUE(enough.marginal());
   EXPECT_EQ(CutsNeeded(evidence_.suite), 299u);
+}
+
+TEST_F(FaultJudgesTest, NetworkDownIsMarginalWhereACutIsNoticedAtTheLastMoment) {
+  AddReplays(1);
+  // Down at tick 10; the rule waits 2000 ms, and 400 ms on top are allowed: 48 ticks.
+  AddNetworkRun(50);
+  AddNetworkRun(57);
+  ASSERT_EQ(JudgeNetworkDown(evidence_).outcome(), v1::PASS);
+  EXPECT_FALSE(JudgeNetworkDown(evidence_).marginal()) << "as many cuts as are needed are enough";
+  AddNetworkRun(58);
+  ASSERT_EQ(JudgeNetworkDown(evidence_).outcome(), v1::PASS);
+  EXPECT_TRUE(JudgeNetworkDown(evidence_).marginal());
 }
 
 TEST_F(FaultJudgesTest, NetworkDownWithoutEnoughDrivesIsInsufficientAndWithoutARuleFails) {
