@@ -220,8 +220,10 @@ absl::StatusOr<Imported> Importer::Write(const TimeRange& stretch,
 absl::StatusOr<Imported> Importer::WriteTo(const std::string& path,
                                            const TimeRange& stretch) const {
   ASSIGN_OR_RETURN(Lanes lanes, MakeLanes(file_, map_));
-  ASSIGN_OR_RETURN(TransformHistory history,
-                   TransformHistory::Read(file_, placing_.moving(), stretch));
+  ASSIGN_OR_RETURN(
+      TransformHistory history,
+      TransformHistory::Read(
+          file_, {.topics = placing_.moving_topics(), .frames = placing_.moving()}, stretch));
   Selection selection{.from_ns = stretch.from_ns, .to_ns = stretch.to_ns};
   for (const auto& [channel, source] : map_.channels()) selection.topics.insert(source.topic());
   ASSIGN_OR_RETURN(ObservationWriter writer, ObservationWriter::Create(path));

@@ -28,6 +28,8 @@ class FramePlacing {
 
   // The frames that move and are followed: what a TransformHistory must hold.
   const std::set<std::string>& moving() const { return moving_; }
+  // And where that is told.
+  const std::set<std::string>& moving_topics() const { return survey_.topics.moving; }
 
   // A scan as MountScan brings it into the body frame. A pose: of the body, in the site frame; its
   // twist: of the body's origin, in the body frame. A child_frame_id that is not the body's must

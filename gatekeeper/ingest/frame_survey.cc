@@ -51,8 +51,8 @@ class SurveyPass {
 
   absl::Status MakeTransformReaders() {
     for (const Topic& topic : file_.topics()) {
-      const bool fixed = topic.name == kStaticTopic;
-      if (!(fixed || topic.name == kMovingTopic) || !IsTransforms(topic)) continue;
+      const bool fixed = survey_.topics.fixed.contains(topic.name);
+      if (!(fixed || survey_.topics.moving.contains(topic.name)) || !IsTransforms(topic)) continue;
       ASSIGN_OR_RETURN(TransformReader reader, TransformReader::For(topic));
       transforms_.emplace(topic.id, std::pair(std::move(reader), fixed));
       selection_.topics.insert(topic.name);
@@ -66,6 +66,7 @@ class SurveyPass {
     std::vector<std::string> wanted = {paths.frame};
     if (!paths.child.empty()) wanted.push_back(paths.child);
     ASSIGN_OR_RETURN(auto plan, CompilePlan(topic, wanted));
+    AddTransformTopics(file_, topic.name, survey_.topics);
     names_[topic.id].push_back({channel, std::move(plan), !paths.child.empty()});
     selection_.topics.insert(topic.name);
     unseen_.insert(channel);

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "gatekeeper/ingest/frame_tree.h"
 #include "gatekeeper/ingest/recording_file.h"
+#include "gatekeeper/ingest/transform_topics.h"
 #include "proto/ingest.pb.h"
 
 namespace gatekeeper::ingest {
@@ -19,6 +20,7 @@ struct FrameSurvey {
     std::set<std::string> frames;    // header.frame_id; an empty one is left out
     std::set<std::string> children;  // child_frame_id
   };
+  TransformTopics topics;  // that the tree is told on
   FrameTree tree;
   std::map<std::string, Named> channels;  // scan, odom and odom_corrected, as far as mapped
   uint64_t passed_over = 0;  // messages with a transform that is none, where no frames are followed

@@ -27,10 +27,11 @@ absl::Status NoneAt(const std::string& parent, const std::string& child, int64_t
 }
 
 // By topic id.
-absl::StatusOr<std::map<uint32_t, TransformReader>> MovingReaders(const RecordingFile& file) {
+absl::StatusOr<std::map<uint32_t, TransformReader>> MovingReaders(
+    const RecordingFile& file, const std::set<std::string>& topics) {
   std::map<uint32_t, TransformReader> readers;
   for (const Topic& topic : file.topics()) {
-    if (topic.name != kMovingTopic || !IsTransforms(topic)) continue;
+    if (!topics.contains(topic.name) || !IsTransforms(topic)) continue;
     ASSIGN_OR_RETURN(TransformReader reader, TransformReader::For(topic));
     readers.emplace(topic.id, std::move(reader));
   }
@@ -40,22 +41,20 @@ absl::StatusOr<std::map<uint32_t, TransformReader>> MovingReaders(const Recordin
 }  // namespace
 
 absl::StatusOr<TransformHistory> TransformHistory::Read(const RecordingFile& file,
-                                                        const std::set<std::string>& frames,
+                                                        const Wanted& wanted,
                                                         const TimeRange& stretch) {
   TransformHistory history;
-  if (frames.empty()) return history;
-  ASSIGN_OR_RETURN(auto readers, MovingReaders(file));
+  if (wanted.frames.empty() || wanted.topics.empty()) return history;
+  ASSIGN_OR_RETURN(auto readers, MovingReaders(file, wanted.topics));
   std::vector<NamedTransform> transforms;
-  RETURN_IF_ERROR(
-      file.ForEachMessage({.topics = {kMovingTopic},
-                           .from_ns = Earlier(stretch.from_ns),
-                           .to_ns = Later(stretch.to_ns)},
-                          [&](const Topic& topic, const RawMessage& message) -> absl::Status {
-                            const auto reader = readers.find(topic.id);
-                            if (reader == readers.end()) return absl::OkStatus();
-                            RETURN_IF_ERROR(reader->second.Read(message, transforms));
-                            return history.Keep(transforms, frames);
-                          }));
+  RETURN_IF_ERROR(file.ForEachMessage(
+      {.topics = wanted.topics, .from_ns = Earlier(stretch.from_ns), .to_ns = Later(stretch.to_ns)},
+      [&](const Topic& topic, const RawMessage& message) -> absl::Status {
+        const auto reader = readers.find(topic.id);
+        if (reader == readers.end()) return absl::OkStatus();
+        RETURN_IF_ERROR(reader->second.Read(message, transforms));
+        return history.Keep(transforms, wanted.frames);
+      }));
   history.SortByStamp();
   return history;
 }
@@ -76,9 +75,9 @@ absl::Status TransformHistory::Keep(const std::vector<NamedTransform>& transform
   }
   if (kept_ <= kMostTransforms) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrFormat(
-      "%s moves the frames that are followed more than %d times: cut the recording into clips with "
+      "the recording moves the frames that are followed more than %d times: cut it into clips with "
       "--every, or a stretch of it with --from and --until",
-      kMovingTopic, kMostTransforms));
+      kMostTransforms));
 }
 
 absl::StatusOr<Transform> TransformHistory::PlaceAt(const FrameTree& tree, const std::string& child,

@@ -24,10 +24,13 @@ inline constexpr size_t kMostTransforms = 1'000'000;
 // The frames that move, over one stretch of a recording.
 class TransformHistory {
  public:
-  // What /tf told of `frames`, received in the stretch and ten seconds around it. kDataLoss for
-  // messages that cannot be read, kResourceExhausted beyond kMostTransforms.
-  static absl::StatusOr<TransformHistory> Read(const RecordingFile& file,
-                                               const std::set<std::string>& frames,
+  // What `topics` told of `frames`, received in the stretch and ten seconds around it. kDataLoss
+  // for messages that cannot be read, kResourceExhausted beyond kMostTransforms.
+  struct Wanted {
+    const std::set<std::string>& topics;
+    const std::set<std::string>& frames;
+  };
+  static absl::StatusOr<TransformHistory> Read(const RecordingFile& file, const Wanted& wanted,
                                                const TimeRange& stretch);
 
   // Brings points of `chain.from` into `chain.to` at that stamp. A moving frame is between its two

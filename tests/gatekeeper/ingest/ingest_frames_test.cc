@@ -224,4 +224,74 @@ TEST_F(FramesTest, MoreTransformsInOneMessageThanWereExpectedAreAllRead) {
   EXPECT_NEAR(Packets().front().scan().angle_min_rad(), 0, 1e-6);
 }
 
+// A fleet's robots each tell their own tree, of frames with the same names.
+class NamespacedTest : public FramesTest {
+ protected:
+  void DriveIn(const std::string& robot) {
+    for (int i = 0; i < 10; ++i) {
+      const double at_s = 10 + 0.1 * i;
+      bag_.Add(at_s, robot + "/front/scan", "sensor_msgs/msg/LaserScan",
+               tests::ScanBytes({.stamp_s = at_s,
+                                 .frame = "base_scan",
+                                 .angle_min_rad = -90 * tests::kDegree,
+                                 .increment_rad = 90 * tests::kDegree,
+                                 .ranges_m = {1, 2, 3}}));
+      bag_.Add(at_s, robot + "/odom", "nav_msgs/msg/Odometry",
+               tests::OdomBytes({.stamp_s = at_s, .x_m = at_s - 10, .vx_mps = 1}));
+    }
+    (*map_.mutable_channels())["scan"].set_topic(robot + "/front/scan");
+    (*map_.mutable_channels())["odom"].set_topic(robot + "/odom");
+    Follow("base_link", "map");
+  }
+  void Tell(const std::string& robot, double odom_x_m, double scan_yaw_rad) {
+    for (int i = -1; i <= 11; ++i) {
+      const double at_s = 10 + 0.1 * i;
+      bag_.Add(at_s, robot + "/tf", "tf2_msgs/msg/TFMessage",
+               tests::TransformBytes(
+                   {{.stamp_s = at_s, .parent = "map", .child = "odom", .x_m = odom_x_m},
+                    {.stamp_s = at_s, .parent = "odom", .child = "base_link"}}));
+    }
+    bag_.Add(9, robot + "/tf_static", "tf2_msgs/msg/TFMessage",
+             tests::TransformBytes(
+                 {{.parent = "base_link", .child = "base_scan", .yaw_rad = scan_yaw_rad}}));
+  }
+};
+
+TEST_F(NamespacedTest, TheTreeOfTheRobotsOwnNamespaceIsFollowedAndNoOther) {
+  DriveIn("/r1");
+  Tell("/r1", 5, pi / 2);
+  Tell("/r2", 50, 0);
+  Tell("", 500, pi);
+  ASSERT_OK(Import().status());
+  const auto packets = Packets();
+  EXPECT_NEAR(packets[0].scan().angle_min_rad(), 0, 1e-6);
+  EXPECT_NEAR(packets[1].odom().x_m(), 5, 1e-9);
+}
+
+TEST_F(NamespacedTest, WithoutOneOfItsOwnTheRobotIsInTheTreeAbove) {
+  DriveIn("/r1");
+  Tell("", 500, pi / 2);
+  Tell("/r11", 50, 0);
+  bag_.Add(9, "/r1/tf", "std_msgs/msg/String", "");  // of that name, and no tree
+  ASSERT_OK(Import().status());
+  const auto packets = Packets();
+  EXPECT_NEAR(packets[0].scan().angle_min_rad(), 0, 1e-6);
+  EXPECT_NEAR(packets[1].odom().x_m(), 500, 1e-9);
+}
+
+TEST_F(NamespacedTest, WhatIsFixedMayBeToldElsewhereThanWhatMoves) {
+  DriveIn("/hall/r1");
+  for (int i = -1; i <= 11; ++i) {
+    bag_.Add(
+        10 + 0.1 * i, "/hall/r1/tf", "tf2_msgs/msg/TFMessage",
+        tests::TransformBytes({{.stamp_s = 10 + 0.1 * i, .parent = "map", .child = "odom"},
+                               {.stamp_s = 10 + 0.1 * i, .parent = "odom", .child = "base_link"}}));
+  }
+  bag_.Add(
+      9, "/hall/tf_static", "tf2_msgs/msg/TFMessage",
+      tests::TransformBytes({{.parent = "base_link", .child = "base_scan", .yaw_rad = pi / 2}}));
+  ASSERT_OK(Import().status());
+  EXPECT_NEAR(Packets()[0].scan().angle_min_rad(), 0, 1e-6);
+}
+
 }  // namespace
