@@ -35,15 +35,22 @@ absl::Status Scan(const ChannelContext&, const Values& values, ChannelMessage& o
   return absl::OkStatus();
 }
 
+// Of the four values from `first` on: x, y, z, w.
+absl::StatusOr<double> YawFrom(const Values& values, size_t first) {
+  ASSIGN_OR_RETURN(const Turn turn, TurnOf(values[first].number, values[first + 1].number,
+                                           values[first + 2].number, values[first + 3].number));
+  return YawRad(turn);
+}
+
 absl::Status Grid(const ChannelContext& context, const Values& values, ChannelMessage& out) {
   constexpr uint32_t kUnknown = 255;  // -1 of an OccupancyGrid, NO_INFORMATION of a Costmap
-  const CostGrid grid{
-      .width = static_cast<uint32_t>(values[0].integer),
-      .height = static_cast<uint32_t>(values[1].integer),
-      .resolution_m = values[2].number,
-      .yaw_rad = YawRad({values[3].number, values[4].number, values[5].number, values[6].number}),
-      .cells = values[7].text,
-      .unknown_cost = kUnknown};
+  ASSIGN_OR_RETURN(const double yaw_rad, YawFrom(values, 3));
+  const CostGrid grid{.width = static_cast<uint32_t>(values[0].integer),
+                      .height = static_cast<uint32_t>(values[1].integer),
+                      .resolution_m = values[2].number,
+                      .yaw_rad = yaw_rad,
+                      .cells = values[7].text,
+                      .unknown_cost = kUnknown};
   if (uint64_t{grid.width} * grid.height != grid.cells.size() || grid.cells.empty()) {
     return absl::DataLossError(absl::StrFormat("a grid of %d x %d with %d cells", grid.width,
                                                grid.height, grid.cells.size()));
@@ -61,8 +68,8 @@ absl::Status Odom(const ChannelContext&, const Values& values, ChannelMessage& o
   odom.set_stamp_ns(out.sender.stamp_ns);
   odom.set_x_m(values[0].number);
   odom.set_y_m(values[1].number);
-  odom.set_yaw_rad(
-      YawRad({values[2].number, values[3].number, values[4].number, values[5].number}));
+  ASSIGN_OR_RETURN(const double yaw_rad, YawFrom(values, 2));
+  odom.set_yaw_rad(yaw_rad);
   odom.set_vx_mps(values[6].number);
   odom.set_wz_radps(values[7].number);
   out.vy_mps = values[10].number;
@@ -78,8 +85,8 @@ absl::Status CorrectedPose(const ChannelContext&, const Values& values, ChannelM
   odom.set_stamp_ns(out.sender.stamp_ns);
   odom.set_x_m(values[0].number);
   odom.set_y_m(values[1].number);
-  odom.set_yaw_rad(
-      YawRad({values[2].number, values[3].number, values[4].number, values[5].number}));
+  ASSIGN_OR_RETURN(const double yaw_rad, YawFrom(values, 2));
+  odom.set_yaw_rad(yaw_rad);
   return absl::OkStatus();
 }
 

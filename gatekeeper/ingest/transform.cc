@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "absl/strings/str_format.h"
 #include "gatekeeper/resim/bearing.h"
 
 namespace gatekeeper::ingest {
@@ -13,6 +14,7 @@ using agent::runtime::SinCos;
 
 constexpr double kSameM = 0.01;
 constexpr double kSameHalfTurn = 0.99999048072073;  // cosine of half of half a degree
+constexpr double kMostOffLength = 0.01;
 constexpr double kSmallRad = 1e-6;  // below it a chord is as good as its arc, to the last bit
 
 struct Vec3 {
@@ -60,6 +62,15 @@ Turn Between(const Turn& from, Turn to, double share) {
 }
 
 }  // namespace
+
+absl::StatusOr<Turn> TurnOf(double x, double y, double z, double w) {
+  const double length = std::sqrt(x * x + y * y + z * z + w * w);
+  if (!(std::abs(length - 1) <= kMostOffLength)) {
+    return absl::DataLossError(
+        absl::StrFormat("a quaternion of length %g, which is no turn", length));
+  }
+  return Turn{x / length, y / length, z / length, w / length};
+}
 
 Transform Compose(const Transform& outer, const Transform& inner) {
   const Vec3 moved = Turned(outer.turn, {inner.x_m, inner.y_m, inner.z_m});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "absl/status/statusor.h"
 #include "agent/runtime/geometry.h"
 
 namespace gatekeeper::ingest {
@@ -11,6 +12,11 @@ struct Turn {
   double z = 0;
   double w = 1;
 };
+
+// Of a quaternion as somebody wrote it, whose length is off by no more than a hundredth: what was
+// built from single floats is off by some 1e-7. kDataLoss tells the length of what is no turn, as 0
+// where nobody filled it in.
+absl::StatusOr<Turn> TurnOf(double x, double y, double z, double w);
 
 // Where a frame sits in another: metres, and how it is turned there.
 struct Transform {
@@ -32,7 +38,7 @@ Transform Between(const Transform& from, const Transform& to, double share);
 // poses show. Heights are not asked: robots here drive in the plane.
 bool SamePlace(const Transform& a, const Transform& b);
 
-// Heading of the turned x axis in the x-y plane, -pi to pi. The turn may have any length but 0.
+// Heading of the turned x axis in the x-y plane, -pi to pi.
 double YawRad(const Turn& turn);
 
 // As seen from above.

@@ -22,8 +22,6 @@ constexpr const char* kPaths[] = {"header.stamp",
                                   "transform.rotation.z",
                                   "transform.rotation.w"};
 constexpr size_t kChild = 2;
-// Of length 1 but for rounding: what was built from single floats is off by some 1e-7.
-constexpr double kMostOffLength = 0.01;
 
 absl::StatusOr<std::string> NameFrom(const FieldValue& value, const char* what) {
   std::string name = FrameName(value.text);
@@ -43,20 +41,12 @@ absl::StatusOr<NamedTransform> TransformFrom(std::span<const FieldValue> values)
           absl::StrFormat("the transform from %s to %s is not finite", named.parent, named.child));
     }
   }
-  const double x = values[6].number;
-  const double y = values[7].number;
-  const double z = values[8].number;
-  const double w = values[9].number;
-  const double length = std::sqrt(x * x + y * y + z * z + w * w);
-  if (!(std::abs(length - 1) <= kMostOffLength)) {
-    return absl::DataLossError(
-        absl::StrFormat("the transform from %s to %s has a rotation of length %g, which is none",
-                        named.parent, named.child, length));
+  const auto turn = TurnOf(values[6].number, values[7].number, values[8].number, values[9].number);
+  if (!turn.ok()) {
+    return absl::DataLossError(absl::StrFormat("the transform from %s to %s is %s", named.parent,
+                                               named.child, std::string(turn.status().message())));
   }
-  named.transform = {values[3].number,
-                     values[4].number,
-                     values[5].number,
-                     {x / length, y / length, z / length, w / length}};
+  named.transform = {values[3].number, values[4].number, values[5].number, *turn};
   return named;
 }
 

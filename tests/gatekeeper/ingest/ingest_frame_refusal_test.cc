@@ -89,7 +89,7 @@ TEST_F(FrameRefusalTest, ARotationThatIsNoneIsRefusedWithTopicAndTime) {
   bag_.Add(9, "/tf_static", "tf2_msgs/msg/TFMessage", bytes.bytes());
   Refused(absl::StatusCode::kDataLoss,
           "topic /tf_static (tf2_msgs/msg/TFMessage), log time 9000000000 ns: the transform from "
-          "base_link to base_scan has a rotation of length 0");
+          "base_link to base_scan is a quaternion of length 0, which is no turn");
 }
 
 TEST_F(FrameRefusalTest, MoreThan256TransformsInOneMessageAreRefused) {

@@ -23,6 +23,7 @@ using agent::recording::RecordedItem;
 using gatekeeper::ingest::Imported;
 using gatekeeper::ingest::Importer;
 using gatekeeper::ingest::OpenRecording;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using tests::CdrBytes;
@@ -148,6 +149,34 @@ TEST_F(ImportTest, OdometryTurnsItsQuaternionIntoYaw) {
     EXPECT_EQ(found.vx_mps(), 0.5);
     EXPECT_EQ(found.wz_radps(), -0.25);
     EXPECT_NEAR(found.pose_sigma_m(), 0.3, 1e-12);
+  }
+}
+
+TEST_F(ImportTest, AQuaternionIsBroughtToLengthOneAndWhatIsNoneIsRefused) {
+  const auto odom = [](double length) {
+    CdrBytes bytes;
+    bytes.Header(1, 0)
+        .Text("base_link")
+        .All<double>({1, 2, 0, 0, 0, length * std::sin(0.35), length * std::cos(0.35)});
+    bytes.All(std::vector<double>(36, 0)).All<double>({0.5, 0, 0, 0, 0, 0});
+    bytes.All(std::vector<double>(36, 0));
+    return bytes.bytes();
+  };
+  Channel("odom", "/odom");
+  for (const double length : {0.991, 1.009, -1.009}) {
+    bag_.clear();
+    Bag("/odom", "nav_msgs/msg/Odometry", {odom(length)});
+    ASSERT_OK(Import().status()) << length;
+    EXPECT_NEAR(Packet(0).odom().yaw_rad(), 0.7, 1e-12) << length;
+  }
+  for (const double length : {0.0, 0.989, 1.011, 2.0, 1e200, static_cast<double>(NAN)}) {
+    bag_.clear();
+    Bag("/odom", "nav_msgs/msg/Odometry", {odom(length)});
+    EXPECT_THAT(Import(), StatusIs(absl::StatusCode::kDataLoss,
+                                   AllOf(HasSubstr("topic /odom (nav_msgs/msg/Odometry), log time"),
+                                         HasSubstr("a quaternion of length "),
+                                         HasSubstr(", which is no turn"))))
+        << length;
   }
 }
 
