@@ -221,8 +221,9 @@ TriggerMask Controller::Conditions() {
   motion_.reset();
   if (freshness_->IsFresh(ChannelKind::kOdom)) motion_ = MotionOf(board_, tick_.now);
   if (twist_ && motion_) {
-    tick_.clearance_m = ClearanceM(policy, motion_->pose);
-    raised |= Breaches(policy, motion_->pose, reasons);
+    const Standing standing = StandingAt(policy, motion_->pose, reasons);
+    tick_.clearance_m = standing.clearance_m;
+    raised |= standing.breached;
   }
   const ChannelRecord& scan = board_.RecordOf(ChannelKind::kScan);
   separation_->See(board_.scan(), scan.messages);

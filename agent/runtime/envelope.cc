@@ -140,30 +140,26 @@ double CommittedM(const Policy& policy, const Motion& motion, double vx_mps, dou
 
 }  // namespace
 
-double ClearanceM(const Policy& policy, const Pose2& pose) {
+Standing StandingAt(const Policy& policy, const Pose2& pose,
+                    std::vector<std::string_view>& reasons) {
+  Standing standing;
+  if (policy.envelope().empty()) return standing;
   const StandingFootprint here(policy.footprint(), pose);
-  double least = std::numeric_limits<double>::quiet_NaN();
   for (const MapZone& zone : policy.envelope()) {
     if (zone.kind == ZoneKind::kSpeed) continue;
     const double room = here.RoomM(zone.region, SideOf(zone));
-    if (!(least <= room)) least = room;  // also replaces the NaN
-  }
-  return least;
-}
-
-TriggerMask Breaches(const Policy& policy, const Pose2& pose,
-                     std::vector<std::string_view>& reasons) {
-  const StandingFootprint here(policy.footprint(), pose);
-  TriggerMask raised = 0;
-  for (const MapZone& zone : policy.envelope()) {
-    if (zone.kind == ZoneKind::kSpeed) continue;
-    if (here.LeastRoomM(zone.region, SideOf(zone)) >= 0) continue;
+    if (!(standing.clearance_m <= room)) standing.clearance_m = room;  // also replaces the NaN
     // Written so that a room that is not a number is a breach.
-    if (here.RoomM(zone.region, SideOf(zone)) >= 0) continue;
-    raised |= MaskOf(zone.trigger);
+    if (room >= 0) continue;
+    standing.breached |= MaskOf(zone.trigger);
     reasons.push_back(zone.breach_reason);
   }
-  return raised;
+  return standing;
+}
+
+double ClearanceM(const Policy& policy, const Pose2& pose) {
+  std::vector<std::string_view> reasons;
+  return StandingAt(policy, pose, reasons).clearance_m;
 }
 
 bool PoseServes(const Policy& policy, const Motion& motion) {

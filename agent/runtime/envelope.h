@@ -17,13 +17,17 @@ struct Motion {
   double pose_sigma_m = std::numeric_limits<double>::quiet_NaN();  // not told
 };
 
-// Least distance of the footprint's outline to any inclusion edge from inside or exclusion edge
-// from outside; negative: it lies over one. NaN when the policy draws no such zone.
-double ClearanceM(const Policy& policy, const Pose2& pose);
+struct Standing {
+  // Least distance of the footprint's outline to any inclusion edge from inside or exclusion edge
+  // from outside; negative: it lies over one. NaN when the policy draws no such zone.
+  double clearance_m = std::numeric_limits<double>::quiet_NaN();
+  TriggerMask breached = 0;  // triggers of the zones over whose edge the footprint lies
+};
 
-// Triggers of the zones over whose edge the footprint lies.
-TriggerMask Breaches(const Policy& policy, const Pose2& pose,
-                     std::vector<std::string_view>& reasons);
+// How a robot that stands at `pose` lies in the envelope; `reasons` gets one a breached zone.
+Standing StandingAt(const Policy& policy, const Pose2& pose,
+                    std::vector<std::string_view>& reasons);
+double ClearanceM(const Policy& policy, const Pose2& pose);
 
 // False when a zone's margin grows with the uncertainty of the pose and nobody tells that.
 bool PoseServes(const Policy& policy, const Motion& motion);

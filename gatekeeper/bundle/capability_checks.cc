@@ -121,7 +121,7 @@ std::vector<Finding> CheckPoses(const agent::runtime::Policy& policy, const Site
   for (const auto* poses : {&site.document().start_poses(), &site.document().docks()}) {
     for (const v1::SitePose& pose : *poses) {
       std::vector<std::string_view> reasons;
-      agent::runtime::Breaches(policy, {pose.x_m(), pose.y_m(), pose.yaw_rad()}, reasons);
+      agent::runtime::StandingAt(policy, {pose.x_m(), pose.y_m(), pose.yaw_rad()}, reasons);
       if (reasons.empty()) continue;
       const std::vector<std::string> texts(reasons.begin(), reasons.end());
       found.push_back(

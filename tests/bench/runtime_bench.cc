@@ -165,8 +165,7 @@ class PolicyCheck {
     const runtime::Policy& policy = rules_->policy;
     const runtime::Pose2 pose{.x_m = 10, .y_m = 6, .yaw_rad = 0};
     enforcement_.reasons.clear();
-    bench::DoNotOptimize(runtime::ClearanceM(policy, pose));
-    bench::DoNotOptimize(runtime::Breaches(policy, pose, enforcement_.reasons));
+    bench::DoNotOptimize(runtime::StandingAt(policy, pose, enforcement_.reasons));
     separation_.See(packet_.scan(), ++scans_);
     const runtime::Situation situation{
         .last = last_,

@@ -54,16 +54,17 @@ TEST_F(EnvelopeTest, ClearanceIsNotANumberWithoutZones) {
 }
 
 TEST_F(EnvelopeTest, IsBreachedByTheOutlineOverAnEdgeAndNotBefore) {
-  EXPECT_EQ(Breaches(policy_, {19.749, 6, 0}, reasons_), 0U);
-  EXPECT_NE(Breaches(policy_, {19.751, 6, 0}, reasons_), 0U);
+  EXPECT_EQ(StandingAt(policy_, {19.749, 6, 0}, reasons_).breached, 0U);
+  EXPECT_NE(StandingAt(policy_, {19.751, 6, 0}, reasons_).breached, 0U);
   ASSERT_EQ(reasons_.size(), 1U);
   EXPECT_EQ(reasons_[0], "outside:hall");
-  EXPECT_EQ(Breaches(policy_, {17.949, 0.8, 0}, reasons_), 0U);
-  EXPECT_NE(Breaches(policy_, {17.951, 0.8, 0}, reasons_), 0U);
+  EXPECT_EQ(StandingAt(policy_, {17.949, 0.8, 0}, reasons_).breached, 0U);
+  EXPECT_NE(StandingAt(policy_, {17.951, 0.8, 0}, reasons_).breached, 0U);
 }
 
 TEST_F(EnvelopeTest, APoseThatIsNoNumberIsABreach) {
-  EXPECT_NE(Breaches(policy_, {std::numeric_limits<double>::quiet_NaN(), 6, 0}, reasons_), 0U);
+  EXPECT_NE(
+      StandingAt(policy_, {std::numeric_limits<double>::quiet_NaN(), 6, 0}, reasons_).breached, 0U);
 }
 
 TEST_F(EnvelopeTest, FreeWayEndsWhereTheMarginBegins) {
@@ -316,10 +317,10 @@ TEST_F(EnvelopeTest, ATurningRobotIsCommittedToItsOwnBrakingOnly) {
 
 TEST_F(EnvelopeTest, ALongRobotBesideAnEdgeIsInsideThoughItsBoundIsNot) {
   const Policy policy = Long();
-  EXPECT_EQ(Breaches(policy, {10, 0.2, 0}, reasons_), 0) << "touching the wall";
-  EXPECT_EQ(Breaches(policy, {10, 0.21, 0}, reasons_), 0) << "along the wall";
-  EXPECT_NE(Breaches(policy, {10, 0.19, 0}, reasons_), 0);
-  EXPECT_NE(Breaches(policy, {10, 0.21, kPi / 2}, reasons_), 0) << "across it";
+  EXPECT_EQ(StandingAt(policy, {10, 0.2, 0}, reasons_).breached, 0) << "touching the wall";
+  EXPECT_EQ(StandingAt(policy, {10, 0.21, 0}, reasons_).breached, 0) << "along the wall";
+  EXPECT_NE(StandingAt(policy, {10, 0.19, 0}, reasons_).breached, 0);
+  EXPECT_NE(StandingAt(policy, {10, 0.21, kPi / 2}, reasons_).breached, 0) << "across it";
 }
 
 // --- zones that cap the speed: the dock, 1 m around (10, 2), where 0.25 m/s are allowed
