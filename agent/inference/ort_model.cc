@@ -25,7 +25,8 @@ OrtModel::OrtModel(std::shared_ptr<const void> library, const OrtApi& api,
     : library_(std::move(library)),
       api_(api),
       session_(std::move(session)),
-      signature_(signature) {}
+      signature_(signature),
+      binding_(nullptr, api.ReleaseIoBinding) {}
 
 absl::StatusOr<std::unique_ptr<OrtModel>> OrtModel::Make(std::shared_ptr<const void> library,
                                                          const OrtApi& api,
@@ -33,6 +34,9 @@ absl::StatusOr<std::unique_ptr<OrtModel>> OrtModel::Make(std::shared_ptr<const v
                                                          const base::ModelSignature& signature) {
   std::unique_ptr<OrtModel> model(
       new OrtModel(std::move(library), api, std::move(session), signature));
+  OrtIoBinding* binding = nullptr;
+  RETURN_IF_ERROR(ToStatus(api, api.CreateIoBinding(model->session_.get(), &binding)));
+  model->binding_.reset(binding);
   RETURN_IF_ERROR(model->Bind(Side::kInput));
   RETURN_IF_ERROR(model->Bind(Side::kOutput));
   return model;
@@ -59,18 +63,15 @@ absl::Status OrtModel::Bind(Side side) {
                   memory.get(), tensor.buffer.get(), held * sizeof(float), shapes[i].data(),
                   shapes[i].size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &raw)));
     values_.emplace_back(raw, api_.ReleaseValue);
-    if (is_input) input_values_.push_back(raw);
-    if (!is_input) output_values_.push_back(raw);
-    (is_input ? input_names_ : output_names_).push_back(wanted[i].name.c_str());
+    const auto bind = is_input ? api_.BindInput : api_.BindOutput;
+    RETURN_IF_ERROR(ToStatus(api_, bind(binding_.get(), wanted[i].name.c_str(), raw)));
     (is_input ? inputs_ : outputs_).push_back(std::move(tensor));
   }
   return absl::OkStatus();
 }
 
 absl::Status OrtModel::RunOnce() {
-  return ToStatus(api_, api_.Run(session_.get(), nullptr, input_names_.data(), input_values_.data(),
-                                 input_values_.size(), output_names_.data(), output_names_.size(),
-                                 output_values_.data()));
+  return ToStatus(api_, api_.RunWithBinding(session_.get(), nullptr, binding_.get()));
 }
 
 absl::Status OrtModel::WarmUp(int runs) {

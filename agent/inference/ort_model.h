@@ -11,8 +11,9 @@
 
 namespace agent::inference {
 
-// A session with buffers of its own, bound once: a run copies, looks up and allocates nothing on
-// our side. Made by OnnxRuntime::Load, whose comment says what Run promises.
+// A session with buffers of its own, bound to it once: a run copies, looks up and allocates nothing
+// on our side, and ONNX Runtime looks up no name. Made by OnnxRuntime::Load, whose comment says
+// what Run promises.
 class OrtModel final : public base::Model {
  public:
   // `library` is whatever must outlive the session. The shapes are those of FitTensors.
@@ -52,11 +53,8 @@ class OrtModel final : public base::Model {
   base::ModelSignature signature_;
   std::vector<Tensor> inputs_;
   std::vector<Tensor> outputs_;
-  std::vector<Value> values_;  // owns what the two below point to
-  std::vector<const OrtValue*> input_values_;
-  std::vector<OrtValue*> output_values_;
-  std::vector<const char*> input_names_;  // into signature_
-  std::vector<const char*> output_names_;
+  std::vector<Value> values_;  // over the buffers
+  OrtHandle<OrtIoBinding> binding_;
 };
 
 }  // namespace agent::inference
