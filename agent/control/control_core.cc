@@ -56,13 +56,13 @@ ControlCore::ControlCore(const std::string& state_folder, base::Files& files,
   for (const absl::Status& finding : records_.findings()) {
     Tell("state_damaged", "", std::string(finding.message()));
   }
+  if (latch_.latched()) TellEstopAgain();
   if (pointer_.phase() == v1::ON_TRIAL) {
     // Whatever ended that life, the attempt stays burned.
     pointer_.set_phase(pointer_.committed_digest().empty() ? v1::EMPTY : v1::COMMITTED);
     pointer_due_ = true;
     Tell("trial_interrupted", pointer_.trial_digest(), "control was restarted during the trial");
   }
-  if (latch_.latched() && latch_.incident().empty()) SaveLatch(started_);  // it could not be read
   if (!latch_.held().empty()) Tell("held", "", absl::StrJoin(latch_.held(), ", "));
   WantPointerUnits(started_);
   Poll(started_);

@@ -105,6 +105,7 @@ class ControlCore {
   enum class Verdict { kReturn, kQuarantine };  // what a trial that ended says about its unit
 
   // --- orders (control_orders.cc) ---
+  void TakeEventsAcked(const ::gatekeeper::v1::ControlOrder& order);
   void TakeRelease(const ::gatekeeper::v1::ControlOrder& order);
   void TakeRecall(const ::gatekeeper::v1::ControlOrder& order);
   void TakeAcknowledgement(const ::gatekeeper::v1::ControlOrder& order, base::Nanos now);
@@ -151,6 +152,8 @@ class ControlCore {
             const Blame& blame = {});
   void NoteTick(const runtime::Tick& tick);
   void NoteStop(const runtime::Tick& tick);
+  void TellEstop(const std::string& digest, Blame blame);
+  void TellEstopAgain();
   Blame Blamed() const;
 
   const base::Clock& clock_;
@@ -166,7 +169,9 @@ class ControlCore {
   std::optional<runtime::LatchState> saved_latch_;  // nothing: the disk may hold another one
   bool pointer_due_ = false;
   bool quarantine_due_ = false;
-  bool latch_told_ = false;  // that it cannot be written
+  bool latch_told_ = false;   // that it cannot be written
+  uint64_t estop_event_ = 0;  // its number, of the latched stop
+  bool told_due_ = false;     // the agent keeps it, and the disk does not know
   base::Nanos save_again_at_{};
   base::Nanos latch_again_at_{};
 

@@ -47,7 +47,31 @@ void ControlCore::NoteStop(const runtime::Tick& tick) {
        absl::StrFormat("%s (layer %s) in %s", blame.cause, blame.layer, tick.state), blame);
 }
 
-// Whose place the machine stands in. Without a unit nothing but the button latches.
+// Named by the incident that its re-arm will name, so that the stop is known for the same one
+// however often it is told.
+void ControlCore::TellEstop(const std::string& digest, Blame blame) {
+  if (blame.cause.empty()) blame.cause = latch_.cause();
+  const std::string layer = blame.layer.empty() ? "" : absl::StrFormat(" (layer %s)", blame.layer);
+  const std::string detail =
+      absl::StrFormat("%s%s, incident %s", latch_.cause(), layer, latch_.incident());
+  estop_event_ = events_.Add(latch_.since_wall_ms(), "estop", digest, detail, std::move(blame));
+  ++changes_;
+}
+
+// The stop of an earlier life. Events are kept in memory until the agent keeps them, so what that
+// life told may be lost. Whose layer its cause is says the unit, which is not loaded yet.
+void ControlCore::TellEstopAgain() {
+  if (latch_.incident().empty()) {  // it could not be read
+    latch_.set_since_wall_ms(clock_.WallMs());
+    SaveLatch(started_);
+  }
+  if (latch_.told()) return;
+  const bool tried = pointer_.phase() == ::gatekeeper::v1::ON_TRIAL;
+  TellEstop(tried ? pointer_.trial_digest() : pointer_.committed_digest(), {});
+}
+
+// The first trigger, in the order of the rules, of those in whose place the machine stands. Without
+// a unit nothing but the button latches.
 Blame ControlCore::Blamed() const {
   if (!active_) {
     return {.cause = std::string(runtime::kEstopButton),

@@ -24,12 +24,11 @@ void ControlCore::Remember(Nanos now) {
 
 void ControlCore::NoteLatch() {
   const runtime::LatchState& state = controller_.latch();
-  if (state.latched && !latch_.latched()) {
+  const bool stopped = state.latched && !latch_.latched();
+  if (stopped) {
     latch_.set_since_wall_ms(clock_.WallMs());
     latch_.clear_incident();
-    const Blame blame = Blamed();
-    Tell("estop", active_ ? active_->pilot.digest : "",
-         absl::StrFormat("%s (layer %s)", state.cause, blame.layer), blame);
+    latch_.clear_told();
   }
   if (state.latched && latch_.incident().empty()) latch_.set_incident(trust::RandomToken());
   constexpr size_t kMaxCause = 200;  // bytes: the record must fit its slot, see SetHeld
@@ -38,13 +37,17 @@ void ControlCore::NoteLatch() {
   latch_.set_probation(state.probation);
   latch_.set_cause(state.cause.substr(0, kMaxCause));
   SetHeld(state.held, latch_);
+  if (stopped) TellEstop(active_ ? active_->pilot.digest : "", Blamed());
 }
 
 void ControlCore::SaveLatch(Nanos now) {
   NoteLatch();
   const absl::Status saved = records_.SaveLatch(latch_);
   saved_latch_.reset();
-  if (saved.ok()) saved_latch_ = controller_.latch();
+  if (saved.ok()) {
+    saved_latch_ = controller_.latch();
+    told_due_ = false;
+  }
   latch_again_at_ = saved.ok() ? Nanos{} : now + kSaveAgainAfter;
   if (!saved.ok() && !latch_told_) Tell("latch_not_saved", "", std::string(saved.message()));
   latch_told_ = !saved.ok();
@@ -60,6 +63,11 @@ absl::Status ControlCore::SavePointer(const v1::Pointer& pointer) {
 }
 
 void ControlCore::SaveWhatIsDue(Nanos now) {
+  // That the agent keeps the stop's event can wait until the robot stands: if it is lost, the event
+  // is told once more, and a write would hold up the ticks of a robot that brakes.
+  if (told_due_ && last_tick_ != nullptr && last_tick_->stop && now >= latch_again_at_) {
+    SaveLatch(now);
+  }
   if ((!pointer_due_ && !quarantine_due_) || now < save_again_at_) return;
   absl::Status saved = pointer_due_ ? SavePointer(pointer_) : absl::OkStatus();
   if (quarantine_due_) {

@@ -19,7 +19,7 @@ constexpr Nanos kCommitAgainAfter = std::chrono::seconds(1);
 }  // namespace
 
 void ControlCore::Apply(const v1::ControlOrder& order, Nanos now) {
-  events_.Acknowledge(order.events_acked());
+  TakeEventsAcked(order);
   controller_.SetLink(order.link_up(), now);
   TakeRelease(order);
   TakeRecall(order);
@@ -27,6 +27,14 @@ void ControlCore::Apply(const v1::ControlOrder& order, Nanos now) {
   TakeRearm(order, now);
   TakeStage(order, now);
   Poll(now);
+}
+
+void ControlCore::TakeEventsAcked(const v1::ControlOrder& order) {
+  const bool waited = events_.Holds(estop_event_);
+  events_.Acknowledge(order.events_acked());
+  if (!waited || events_.Holds(estop_event_)) return;
+  latch_.set_told(true);
+  told_due_ = true;
 }
 
 void ControlCore::TakeRelease(const v1::ControlOrder& order) {

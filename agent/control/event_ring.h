@@ -15,7 +15,7 @@ struct Blame {
 };
 
 // What happened, kept until the agent has said that it has it. Bounded: the oldest events give way,
-// and the next report shows that in the gap of their numbers.
+// stops only to other stops, and the next report shows that in the gap of their numbers.
 class EventRing {
  public:
   // `life` makes numbers rise over restarts too: event n of a life is life * 2^20 + n.
@@ -27,6 +27,8 @@ class EventRing {
   // Drops events up to `seq`. A number that was not given out yet comes from a mixed-up agent:
   // ignored.
   void Acknowledge(uint64_t seq);
+  // Whether the event of that number still waits to be acknowledged.
+  bool Holds(uint64_t seq) const;
   const std::deque<::gatekeeper::v1::ControlEvent>& pending() const { return events_; }
 
  private:

@@ -45,6 +45,16 @@ std::string Status(const Facts& facts) {
                          facts.robots.size());
 }
 
+// A robot that was away tells of its stops late, and its clock may be off.
+std::string When(const Stops& stops) {
+  if (stops.times == 0) return "";
+  const std::string first = UtcText(stops.first_ms);
+  if (stops.times == 1) return absl::StrFormat("| Stopped | %s by the robot's clock |\n", first);
+  return absl::StrFormat(
+      "| Stopped | %d times, %s to %s by the robot's clock; last told %s UTC |\n", stops.times,
+      first, UtcText(stops.last_ms), UtcText(stops.told_ms));
+}
+
 std::string Header(const Facts& facts) {
   std::string text = absl::StrFormat("# %s\n\n", facts.title);
   absl::StrAppendFormat(&text, "| | |\n|---|---|\n| Incident | %s |\n", facts.id);
@@ -56,6 +66,7 @@ std::string Header(const Facts& facts) {
   if (!facts.rollout.empty()) absl::StrAppendFormat(&text, "| Rollout | %s |\n", facts.rollout);
   absl::StrAppendFormat(&text, "| Began by | %s |\n", Cell(facts.actor));
   absl::StrAppendFormat(&text, "| Opened | %s UTC |\n", UtcText(facts.opened_ms));
+  text += When(facts.stops);
   if (facts.ended_ms > 0) {
     absl::StrAppendFormat(&text, "| Last robot answered | %s UTC (%.1f s) |\n",
                           UtcText(facts.ended_ms),

@@ -36,6 +36,14 @@ struct RobotMetrics {
   double infer_p99_us = 0;
 };
 
+// How often a robot stopped, of the one cause of an incident `stop` or `estop`.
+struct Stops {
+  uint64_t times = 0;    // 0: not of a stop
+  int64_t first_ms = 0;  // by the robot's clock
+  int64_t last_ms = 0;   // likewise
+  int64_t told_ms = 0;   // by the gatekeeper's: when it heard of the newest
+};
+
 // What a machine knows of an incident. Causes are people's to find.
 struct Facts {
   std::string id = {};
@@ -52,6 +60,7 @@ struct Facts {
   int64_t ended_ms = 0;  // 0: robots are still awaited
   std::vector<RobotReturn> robots = {};
   std::vector<RobotMetrics> metrics = {};
+  Stops stops = {};
 };
 
 struct TimelineLine {

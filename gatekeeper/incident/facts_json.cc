@@ -55,6 +55,20 @@ RobotMetrics MetricsFrom(const json& value) {
           .infer_p99_us = value.at("infer_p99_us")};
 }
 
+json ToJson(const Stops& stops) {
+  return {{"times", stops.times},
+          {"first_ms", stops.first_ms},
+          {"last_ms", stops.last_ms},
+          {"told_ms", stops.told_ms}};
+}
+
+Stops StopsFrom(const json& value) {
+  return {.times = value.at("times"),
+          .first_ms = value.at("first_ms"),
+          .last_ms = value.at("last_ms"),
+          .told_ms = value.at("told_ms")};
+}
+
 Facts FactsFrom(const json& value) {
   Facts facts{.id = value.at("id"),
               .fleet = value.at("fleet"),
@@ -70,6 +84,11 @@ Facts FactsFrom(const json& value) {
               .ended_ms = value.at("ended_ms")};
   for (const json& robot : value.at("robots")) facts.robots.push_back(ReturnFrom(robot));
   for (const json& robot : value.at("metrics")) facts.metrics.push_back(MetricsFrom(robot));
+  // Older facts do not know; those of a stop tell of one, which happened when it was told.
+  const bool stop = facts.kind == "stop" || facts.kind == "estop";
+  const int64_t told = facts.opened_ms;
+  if (stop) facts.stops = {.times = 1, .first_ms = told, .last_ms = told, .told_ms = told};
+  if (value.contains("stops")) facts.stops = StopsFrom(value.at("stops"));
   return facts;
 }
 
@@ -92,7 +111,8 @@ std::string ToJson(const Facts& facts) {
                       {"opened_ms", facts.opened_ms},
                       {"ended_ms", facts.ended_ms},
                       {"robots", robots},
-                      {"metrics", metrics}};
+                      {"metrics", metrics},
+                      {"stops", ToJson(facts.stops)}};
   // Robots' own words may hold any bytes; what is not UTF-8 must not lose the record.
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }

@@ -61,7 +61,7 @@ absl::Status FleetCore::Load(Moment now) {
     if (!stored.open) continue;
     ASSIGN_OR_RETURN(open_incidents_[stored.id], incident::FromJson(stored.facts_json));
   }
-  return absl::OkStatus();
+  return LoadStops();
 }
 
 absl::StatusOr<uint64_t> FleetCore::OnConnected(const std::string& robot, Moment now) {
@@ -179,13 +179,17 @@ absl::Status FleetCore::Poll(Moment now) {
 
 absl::Status FleetCore::FlushEvents(Moment now) {
   if (unsaved_events_.empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(store_.Atomically([&]() -> absl::Status {
+  const absl::Status written = store_.Atomically([&]() -> absl::Status {
     for (const store::StoredEvent& event : unsaved_events_) {
       ASSIGN_OR_RETURN(const bool is_new, store_.AddEvent(event));
-      if (is_new) RETURN_IF_ERROR(OpenStopIncident(event, now));
+      if (is_new) RETURN_IF_ERROR(TakeStop(event, now));
     }
     return absl::OkStatus();
-  }));
+  });
+  if (!written.ok()) {
+    LoadStops().IgnoreError();  // as the disk has them; without them a stop opens one incident more
+    return written;
+  }
   const std::vector<store::StoredEvent> saved = std::exchange(unsaved_events_, {});
   for (const store::StoredEvent& stored : saved) {
     outgoing_.emplace_back(Outgoing{stored.robot, {}})
@@ -223,16 +227,7 @@ absl::Status FleetCore::Commit(const Changes& changes) {
       // A unit that robots had before this gatekeeper knew any cannot be offered by it either.
       if (!held.ok() && !absl::IsNotFound(held)) return held;
     }
-    if (changes.incident) {
-      const incident::Facts& facts = *changes.incident;
-      RETURN_IF_ERROR(store_.PutIncident({.id = facts.id,
-                                          .fleet = facts.fleet,
-                                          .opened_ms = facts.opened_ms,
-                                          .kind = facts.kind,
-                                          .title = facts.title,
-                                          .facts_json = incident::ToJson(facts),
-                                          .open = facts.ended_ms == 0}));
-    }
+    if (changes.incident) RETURN_IF_ERROR(store_.PutIncident(Stored(*changes.incident)));
     for (const v1::AuditEntry& entry : changes.audit) RETURN_IF_ERROR(store_.Audit(entry));
     return absl::OkStatus();
   }));

@@ -141,6 +141,12 @@ class FleetCore {
     std::vector<std::string> bundles;  // of the approver at the same place
   };
 
+  // A stop that an incident was opened for.
+  struct KnownStop {
+    std::string incident;
+    incident::Stops stops;
+  };
+
   FleetCore(store::Store& store, const store::BlobFolder& blobs) : store_(store), blobs_(blobs) {}
   absl::Status Load(Moment now);
   absl::Status Commit(const Changes& changes);
@@ -189,8 +195,12 @@ class FleetCore {
   absl::Status FlushEvents(Moment now);
   absl::Status FlushObserved(Moment now);
   absl::Status FlushIncidents();
-  absl::StatusOr<bool> IsRepeat(const store::StoredEvent& event);
-  absl::Status OpenStopIncident(const store::StoredEvent& event, Moment now);
+  static store::StoredIncident Stored(const incident::Facts& facts);
+  absl::Status LoadStops();
+  static bool Continues(const incident::Stops& known, const store::StoredEvent& event);
+  absl::Status CountStop(KnownStop& known, const store::StoredEvent& event);
+  absl::Status TakeStop(const store::StoredEvent& event, Moment now);
+  incident::Facts StopFacts(const store::StoredEvent& event, Moment now) const;
   absl::StatusOr<std::vector<incident::TimelineLine>> Timeline(const incident::Facts& facts);
 
   store::Store& store_;
@@ -210,6 +220,7 @@ class FleetCore {
   std::set<std::string> unsaved_observed_;
   std::set<std::pair<std::string, std::string>> unsaved_served_;
   std::set<std::string> unsaved_incidents_;
+  std::map<std::string, KnownStop> stops_;  // by what makes two of them the same, the newest
   std::vector<store::StoredEvent> unsaved_events_;
   std::map<std::string, Approvals> approvals_;  // robot -> answers to its newest challenge
   std::vector<Outgoing> outgoing_;

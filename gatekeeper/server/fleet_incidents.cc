@@ -10,16 +10,6 @@ namespace {
 
 constexpr int64_t kTailMs = 60'000;  // the timeline goes on this long after the last robot answered
 
-store::StoredIncident Stored(const incident::Facts& facts) {
-  return {.id = facts.id,
-          .fleet = facts.fleet,
-          .opened_ms = facts.opened_ms,
-          .kind = facts.kind,
-          .title = facts.title,
-          .facts_json = incident::ToJson(facts),
-          .open = facts.ended_ms == 0};
-}
-
 // What the robot's report says of the order it was given; empty while it says nothing yet.
 std::string OutcomeOf(const incident::RobotReturn& robot, const rollout::RobotFacts& facts,
                       std::string& detail) {
@@ -103,6 +93,16 @@ void FleetCore::NoteReturns(const std::string& robot, Moment now) {
   }
 }
 
+store::StoredIncident FleetCore::Stored(const incident::Facts& facts) {
+  return {.id = facts.id,
+          .fleet = facts.fleet,
+          .opened_ms = facts.opened_ms,
+          .kind = facts.kind,
+          .title = facts.title,
+          .facts_json = incident::ToJson(facts),
+          .open = facts.ended_ms == 0};
+}
+
 absl::Status FleetCore::FlushIncidents() {
   if (unsaved_incidents_.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(store_.Atomically([&]() -> absl::Status {
@@ -116,62 +116,6 @@ absl::Status FleetCore::FlushIncidents() {
   }
   unsaved_incidents_.clear();
   return absl::OkStatus();
-}
-
-// The same cause under the same unit again within an hour of its last time belongs to the incident
-// that is there: a sensor that flaps must not bury it under its own repeats. A latched emergency
-// stop comes once, with its latch.
-absl::StatusOr<bool> FleetCore::IsRepeat(const store::StoredEvent& event) {
-  constexpr int64_t kSameIncidentMs = 3'600'000;
-  constexpr int kMostEvents = 10'000;
-  ASSIGN_OR_RETURN(const std::vector<store::StoredEvent> lately,
-                   store_.Events({event.robot}, event.received_ms - kSameIncidentMs,
-                                 event.received_ms, kMostEvents));
-  return std::ranges::any_of(lately, [&](const store::StoredEvent& other) {
-    return other.event.id() != event.event.id() && other.event.kind() == event.event.kind() &&
-           other.event.detail() == event.event.detail() &&
-           other.event.unit_digest() == event.event.unit_digest();
-  });
-}
-
-absl::Status FleetCore::OpenStopIncident(const store::StoredEvent& event, Moment now) {
-  const bool estop = event.event.kind() == "estop";
-  if (!estop && event.event.kind() != "stopped") return absl::OkStatus();
-  if (!estop) {
-    ASSIGN_OR_RETURN(const bool repeat, IsRepeat(event));
-    if (repeat) return absl::OkStatus();
-  }
-  const std::string& robot = event.robot;
-  const std::string& unit = event.event.unit_digest();
-  const std::string& detail = event.event.detail();
-  incident::Facts facts{
-      .fleet = robots_.at(robot).fleet,
-      .kind = estop ? "estop" : "stop",
-      .title = estop ? absl::StrFormat("Emergency stop of %s", robot)
-                     : absl::StrFormat("Stop of %s by %s", robot, detail),
-      .actor = "robot/" + robot,
-      .reason = estop ? absl::StrFormat("%s latched an emergency stop: %s", robot, detail)
-                      : absl::StrFormat("%s was stopped by %s", robot, detail),
-      .unit = TitleOf(unit),
-      .unit_digest = unit,
-      .began_ms = event.received_ms - kTailMs,
-      .opened_ms = event.received_ms,
-      .ended_ms = now.wall_ms,
-      .metrics = MetricsOf({robot})};
-  // Wanted and reported are the same here: nobody was told anything, the robot only stands.
-  facts.robots = {{.robot = robot,
-                   .before_digest = unit,
-                   .wanted_digest = unit,
-                   .wanted_unit = TitleOf(unit),
-                   .outcome = "stopped",
-                   .running_digest = facts_.at(robot).observed.control().running_digest(),
-                   .detail = detail}};
-  ASSIGN_OR_RETURN(facts.id, store_.NextId("incident"));
-  Changes changes;
-  changes.audit.push_back(
-      AuditEntryOf("robot/" + robot, "incident.open", facts.id, facts.reason, now));
-  changes.incident = std::move(facts);
-  return Commit(changes);
 }
 
 const incident::Facts* FleetCore::OpenIncident(const std::string& id) const {

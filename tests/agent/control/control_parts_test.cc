@@ -39,6 +39,25 @@ TEST(EventRingTest, LetsTheOldestGoWhenFullSoThatTheGapShows) {
   EXPECT_EQ(ring.pending().front().seq(), (3U << 20) + 73);
 }
 
+TEST(EventRingTest, KeepsAStopWhateverHappensAfterIt) {
+  EventRing ring(3);
+  ring.Add(0, "started", "", "");
+  const uint64_t stop = ring.Add(0, "estop", "", "", {.cause = "contact", .layer = "circuit"});
+  for (int i = 0; i < 1000; ++i) ring.Add(0, "fallback", "", "");
+
+  EXPECT_EQ(ring.pending().size(), 128);
+  EXPECT_EQ(ring.pending().front().seq(), stop);
+  EXPECT_TRUE(ring.Holds(stop));
+  EXPECT_FALSE(ring.Holds(stop - 1));
+  ring.Acknowledge(stop);
+  EXPECT_FALSE(ring.Holds(stop));
+
+  uint64_t last = 0;
+  for (int i = 0; i < 200; ++i) last = ring.Add(0, "stopped", "", "", {.cause = "contact"});
+  EXPECT_EQ(ring.pending().size(), 128) << "stops give way to stops";
+  EXPECT_EQ(ring.pending().back().seq(), last);
+}
+
 TEST(EventRingTest, IgnoresAnAcknowledgementOfWhatItNeverSaid) {
   EventRing ring(3);
   const uint64_t seq = ring.Add(0, "started", "", "");

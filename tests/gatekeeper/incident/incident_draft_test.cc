@@ -99,6 +99,30 @@ TEST(IncidentDraftTest, AStopIsRecordedAndAwaitsNobody) {
   }
 }
 
+TEST(IncidentDraftTest, AStopOfAnEarlierVersionHappenedOnceWhenItWasTold) {
+  Facts facts = CanaryAbort();
+  facts.kind = "stop";
+  facts.stops = {.times = 7, .first_ms = 1, .last_ms = 2, .told_ms = 3};
+  ASSERT_OK_AND_ASSIGN(const Facts now, FromJson(ToJson(facts)));
+  EXPECT_EQ(now.stops.times, 7u);
+  std::string older = ToJson(facts);
+  const size_t at = older.find(",\"stops\":{");
+  ASSERT_NE(at, std::string::npos) << older;
+  older.erase(at, older.find('}', at) + 1 - at);
+  ASSERT_OK_AND_ASSIGN(const Facts back, FromJson(older));
+
+  EXPECT_EQ(back.stops.times, 1u);
+  EXPECT_EQ(back.stops.last_ms, kOpened);
+  EXPECT_THAT(Draft(back, {}),
+              HasSubstr("| Stopped | 2026-01-01 00:00:07.250 by the robot's clock |"));
+}
+
+TEST(IncidentDraftTest, WhatIsNoStopSaysNothingOfStops) {
+  ASSERT_OK_AND_ASSIGN(const Facts back, FromJson(ToJson(CanaryAbort())));
+  EXPECT_EQ(back.stops.times, 0u);
+  EXPECT_THAT(Draft(back, {}), testing::Not(HasSubstr("| Stopped |")));
+}
+
 TEST(IncidentDraftTest, BytesThatAreNotTextDoNotLoseTheRecord) {
   Facts facts = CanaryAbort();
   facts.reason = "motor said \xff\xfe";

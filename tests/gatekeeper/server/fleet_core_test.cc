@@ -263,40 +263,6 @@ TEST_F(FleetCoreTest, AnEmergencyStopOpensOneIncidentHoweverOftenItIsReported) {
               HasSubstr("north-1 latched an emergency stop: bumper"));
 }
 
-TEST_F(FleetCoreTest, AStopOpensOneIncidentARobotAndCauseUntilAnHourIsQuiet) {
-  uint64_t id = 0;
-  const auto stop = [&](const std::string& robot, const std::string& detail,
-                        const std::string& unit = "") {
-    v1::RobotEvent event;
-    event.set_id(++id);
-    event.set_kind("stopped");
-    event.set_unit_digest(unit);
-    event.set_detail(detail);
-    world_.core->OnEvent(robot, event, world_.now);
-    world_.Tick();
-    return world_.core->ListIncidents()->incidents_size();
-  };
-  const std::string contact = "contact (layer circuit) in SAFE_STOPPED";
-  EXPECT_EQ(stop("north-1", contact), 1);
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(stop("north-1", contact), 1) << "it flaps";
-  EXPECT_EQ(stop("north-2", contact), 2) << "another robot";
-  EXPECT_EQ(stop("north-1", "input_stale (layer firmware) in SAFE_STOPPED"), 3);
-
-  world_.now.wall_ms += 3'600'000 - 60'000;
-  EXPECT_EQ(stop("north-1", contact), 3);
-  world_.now.wall_ms += 3'600'001;
-  EXPECT_EQ(stop("north-1", contact, std::string(64, 'a')), 4);
-  EXPECT_EQ(stop("north-1", contact, std::string(64, 'b')), 5) << "another unit stopped it";
-
-  ASSERT_OK_AND_ASSIGN(const auto incidents, world_.core->ListIncidents());
-  const v1::Incident& newest = incidents.incidents(0);
-  EXPECT_EQ(newest.kind(), "stop");
-  EXPECT_EQ(newest.title(), "Stop of north-1 by " + contact);
-  const std::string report = world_.core->ShowIncident(newest.id(), world_.now)->report_markdown();
-  EXPECT_THAT(report, HasSubstr("north-1 was stopped by " + contact));
-  EXPECT_THAT(report, HasSubstr("robot/north-1: stopped: contact (layer circuit)"));
-}
-
 TEST_F(FleetCoreTest, OtherEventsOpenNoIncident) {
   v1::RobotEvent event;
   event.set_id(1);
