@@ -48,6 +48,8 @@ class Model {
   virtual RunOutcome Run(Nanos budget) = 0;
   // How long the last Run took, for records and reports; zero where nobody measures.
   virtual Nanos took() const { return Nanos{0}; }
+  // Whether a Run that missed its budget is still at work, somewhere else.
+  virtual bool busy() const { return false; }
 };
 
 }  // namespace agent::base

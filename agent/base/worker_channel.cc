@@ -309,6 +309,10 @@ RunOutcome WorkerChannel::WaitAnswer(uint32_t sequence, Nanos deadline) const {
   }
 }
 
+bool WorkerChannel::Working() const {
+  return !abandoned_ && header().answered.load(std::memory_order_acquire) != posted_;
+}
+
 void WorkerChannel::Abandon() {
   abandoned_ = true;
   auto loading = static_cast<uint32_t>(WorkerState::kLoading);

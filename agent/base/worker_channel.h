@@ -63,6 +63,8 @@ class WorkerChannel {
   // `deadline` (CLOCK_MONOTONIC, as SystemClock) had passed. kFailed: the run failed, or the
   // channel was abandoned.
   RunOutcome WaitAnswer(uint32_t sequence, Nanos deadline) const;
+  // Whether the newest request is not answered yet, by the worker's own word. Never waits.
+  bool Working() const;
   // The worker is gone: ends every present and future wait at once. Async-signal-safe, any thread.
   void Abandon();
   bool abandoned() const { return abandoned_; }

@@ -137,6 +137,7 @@ void ControlCore::SetSurroundings(const Surroundings& surroundings) {
 
 void ControlCore::Poll(Nanos now) {
   Remember(now);
+  FollowLateShadow(now);
   while (const std::optional<UnitShelf::Change> change = shelf_.Poll(now)) OnChange(*change, now);
   CheckLease(now);
   Advance(now);
@@ -236,7 +237,7 @@ bool ControlCore::TakeShadow(ShadowFrame& frame) {
   if (candidate_.state != v1::CANDIDATE_SHADOWING || last_tick_ == nullptr) return false;
   const std::shared_ptr<const Crew> crew = shelf_.crew(candidate_.digest);
   if (!crew) return false;
-  if (shadow_out_ || !shadow_budget_.Allows()) {
+  if (shadow_out_ || !late_.expired() || !shadow_budget_.Allows()) {
     candidate_.counters.CountShed();
     return false;
   }
@@ -256,6 +257,7 @@ bool ControlCore::TakeShadow(ShadowFrame& frame) {
 void ControlCore::AcceptShadow(const ShadowResult& result, Nanos now) {
   shadow_out_ = false;
   shadow_budget_.NoteRun(shown_at_, result.tick.infer);
+  if (result.tick.deadline_missed) late_ = result.seat->crew;
   if (result.seat == seat_ && candidate_.state == v1::CANDIDATE_SHADOWING) {
     candidate_.counters.CountShadow(result.tick, result.disagrees, now);
     if (candidate_.counters.Hangs(now, kHungAfterPeriods * period())) {
@@ -263,6 +265,19 @@ void ControlCore::AcceptShadow(const ShadowResult& result, Nanos now) {
     }
   }
   Poll(now);
+}
+
+// What a model does after its deadline is the computer's time too, whoever the candidate is by
+// then.
+void ControlCore::FollowLateShadow(Nanos now) {
+  const std::shared_ptr<const Crew> late = late_.lock();
+  if (!late) return late_.reset();
+  shadow_budget_.NoteRun(shown_at_, now - shown_at_);
+  if (!late->model->busy()) {
+    late_.reset();
+  } else if (now - shown_at_ >= kHungAfterPeriods * period()) {
+    shelf_.GiveUpOn(late->pilot.digest);
+  }
 }
 
 // --- report ----------------------------------------------------------------------------------

@@ -67,8 +67,8 @@ class ControlCore {
   // Takes in loaded and lost units, follows the standing order, makes durable what a tick decided.
   void Poll(base::Nanos now);
 
-  // After a Tick: fills what the candidate shall look at, when one is shadowing, the result of the
-  // frame before is back and the budget allows; otherwise the tick is shed, which is counted. Give
+  // After a Tick: fills what the candidate shall look at, when one is shadowing, its run on the
+  // frame before is over and the budget allows; otherwise the tick is shed, which is counted. Give
   // every frame's result back.
   bool TakeShadow(ShadowFrame& frame);
   void AcceptShadow(const ShadowResult& result, base::Nanos now);
@@ -138,6 +138,7 @@ class ControlCore {
   bool NamedByPointer(const std::string& digest) const;
   bool on_trial() const { return candidate_.state == ::gatekeeper::v1::CANDIDATE_ON_TRIAL; }
   void CheckLease(base::Nanos now);
+  void FollowLateShadow(base::Nanos now);
   std::optional<runtime::Driver> DriverNow() const;
 
   // --- memory (control_memory.cc) ---
@@ -190,6 +191,7 @@ class ControlCore {
   UnitCounters active_counters_;
   std::shared_ptr<ShadowSeat> seat_;
   bool shadow_out_ = false;
+  std::weak_ptr<const Crew> late_;  // still runs on the frame whose deadline it missed
   base::Nanos shown_at_{};
   ShadowBudget shadow_budget_;
 

@@ -28,7 +28,7 @@ void ShadowBudget::NoteTick(const runtime::Tick& tick, const runtime::InputBoard
 }
 
 void ShadowBudget::NoteRun(base::Nanos shown, base::Nanos took) {
-  rested_at_ = shown + kShareOfCore * std::max(took, base::Nanos{0});
+  rested_at_ = std::max(rested_at_, shown + kShareOfCore * took);
 }
 
 }  // namespace agent::control

@@ -11,12 +11,14 @@ namespace agent::control {
 //  - the driving model missed a deadline in the last five seconds,
 //  - its run time (p99 of the last minute) is above four fifths of its deadline,
 //  - the robot derates: heat, supply or latency already cost it speed, or
-//  - the shadow's own runs would take more than a quarter of one core.
+//  - the shadow's own runs would take more than a quarter of one core: a run counts to its end,
+//  also
+//    where that comes after its deadline.
 class ShadowBudget {
  public:
   // After every tick; `hard`: the deadline of the unit at the wheel, the longest time without one.
   void NoteTick(const runtime::Tick& tick, const runtime::InputBoard& board, base::Nanos hard);
-  // The shadow was shown the tick of `shown` and its model ran for so long.
+  // The shadow was shown the tick of `shown` and its model ran for so long, or has up to now.
   void NoteRun(base::Nanos shown, base::Nanos took);
   // Whether the tick that was noted last may be shown.
   bool Allows() const { return now_ >= calm_at_ && now_ >= rested_at_ && !strained_; }

@@ -36,6 +36,7 @@ class TimedModel final : public base::Model {
     return outcome;
   }
   base::Nanos took() const override { return model_->took(); }
+  bool busy() const override { return model_->busy(); }
 
   // Of the last run since the last call.
   ModelTimes TakeTimes() {

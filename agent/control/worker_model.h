@@ -24,6 +24,7 @@ class WorkerModel final : public base::Model {
   std::span<const float> output(size_t index) const override { return outputs_[index]; }
   base::RunOutcome Run(base::Nanos budget) override;
   base::Nanos took() const override { return took_; }
+  bool busy() const override { return channel_->Working(); }
 
  private:
   std::shared_ptr<base::WorkerChannel> channel_;

@@ -58,6 +58,7 @@ struct Script {
   float wz_radps = 0;
   RunOutcome outcome = RunOutcome::kDone;
   Nanos took = milliseconds(2);
+  bool busy = false;  // runs on after its deadline
   int runs = 0;
 };
 
@@ -76,6 +77,7 @@ class ScriptedModel final : public agent::base::Model {
     return script_->outcome;
   }
   Nanos took() const override { return script_->took; }
+  bool busy() const override { return script_->busy; }
 
  private:
   std::shared_ptr<Script> script_;
@@ -123,6 +125,7 @@ class ScriptedSource final : public agent::control::ModelSource {
   // The worker of `digest` dies.
   void Lose(const std::string& digest, const std::string& how) {
     ScriptOf(digest)->outcome = RunOutcome::kFailed;
+    ScriptOf(digest)->busy = false;
     news_.push_back({serving.at(digest), nullptr, absl::UnavailableError(how)});
   }
   std::shared_ptr<Script> ScriptOf(const std::string& digest) {

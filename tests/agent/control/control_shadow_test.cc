@@ -98,6 +98,85 @@ TEST_F(ShadowTest, IsShownNoMoreThanAQuarterOfACorePaysFor) {
   }
 }
 
+// 30 ms are its deadline, and 70 ms are what it takes.
+TEST_F(ShadowTest, ALateRunCountsToItsEnd) {
+  const auto script = source_->ScriptOf(b_);
+  Steps(10);
+  const int runs = script->runs;
+  script->outcome = RunOutcome::kDeadlineMissed;
+  script->took = milliseconds(30);
+  script->busy = true;
+  Step();
+  EXPECT_EQ(script->runs, runs + 1);
+  clock_.Advance(milliseconds(20));
+  core_->Poll(clock_.Now());
+  clock_.Advance(milliseconds(50));
+  script->busy = false;
+  script->outcome = RunOutcome::kDone;
+  core_->Poll(clock_.Now());
+
+  Steps(4);  // 270 ms after it was shown the frame; it may have one every 280
+  EXPECT_EQ(script->runs, runs + 1);
+  Step();
+  EXPECT_EQ(script->runs, runs + 2);
+}
+
+TEST_F(ShadowTest, ALateRunNeverTakesMoreThanAQuarterOfACore) {
+  const auto script = source_->ScriptOf(b_);
+  // Until it is shown a frame; how many steps that took.
+  const auto steps_to_run = [&] {
+    const int runs = script->runs;
+    int steps = 0;
+    for (; steps < 100 && script->runs == runs; ++steps) Step();
+    return steps;
+  };
+  for (const int late : {1, 2, 5, 7, 1}) {
+    script->outcome = RunOutcome::kDeadlineMissed;
+    script->took = milliseconds(30);
+    script->busy = true;
+    steps_to_run();
+    Steps(late);
+    script->outcome = RunOutcome::kDone;  // and the next one is in time
+    script->took = milliseconds(2);
+    script->busy = false;
+    const int steps = late + steps_to_run();
+    EXPECT_GE(steps, 4 * late);
+    EXPECT_LE(steps, 4 * (late + 1)) << "and is not starved either";
+  }
+  EXPECT_EQ(source_->kills, 0);
+}
+
+TEST_F(ShadowTest, IsShownNothingWhileItRunsLateAndIsGivenUpAfterASecond) {
+  const auto script = source_->ScriptOf(b_);
+  const int runs = script->runs;
+  script->outcome = RunOutcome::kDeadlineMissed;
+  script->busy = true;
+  Steps(20);
+  EXPECT_EQ(source_->kills, 0);
+  EXPECT_EQ(script->runs, runs + 1);
+  Step();
+  EXPECT_EQ(source_->kills, 1);
+  Steps(2);
+  EXPECT_EQ(Report().candidate_state(), v1::CANDIDATE_FAILED);
+  EXPECT_EQ(Report().running_digest(), a_);
+}
+
+TEST_F(ShadowTest, ALateRunOfOneThatIsACandidateNoMoreCountsAgainstTheNext) {
+  Commit(b_);  // and a_ is kept, to fall back to
+  Order(v1::STAGE_SHADOW, a_);
+  Steps(4);
+  const auto late = source_->ScriptOf(a_);
+  late->outcome = RunOutcome::kDeadlineMissed;
+  late->busy = true;
+  Step();
+  Order(v1::STAGE_SHADOW, c_);
+  Steps(10);
+  EXPECT_EQ(source_->ScriptOf(c_)->runs, 0);
+  late->busy = false;
+  Steps(45);
+  EXPECT_GT(source_->ScriptOf(c_)->runs, 0);
+}
+
 TEST_F(ShadowTest, ATickThatComesBeforeTheLastResultIsShed) {
   clock_.Advance(kPeriod);
   core_->Tick(clock_.Now());

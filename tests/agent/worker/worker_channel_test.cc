@@ -70,6 +70,22 @@ TEST_F(WorkerChannelTest, DropsTheLateAnswerToAnEarlierRequest) {
   EXPECT_EQ(control_.WaitAnswer(second, In(0s)), RunOutcome::kDone);
 }
 
+TEST_F(WorkerChannelTest, TellsWhetherTheWorkerIsStillAtWork) {
+  EXPECT_FALSE(control_.Working());
+  const uint32_t first = control_.Post();
+  EXPECT_TRUE(control_.Working());
+  ASSERT_EQ(control_.WaitAnswer(first, In(0s)), RunOutcome::kDeadlineMissed);
+  EXPECT_TRUE(control_.Working()) << "the deadline ends the wait, not the work";
+  worker_.Answer(first, RunOutcome::kDone);
+  EXPECT_FALSE(control_.Working());
+
+  control_.Post();
+  worker_.Answer(first, RunOutcome::kDone);
+  EXPECT_TRUE(control_.Working()) << "that was the one before";
+  control_.Abandon();
+  EXPECT_FALSE(control_.Working());
+}
+
 TEST_F(WorkerChannelTest, GivesTheWorkerOnlyTheNewestRequest) {
   control_.Post();
   control_.Post();
