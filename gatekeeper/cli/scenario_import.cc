@@ -12,6 +12,7 @@
 #include "gatekeeper/cli/exit_code.h"
 #include "gatekeeper/cli/scenario_clips.h"
 #include "gatekeeper/cli/scenario_origin.h"
+#include "gatekeeper/cli/stale_clips.h"
 #include "gatekeeper/cli/verbs.h"
 #include "gatekeeper/gates/scenario_file.h"
 #include "gatekeeper/ingest/channel_import.h"
@@ -140,6 +141,7 @@ class ImportRun {
 
   const std::vector<MadeClip>& made() const { return made_; }
   const std::vector<SkippedClip>& skipped() const { return skipped_; }
+  const StaleClips& stale() const { return stale_; }
 
  private:
   absl::Status ReadMap() {
@@ -177,6 +179,18 @@ class ImportRun {
       if (!request_.cut.every_s || !passable) return made;
       skipped_.push_back({wanted.recording, made});
     }
+    return request_.overwrite ? RemoveStale(*source, destination) : absl::OkStatus();
+  }
+
+  // Overwritten are all clips of the recording, also those that would not be made any more.
+  absl::Status RemoveStale(const OpenedSource& source, const fs::path& destination) {
+    std::set<std::string> made;
+    for (const MadeClip& clip : made_) made.insert(clip.wanted.scenario());
+    ASSIGN_OR_RETURN(const StaleClips stale,
+                     RemoveStaleClips({destination.string(), source.origin.sha256()}, made));
+    stale_.removed.insert(stale_.removed.end(), stale.removed.begin(), stale.removed.end());
+    stale_.left_alone.insert(stale_.left_alone.end(), stale.left_alone.begin(),
+                             stale.left_alone.end());
     return absl::OkStatus();
   }
 
@@ -201,6 +215,7 @@ class ImportRun {
   std::string map_sha256_;
   std::vector<MadeClip> made_;
   std::vector<SkippedClip> skipped_;
+  StaleClips stale_;
 };
 
 // A note of the whole recording is told once.
@@ -220,6 +235,10 @@ void PrintImportTable(const ImportRun& run) {
     std::printf("left out %s: %s\n", clip.recording.c_str(),
                 std::string(clip.why.message()).c_str());
   }
+  for (const std::string& scenario : run.stale().removed)
+    std::printf("removed %s: an earlier import of the same recording\n", scenario.c_str());
+  for (const std::string& scenario : run.stale().left_alone)
+    std::printf("left alone %s: not of this recording\n", scenario.c_str());
 }
 
 void PrintImportJson(const ImportRun& run) {
@@ -240,6 +259,8 @@ void PrintImportJson(const ImportRun& run) {
     json["skipped"].push_back(
         {{"recording", clip.recording}, {"why", std::string(clip.why.message())}});
   }
+  json["removed"] = run.stale().removed;
+  json["left_alone"] = run.stale().left_alone;
   std::printf("%s\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
@@ -282,7 +303,9 @@ void AddScenarioImport(CLI::App& scenario, Session& session) {
       ->add_option("--every", request->cut.every_s,
                    "cut it into clips of so many seconds, NAME-000.mcap and so on")
       ->check(CLI::Range(kShortestClipS, kLongestClipS));
-  import->add_flag("--overwrite", request->overwrite, "also what is there already");
+  import->add_flag(
+      "--overwrite", request->overwrite,
+      "also what is there already; clips of the same recording that are not made again go");
   import->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
   import->callback(
       [request, &session] { session.exit_code = Report(Import(*request, session));

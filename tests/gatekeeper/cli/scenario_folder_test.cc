@@ -200,6 +200,41 @@ TEST_F(ScenarioFolderTest, WhatIsThereAlreadyIsOverwrittenOnlyWhenAsked) {
   EXPECT_THAT(ReadBytes(folder_ / "library/run7.yaml"), Not(HasSubstr("labelled by hand")));
 }
 
+TEST_F(ScenarioFolderTest, OverwritingTakesAwayClipsThatAreNotMadeAgainAndNobodyElses) {
+  ASSERT_NO_FATAL_FAILURE(Drive("run7", 4));
+  ASSERT_NO_FATAL_FAILURE(Drive("run8", 3));
+  ASSERT_EQ(Import("run7", To("library")).code, 0);                // run7.yaml, of the whole drive
+  ASSERT_EQ(Import("run7", "--every 1" + To("library")).code, 0);  // run7-000 to run7-003
+  ASSERT_EQ(Import("run8", "--every 1" + To("library")).code, 0);
+  // Another drive that somebody called run7-007, a name that only looks alike, and what is no
+  // scenario at all.
+  ASSERT_EQ(Import("run8", To("library/run7-007.mcap")).code, 0);
+  ASSERT_EQ(Import("run7", To("library/run7-north.mcap")).code, 0);
+  std::ofstream(folder_ / "library/run7-009.yaml") << "notes: mine\n";
+  // A clip whose recording somebody exchanged for one of their own.
+  std::ofstream(folder_ / "library/run7-003.mcap", std::ios::app) << "mine";
+
+  const Printed kept = Import("run7", "--every 2" + To("library"));
+  EXPECT_EQ(kept.code, 6) << "without --overwrite nothing changes";
+  ASSERT_TRUE(fs::exists(folder_ / "library/run7-003.yaml"));
+  const Printed again = Import("run7", "--every 2 --overwrite" + To("library"));
+  ASSERT_EQ(again.code, 0) << again.err;
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder_ / "library"))
+    names.push_back(entry.path().filename().string());
+  EXPECT_THAT(names, testing::UnorderedElementsAre(
+                         "run7-000.mcap", "run7-000.yaml", "run7-001.mcap", "run7-001.yaml",
+                         "run7-003.mcap", "run7-007.mcap", "run7-007.yaml", "run7-009.yaml",
+                         "run7-north.mcap", "run7-north.yaml", "run8-000.mcap", "run8-000.yaml",
+                         "run8-001.mcap", "run8-001.yaml", "run8-002.mcap", "run8-002.yaml"));
+  EXPECT_THAT(again.out,
+              AllOf(HasSubstr("removed " + (folder_ / "library/run7-002.yaml") + ": an earlier"),
+                    HasSubstr("removed " + (folder_ / "library/run7.yaml") + ":"),
+                    HasSubstr("left alone " + (folder_ / "library/run7-007.yaml") + ": not of"),
+                    HasSubstr("left alone " + (folder_ / "library/run7-009.yaml") + ":"),
+                    Not(HasSubstr("run8-000")), Not(HasSubstr("north"))));
+}
+
 TEST_F(ScenarioFolderTest, AClipWithNothingInItIsNamedAndTheOthersAreMade) {
   ASSERT_NO_FATAL_FAILURE(Drive("run7", 3, 99));
   std::ofstream(folder_ / "import.yaml") << "schema: import/1\nchannels:\n  odom: {topic: /odom}\n"
