@@ -1,7 +1,6 @@
 #include "gatekeeper/cli/gate_outputs.h"
 
 #include <cstdio>
-#include <filesystem>
 
 #include "agent/base/clock.h"
 #include "agent/base/files.h"
@@ -52,12 +51,12 @@ absl::StatusOr<GateOutputs> ParseGateOutputs(const std::vector<std::string>& tex
   return outputs;
 }
 
-absl::Status WriteReports(const GateOutputs& outputs, const v1::GateReport& report) {
+absl::Status WriteReports(const GateOutputs& outputs, const v1::GateReport& report,
+                          report::Place place) {
   agent::base::OsFiles files;
-  std::error_code error;
-  const std::string folder = std::filesystem::current_path(error).string();
   for (const GateOutputs::Report& output : outputs.reports) {
-    const std::string text = report::WriteReport(output.format, report, {folder, output.file});
+    place.file = output.file;
+    const std::string text = report::WriteReport(output.format, report, place);
     if (output.file.empty()) {
       std::fputs(text.c_str(), stdout);
     } else {

@@ -26,7 +26,8 @@ struct GateOutputs {
 // "json=report.json", "shard=FILE", or "table" for standard output; at most one may go there, and
 // the table does when none is named.
 absl::StatusOr<GateOutputs> ParseGateOutputs(const std::vector<std::string>& texts);
-absl::Status WriteReports(const GateOutputs& outputs, const v1::GateReport& report);
+absl::Status WriteReports(const GateOutputs& outputs, const v1::GateReport& report,
+                          report::Place place);
 
 // Seals what passed, when there are keys, and says what a script shall see.
 absl::StatusOr<ExitCode> Conclude(const gates::GateRun& run,

@@ -14,19 +14,25 @@ absl::Status Show(const Session& session) {
   if (policy.repository.empty()) {
     std::printf("%s seals what any suite has judged\n", session.home.c_str());
   } else {
-    std::printf("%s seals what suites of %s on %s have judged\n", session.home.c_str(),
-                policy.repository.c_str(), policy.branch.c_str());
+    std::printf("%s seals what suites of %s on %s have judged%s\n", session.home.c_str(),
+                policy.repository.c_str(), policy.branch.c_str(),
+                policy.not_before.empty()
+                    ? ""
+                    : (", at commit " + policy.not_before + " or later").c_str());
   }
   return absl::OkStatus();
 }
 
-// A folder is kept as the whole path: the next run may start elsewhere.
+// A folder is kept as the whole path: the next run may start elsewhere. What the branch holds now
+// is what rules must hold from now on.
 absl::Status SetPolicy(PolicyHome policy, const Session& session) {
   std::error_code error;
   if (std::filesystem::exists(policy.repository, error)) {
     policy.repository = std::filesystem::canonical(policy.repository, error).string();
   }
-  if (!policy.repository.empty()) RETURN_IF_ERROR(WritePolicyHome(session.home, policy));
+  if (policy.repository.empty()) return Show(session);
+  ASSIGN_OR_RETURN(policy.not_before, TipOf(policy, session.home));
+  RETURN_IF_ERROR(WritePolicyHome(session.home, policy));
   return Show(session);
 }
 
@@ -35,8 +41,9 @@ absl::Status SetPolicy(PolicyHome policy, const Session& session) {
 void AddGatePolicyVerb(CLI::App& gate, Session& session) {
   auto policy = std::make_shared<PolicyHome>();
   policy->branch = "main";
-  CLI::App* verb = gate.add_subcommand(
-      "policy", "show or set the repository that gate suites must come from to be sealed here");
+  CLI::App* verb = gate.add_subcommand("policy",
+                                       "show or set the repository that gate suites must come from "
+                                       "to be sealed here, as new as its branch is now");
   verb->add_option("REPOSITORY", policy->repository, "git repository: folder or URL");
   verb->add_option("--branch", policy->branch, "whose history holds what is approved")
       ->capture_default_str();

@@ -68,7 +68,8 @@ absl::StatusOr<ExitCode> Run(RunArguments arguments, const Session& session) {
                        ? gates::RunSuite(unit, arguments.input)
                        : gates::MergeShards(unit, arguments.input, arguments.shards));
   progress.End();
-  RETURN_IF_ERROR(WriteReports(outputs, run.report));
+  RETURN_IF_ERROR(WriteReports(outputs, run.report,
+                               PlaceOf(arguments.source, arguments.unit, arguments.input)));
   return Conclude(run, keys);
 }
 

@@ -4,15 +4,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/clock.h"
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
-#include "agent/base/strict_json.h"
 #include "agent/trust/hash.h"
-#include "agent/trust/json_fields.h"
 #include "gatekeeper/source/repository.h"
 
 namespace gatekeeper::cli {
@@ -20,9 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using source::Repository;
-
-constexpr char kPolicyHome[] = "/policy.json";
-constexpr size_t kMaxPolicyHome = 64 * 1024;
 
 // https://..., or host:path as ssh has it. A folder of that name is none.
 bool IsUrl(const std::string& name) {
@@ -46,23 +42,24 @@ absl::StatusOr<Repository> OpenRepository(const std::string& name, const std::st
   return Repository::OpenMirror(name, mirror, commit);
 }
 
+report::Root RootOf(const std::string& repository, const std::string& commit) {
+  constexpr std::string_view kFile = "file://";
+  constexpr size_t kShort = 12;
+  if (repository.starts_with(kFile)) return {.path = repository.substr(kFile.size())};
+  if (!IsUrl(repository)) return {.path = repository};
+  const size_t scheme = repository.find("://");
+  const std::string name = scheme == std::string::npos ? repository : repository.substr(scheme + 3);
+  return {.path = name + "@" + commit.substr(0, kShort), .elsewhere = true};
+}
+
 // One folder may be written in several ways; a URL may not.
 bool SameRepository(const std::string& a, const std::string& b) {
   std::error_code error;
   return a == b || fs::equivalent(a, b, error);
 }
 
-absl::Status CheckApproved(const Repository& repository, const std::string& commit,
-                           const PolicyHome& policy) {
-  ASSIGN_OR_RETURN(const bool approved, repository.IsWithin(commit, policy.branch));
-  if (approved) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrFormat("commit %s is not in the history of %s of %s: nobody has approved it yet",
-                      commit, policy.branch, policy.repository));
-}
-
 absl::Status CheckSuiteForSeal(const GateSource& source, const PolicyHome& policy,
-                               const Repository* repository) {
+                               const Repository* repository, const std::string& home) {
   if (policy.repository.empty()) return absl::OkStatus();
   if (repository == nullptr || !SameRepository(source.policy_repo, policy.repository)) {
     return absl::PermissionDeniedError(absl::StrFormat(
@@ -71,7 +68,7 @@ absl::Status CheckSuiteForSeal(const GateSource& source, const PolicyHome& polic
         policy.repository,
         repository == nullptr ? "the plain file " + source.suite : source.policy_repo));
   }
-  return CheckApproved(*repository, source.policy_commit, policy);
+  return JudgeByCommit(home, *repository, source.policy_commit);
 }
 
 absl::StatusOr<gates::NamedSuite> ReadSuite(GateSource source, const std::string& home,
@@ -85,13 +82,13 @@ absl::StatusOr<gates::NamedSuite> ReadSuite(GateSource source, const std::string
         "--policy-repo and --policy-commit belong together: one commit of one repository");
   }
   if (source.policy_repo.empty()) {
-    if (source.for_seal) RETURN_IF_ERROR(CheckSuiteForSeal(source, policy, nullptr));
+    if (source.for_seal) RETURN_IF_ERROR(CheckSuiteForSeal(source, policy, nullptr, home));
     return gates::ReadPlainSuite(source.suite);
   }
   RETURN_IF_ERROR(gates::CheckPinned(source.policy_commit));
   ASSIGN_OR_RETURN(const Repository repository,
                    OpenRepository(source.policy_repo, source.policy_commit, home, scratch));
-  if (source.for_seal) RETURN_IF_ERROR(CheckSuiteForSeal(source, policy, &repository));
+  if (source.for_seal) RETURN_IF_ERROR(CheckSuiteForSeal(source, policy, &repository, home));
   return gates::ReadPinnedSuite(
       repository,
       {.name = source.policy_repo, .commit = source.policy_commit, .suite_path = source.suite},
@@ -149,25 +146,11 @@ ScratchFolder::~ScratchFolder() {
   if (!path_.empty()) (void)agent::base::OsFiles().RemoveAll(path_);
 }
 
-absl::StatusOr<PolicyHome> ReadPolicyHome(const std::string& home) {
-  const auto text = agent::base::OsFiles().Read(home + kPolicyHome, kMaxPolicyHome);
-  if (absl::IsNotFound(text.status())) return PolicyHome();
-  RETURN_IF_ERROR(text.status());
-  ASSIGN_OR_RETURN(const nlohmann::json json,
-                   agent::base::ParseStrictJson(*text, home + kPolicyHome));
-  const nlohmann::json& repository = agent::trust::At(json, "/repository");
-  const nlohmann::json& branch = agent::trust::At(json, "/branch");
-  if (!repository.is_string() || !branch.is_string() || json.size() != 2) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s%s must hold repository and branch; write it with gatekeeper gate policy", home,
-        kPolicyHome));
-  }
-  return PolicyHome{repository.get<std::string>(), branch.get<std::string>()};
-}
-
-absl::Status WritePolicyHome(const std::string& home, const PolicyHome& policy) {
-  const nlohmann::json json = {{"repository", policy.repository}, {"branch", policy.branch}};
-  return agent::base::OsFiles().WriteDurably(home + kPolicyHome, json.dump(2) + "\n", 0644);
+absl::StatusOr<std::string> TipOf(const PolicyHome& policy, const std::string& home) {
+  ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::Make());
+  ASSIGN_OR_RETURN(const Repository repository,
+                   OpenRepository(policy.repository, "", home, scratch));
+  return repository.ResolveCommit("refs/heads/" + policy.branch);
 }
 
 void AddSourceOptions(CLI::App& verb, GateSource& source) {
@@ -215,6 +198,18 @@ absl::Status ReadSource(const GateSource& source, const std::string& home,
   input.scenarios_folder = std::move(scenarios->folder);
   input.scenarios_name = std::move(scenarios->name);
   return absl::OkStatus();
+}
+
+report::Place PlaceOf(const GateSource& source, const std::string& unit,
+                      const gates::SuiteInput& input) {
+  std::error_code error;
+  report::Place place{.folder = fs::current_path(error).string(),
+                      .file = "",
+                      .unit = {.path = unit},
+                      .policy = RootOf(input.policy.repository, input.policy.commit),
+                      .scenarios = RootOf(source.scenarios_repo, source.scenarios_commit)};
+  if (input.policy.scenarios) place.scenarios = place.policy;
+  return place;
 }
 
 }  // namespace gatekeeper::cli

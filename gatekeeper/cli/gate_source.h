@@ -5,7 +5,9 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "gatekeeper/cli/policy_home.h"
 #include "gatekeeper/gates/run_suite.h"
+#include "gatekeeper/report/place.h"
 
 namespace gatekeeper::cli {
 
@@ -25,14 +27,6 @@ class ScratchFolder {
   std::string path_;
 };
 
-// What a gatekeeper's home says about where gate suites come from: HOME/policy.json.
-struct PolicyHome {
-  std::string repository;  // path or URL; empty: the home does not say
-  std::string branch;      // what is approved: pinned commits must be in its history
-};
-absl::StatusOr<PolicyHome> ReadPolicyHome(const std::string& home);
-absl::Status WritePolicyHome(const std::string& home, const PolicyHome& policy);
-
 // Where a run's suite and scenarios come from, as the command line says.
 struct GateSource {
   std::string suite;  // plain file, or path in the policy repository
@@ -46,15 +40,23 @@ struct GateSource {
 };
 void AddSourceOptions(CLI::App& verb, GateSource& source);
 
+// The tip of the home's branch as its repository has it now.
+absl::StatusOr<std::string> TipOf(const PolicyHome& policy, const std::string& home);
+
 // Fills the input's suite, policy, scenarios, recordings and today. What comes from git is written
 // out below `scratch`, which must outlive the run. A suite that names its scenarios is judged by no
 // others (kInvalidArgument). kPermissionDenied: for a seal, and suite or scenarios are not from
-// where the home says.
+// where the home says, or from before (JudgeByCommit).
 absl::Status ReadSource(const GateSource& source, const std::string& home,
                         const ScratchFolder& scratch, gates::SuiteInput& input);
 
 // The same without the scenarios: for who brings a clip to the suite.
 absl::Status ReadSuiteSource(const GateSource& source, const std::string& home,
                              const ScratchFolder& scratch, gates::SuiteInput& input);
+
+// Where the report of such a run, of the unit in that folder, finds its files: `input` is what
+// ReadSource made of it.
+report::Place PlaceOf(const GateSource& source, const std::string& unit,
+                      const gates::SuiteInput& input);
 
 }  // namespace gatekeeper::cli

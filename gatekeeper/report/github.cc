@@ -41,17 +41,20 @@ std::string EscapeProperty(const std::string& text) {
   return out;
 }
 
-std::string Annotation(const char* kind, const v1::GateResult& gate, const v1::Finding& finding) {
+// `file` is empty for what stands at no file of the checkout: the words name it then.
+std::string Annotation(const char* kind, const v1::GateResult& gate, const v1::Finding& finding,
+                       const std::string& file) {
   std::string out = absl::StrFormat("::%s ", kind);
-  if (!finding.file().empty()) {
-    out += absl::StrFormat("file=%s,", EscapeProperty(finding.file()));
+  if (!file.empty()) {
+    out += absl::StrFormat("file=%s,", EscapeProperty(file));
     if (finding.line() > 0) out += absl::StrFormat("line=%d,", finding.line());
   }
   return out + absl::StrFormat("title=%s::%s\n", EscapeProperty("gate " + gate.id()),
                                EscapeData(Shortened(FindingText(finding), kMaxMessage)));
 }
 
-std::vector<std::string> OfKind(const v1::GateReport& report, const char* kind, bool failed) {
+std::vector<std::string> OfKind(const v1::GateReport& report, const char* kind, bool failed,
+                                const Place& place) {
   std::vector<std::string> lines;
   std::vector<std::string> details;  // after every gate has said its one sentence
   for (const v1::GateResult& gate : report.gates()) {
@@ -59,9 +62,10 @@ std::vector<std::string> OfKind(const v1::GateReport& report, const char* kind, 
     if ((gate.outcome() == v1::FAIL && !gate.waived()) != failed) continue;
     v1::Finding whole;
     whole.set_message(gate.summary());
-    lines.push_back(Annotation(kind, gate, whole));
+    lines.push_back(Annotation(kind, gate, whole, ""));
     for (const v1::Finding& finding : gate.findings()) {
-      details.push_back(Annotation(kind, gate, finding));
+      const SourceFile file = FileOf(report, gate, finding, place);
+      details.push_back(Annotation(kind, gate, finding, PathInCheckout(file, place)));
     }
   }
   lines.insert(lines.end(), details.begin(), details.end());
@@ -76,10 +80,10 @@ std::vector<std::string> OfKind(const v1::GateReport& report, const char* kind, 
 
 }  // namespace
 
-std::string GithubReport(const v1::GateReport& report) {
+std::string GithubReport(const v1::GateReport& report, const Place& place) {
   std::string out;
-  for (const std::string& line : OfKind(report, "error", true)) out += line;
-  for (const std::string& line : OfKind(report, "warning", false)) out += line;
+  for (const std::string& line : OfKind(report, "error", true, place)) out += line;
+  for (const std::string& line : OfKind(report, "warning", false, place)) out += line;
   if (report.outcome() != v1::PASS) return out;
   const GateCounts counts = Count(report);
   return out + absl::StrFormat("::notice title=gates::PASS: of %d gates %d held\n", counts.total(),

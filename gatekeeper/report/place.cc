@@ -25,15 +25,57 @@ fs::path Whole(const std::string& path, const Place& place) {
   return (fs::path("/") / place.folder / path).lexically_normal();
 }
 
+constexpr std::string_view kCorpusIds = "corpus/";  // how ids of its clips begin
+
+fs::path FromRoot(const SourceFile& file) {
+  return file.root == nullptr ? fs::path(file.path) : fs::path(file.root->path) / file.path;
+}
+
+// Relative to the working folder; empty for what lies outside.
+fs::path BelowFolder(const SourceFile& file, const Place& place) {
+  const fs::path path = FromRoot(file);
+  if (place.folder.empty() && path.is_absolute()) return {};
+  const fs::path below = Whole(path.string(), place).lexically_relative(Whole("", place));
+  return below.empty() || *below.begin() == ".." ? fs::path() : below;
+}
+
+// Gates that look at the unit's own files name them as the unit does.
+bool NamesUnitFile(const v1::GateResult& gate, const v1::Finding& finding, const Place& place) {
+  return (gate.id() == "integrity" || gate.id() == "static_policy") &&
+         finding.file() != place.unit.path;
+}
+
 }  // namespace
 
-std::string SourceUri(const std::string& path, const Place& place) {
-  const fs::path whole = Whole(path, place);
-  const fs::path below = whole.lexically_relative(Whole("", place));
-  const bool outside = below.empty() || *below.begin() == ".." ||
-                       (place.folder.empty() && fs::path(path).is_absolute());
-  if (!outside) return EscapePath(below.generic_string());
-  return "file://" + EscapePath(whole.generic_string());
+SourceFile FileOf(const v1::GateReport& report, const v1::GateResult& gate,
+                  const v1::Finding& finding, const Place& place) {
+  if (!finding.file().empty()) {
+    if (NamesUnitFile(gate, finding, place)) return {finding.file(), &place.unit};
+    return {finding.file(), finding.file() == place.unit.path ? nullptr : &place.policy};
+  }
+  if (finding.scenario().empty()) return {};
+  for (const v1::InputRef& input : report.inputs()) {
+    if (input.id() != finding.scenario()) continue;
+    const bool in_corpus = input.id().starts_with(kCorpusIds);
+    return {input.file(), in_corpus ? &place.policy : &place.scenarios};
+  }
+  return {};
+}
+
+std::string SourceUri(const SourceFile& file, const Place& place) {
+  const fs::path below = BelowFolder(file, place);
+  if (!below.empty()) return EscapePath(below.generic_string());
+  return "file://" + EscapePath(Whole(FromRoot(file).string(), place).generic_string());
+}
+
+std::string PathInCheckout(const SourceFile& file, const Place& place) {
+  if (file.path.empty() || (file.root != nullptr && file.root->elsewhere)) return "";
+  return BelowFolder(file, place).generic_string();
+}
+
+std::string FolderUri(const std::string& folder) {
+  const std::string path = EscapePath(fs::path(folder).lexically_normal().generic_string());
+  return "file://" + path + (path.ends_with('/') ? "" : "/");
 }
 
 std::string LinkTo(const std::string& path, const Place& place) {

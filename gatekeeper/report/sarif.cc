@@ -1,6 +1,5 @@
 #include <algorithm>
-#include <map>
-#include <set>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "agent/trust/hash.h"
@@ -10,7 +9,9 @@
 // SARIF 2.1.0 as code scanning takes it: at most 5,000 results are shown and 10 MB (packed) are
 // read, and a file in which one result has no place is refused whole. What happened in a recording
 // stands at its scenario's file, with the second in the message; what is said of a whole gate
-// stands at the suite.
+// stands at the suite. GitHub follows no originalUriBaseIds and takes every relative path for one
+// of its repository, so that what lies in another root must say so in the path itself; the bases
+// are for readers that do follow them.
 
 namespace gatekeeper::report {
 namespace {
@@ -33,17 +34,35 @@ std::string Fingerprint(const v1::GateResult& gate, const v1::Finding& finding) 
   return agent::trust::Sha256(gate.id() + '\n' + what).hex().substr(0, 32);
 }
 
+constexpr char kCheckout[] = "%SRCROOT%";  // as other tools call it, and GitHub expects it
+constexpr char kPolicy[] = "POLICY";
+
 // Where what has no place of its own stands.
-std::string SuiteFile(const v1::GateReport& report) {
-  return report.plan().suite_path().empty() ? report.suite_id() : report.plan().suite_path();
+SourceFile SuiteFile(const v1::GateReport& report, const Place& place) {
+  const std::string& path = report.plan().suite_path();
+  return {path.empty() ? report.suite_id() : path, &place.policy};
+}
+
+bool IsElsewhere(const SourceFile& file) { return file.root != nullptr && file.root->elsewhere; }
+
+Json BasesOf(const v1::GateReport& report, const Place& place) {
+  Json bases = Json::object();
+  if (!place.folder.empty()) bases[kCheckout] = {{"uri", FolderUri(place.folder)}};
+  if (place.policy.elsewhere || place.scenarios.elsewhere) {
+    bases[kPolicy] = {
+        {"description",
+         {{"text",
+           absl::StrFormat("Not in this checkout. Paths begin with the repository and the commit: "
+                           "the suite is %s of %s.",
+                           report.plan().suite_path(), place.policy.path)}}}};
+  }
+  return bases;
 }
 
 class Results {
  public:
   Results(const v1::GateReport& report, const Place& place)
-      : suite_(SourceUri(SuiteFile(report), place)), place_(place) {
-    for (const v1::InputRef& input : report.inputs()) files_[input.id()] = input.file();
-  }
+      : report_(report), place_(place), suite_(SuiteFile(report, place)) {}
 
   // A gate that does not hold always has a result, be it without findings.
   void Add(const v1::GateResult& gate) {
@@ -67,17 +86,21 @@ class Results {
   }
 
  private:
-  static Json At(const std::string& uri, uint32_t line) {
+  Json At(const SourceFile& file, uint32_t line) const {
+    const std::string uri = SourceUri(file, place_);
+    Json artifact = {{"uri", uri}};
+    if (IsElsewhere(file)) {
+      artifact["uriBaseId"] = kPolicy;
+    } else if (!place_.folder.empty() && !uri.starts_with("file:")) {
+      artifact["uriBaseId"] = kCheckout;
+    }
     return {{"physicalLocation",
-             {{"artifactLocation", {{"uri", uri}}}, {"region", {{"startLine", line}}}}}};
+             {{"artifactLocation", std::move(artifact)}, {"region", {{"startLine", line}}}}}};
   }
 
-  Json Where(const v1::Finding& finding) const {
-    std::string file = finding.file();
-    const auto scenario = files_.find(finding.scenario());
-    if (file.empty() && scenario != files_.end()) file = scenario->second;
-    Json where =
-        At(file.empty() ? suite_ : SourceUri(file, place_), std::max<uint32_t>(finding.line(), 1));
+  Json Where(const v1::GateResult& gate, const v1::Finding& finding) const {
+    const SourceFile file = FileOf(report_, gate, finding, place_);
+    Json where = At(file.path.empty() ? suite_ : file, std::max<uint32_t>(finding.line(), 1));
     if (!finding.scenario().empty()) {
       where["logicalLocations"] =
           Json::array({{{"fullyQualifiedName",
@@ -95,12 +118,12 @@ class Results {
                         {"level", Level(gate)},
                         {"message", {{"text", Shortened(FindingText(finding), kMaxMessage)}}},
                         {"partialFingerprints", {{kFingerprint, Fingerprint(gate, finding)}}},
-                        {"locations", Json::array({Where(finding)})}});
+                        {"locations", Json::array({Where(gate, finding)})}});
   }
 
-  const std::string suite_;
+  const v1::GateReport& report_;
   const Place& place_;
-  std::map<std::string, std::string> files_;  // of scenarios, by id
+  const SourceFile suite_;
   Json results_ = Json::array();
   size_t left_out_ = 0;
 };
@@ -114,17 +137,19 @@ std::string SarifReport(const v1::GateReport& report, const Place& place) {
     rules.push_back({{"id", gate.id()}, {"shortDescription", {{"text", "gate " + gate.id()}}}});
   }
   for (const v1::GateResult* gate : WorstFirst(report)) results.Add(*gate);
-  const Json sarif = {
-      {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
-      {"version", "2.1.0"},
-      {"runs", Json::array({{{"tool", {{"driver", {{"name", "gatekeeper"}, {"rules", rules}}}}},
-                             {"automationDetails", {{"id", "gates/" + report.suite_id() + "/"}}},
-                             {"properties",
-                              {{"unit", report.unit_name() + "@" + report.unit_version()},
-                               {"unit_sha256", report.unit_digest()},
-                               {"suite_sha256", report.suite_sha256()},
-                               {"outcome", OutcomeName(report.outcome())}}},
-                             {"results", results.Take()}}})}};
+  Json run = {{"tool", {{"driver", {{"name", "gatekeeper"}, {"rules", rules}}}}},
+              {"automationDetails", {{"id", "gates/" + report.suite_id() + "/"}}},
+              {"properties",
+               {{"unit", report.unit_name() + "@" + report.unit_version()},
+                {"unit_sha256", report.unit_digest()},
+                {"suite_sha256", report.suite_sha256()},
+                {"outcome", OutcomeName(report.outcome())}}}};
+  Json bases = BasesOf(report, place);
+  if (!bases.empty()) run["originalUriBaseIds"] = std::move(bases);
+  run["results"] = results.Take();
+  const Json sarif = {{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
+                      {"version", "2.1.0"},
+                      {"runs", Json::array({std::move(run)})}};
   return sarif.dump(1) + "\n";
 }
 

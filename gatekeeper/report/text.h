@@ -52,7 +52,7 @@ std::string JsonReport(const v1::GateReport& report);
 std::string JUnitReport(const v1::GateReport& report);
 std::string MarkdownReport(const v1::GateReport& report);
 std::string SarifReport(const v1::GateReport& report, const Place& place);
-std::string GithubReport(const v1::GateReport& report);
+std::string GithubReport(const v1::GateReport& report, const Place& place);
 std::string HtmlReport(const v1::GateReport& report, const Place& place);
 
 }  // namespace gatekeeper::report

@@ -32,7 +32,7 @@ std::string WriteReport(ReportFormat format, const v1::GateReport& report, const
     case ReportFormat::kSarif:
       return SarifReport(clean, place);
     case ReportFormat::kGithub:
-      return GithubReport(clean);
+      return GithubReport(clean, place);
     case ReportFormat::kHtml:
       return HtmlReport(clean, place);
   }

@@ -61,6 +61,9 @@ class Repository {
   // Whether `commit` is the tip of `branch` or lies before it.
   absl::StatusOr<bool> IsWithin(const std::string& commit, const std::string& branch) const;
 
+  // Whether `commit` is `other` or lies before it. kNotFound: either is not here.
+  absl::StatusOr<bool> LeadsTo(const std::string& commit, const std::string& other) const;
+
   // The work tree's folder, or the repository's own when it is bare.
   std::string folder() const;
 

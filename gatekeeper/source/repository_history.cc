@@ -115,15 +115,20 @@ absl::StatusOr<std::vector<std::string>> Repository::Versions(const std::string&
   return versions;
 }
 
-absl::StatusOr<bool> Repository::IsWithin(const std::string& commit,
-                                          const std::string& branch) const {
-  ASSIGN_OR_RETURN(const git_oid inner, CommitId(repository_.get(), commit));
-  // A tag of the branch's name is nobody's approval.
-  ASSIGN_OR_RETURN(const git_oid tip, CommitId(repository_.get(), "refs/heads/" + branch));
-  if (git_oid_equal(&inner, &tip) != 0) return true;
-  const int answer = git_graph_descendant_of(repository_.get(), &tip, &inner);
+absl::StatusOr<bool> Repository::LeadsTo(const std::string& commit,
+                                         const std::string& other) const {
+  ASSIGN_OR_RETURN(const git_oid earlier, CommitId(repository_.get(), commit));
+  ASSIGN_OR_RETURN(const git_oid later, CommitId(repository_.get(), other));
+  if (git_oid_equal(&earlier, &later) != 0) return true;
+  const int answer = git_graph_descendant_of(repository_.get(), &later, &earlier);
   if (answer < 0) return absl::DataLossError(LastError());
   return answer == 1;
+}
+
+absl::StatusOr<bool> Repository::IsWithin(const std::string& commit,
+                                          const std::string& branch) const {
+  // A tag of the branch's name is nobody's approval.
+  return LeadsTo(commit, "refs/heads/" + branch);
 }
 
 absl::StatusOr<Repository> Repository::OpenMirror(const std::string& url, const std::string& mirror,

@@ -92,6 +92,76 @@ TEST(SarifTest, EveryResultStandsAtAFileOfTheCheckout) {
   }
 }
 
+TEST(SarifTest, FilesOfUnitAndPolicyRepositoryStandWhereTheyLieInTheCheckout) {
+  v1::GateReport report = Sample();
+  report.add_inputs()->set_id("corpus/crash");
+  report.mutable_inputs(1)->set_file("corpus/crash.yaml");
+  v1::GateResult& regression = *report.add_gates();
+  regression = Gate("regression", v1::FAIL, "corpus of 1 clip: 1 failing");
+  regression.add_findings()->set_scenario("corpus/crash");
+  v1::Finding& waiver = *regression.add_findings();
+  waiver.set_file("waivers/regression.yaml");
+  const Place checkout{.folder = "/home/ci/checkout",
+                       .file = "",
+                       .unit = {.path = "./out/unit"},
+                       .policy = {.path = "safety"},
+                       .scenarios = {.path = "safety"}};
+  const json sarif = Sarif(report, checkout);
+  EXPECT_THAT(Uris(sarif),
+              ElementsAre("safety/suites/nav.yaml", "safety/library/dusty_07.yaml",
+                          "safety/suites/nav.yaml", "out/unit/policy/control_policy.yaml",
+                          "safety/suites/nav.yaml", "safety/corpus/crash.yaml",
+                          "safety/waivers/regression.yaml", "safety/suites/nav.yaml"));
+  const json& run = sarif["runs"][0];
+  EXPECT_EQ(run["originalUriBaseIds"]["%SRCROOT%"]["uri"], "file:///home/ci/checkout/");
+  for (const json& result : run["results"]) {
+    EXPECT_EQ(result["locations"][0]["physicalLocation"]["artifactLocation"]["uriBaseId"],
+              "%SRCROOT%");
+  }
+
+  // A clone beside the checkout: nothing of the same name in the checkout is meant.
+  Place beside = checkout;
+  beside.policy = beside.scenarios = {.path = "../safety"};
+  beside.unit = {.path = "/tmp/unit"};
+  const json outside = Sarif(report, beside);
+  EXPECT_THAT(Uris(outside), testing::Each(testing::StartsWith("file:///")));
+  EXPECT_THAT(Uris(outside), testing::Contains("file:///tmp/unit/policy/control_policy.yaml"));
+  for (const json& result : outside["runs"][0]["results"]) {
+    EXPECT_FALSE(
+        result["locations"][0]["physicalLocation"]["artifactLocation"].contains("uriBaseId"));
+  }
+}
+
+TEST(SarifTest, FilesOfARepositoryElsewhereSaySoInTheirPath) {
+  Place checkout{.folder = "/home/ci/checkout", .file = "", .unit = {.path = "unit"}};
+  checkout.policy = {.path = "git.example/safety.git@0123456789ab", .elsewhere = true};
+  const json sarif = Sarif(Sample(), checkout);
+  EXPECT_THAT(Uris(sarif), ElementsAre("git.example/safety.git%400123456789ab/suites/nav.yaml",
+                                       "library/dusty_07.yaml",
+                                       "git.example/safety.git%400123456789ab/suites/nav.yaml",
+                                       "unit/policy/control_policy.yaml",
+                                       "git.example/safety.git%400123456789ab/suites/nav.yaml"));
+  const json& run = sarif["runs"][0];
+  EXPECT_EQ(run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uriBaseId"],
+            "POLICY");
+  EXPECT_EQ(run["results"][1]["locations"][0]["physicalLocation"]["artifactLocation"]["uriBaseId"],
+            "%SRCROOT%");
+  EXPECT_FALSE(run["originalUriBaseIds"]["POLICY"].contains("uri"));
+  EXPECT_THAT(run["originalUriBaseIds"]["POLICY"]["description"]["text"].get<std::string>(),
+              HasSubstr("suites/nav.yaml of git.example/safety.git@0123456789ab"));
+}
+
+TEST(GithubTest, AnnotatesFilesOfTheCheckoutOnly) {
+  Place checkout{.folder = "/home/ci/checkout", .file = "", .unit = {.path = "out/unit"}};
+  checkout.policy = checkout.scenarios = {.path = "../safety"};
+  const std::string text = WriteReport(ReportFormat::kGithub, Sample(), checkout);
+  EXPECT_THAT(text, HasSubstr("::error file=out/unit/policy/control_policy.yaml,line=12,title="));
+  EXPECT_EQ(Occurrences(text, "file="), 1u) << text;
+  checkout.scenarios = {};
+  EXPECT_THAT(WriteReport(ReportFormat::kGithub, Sample(), checkout),
+              HasSubstr("::error file=library/dusty_07.yaml,title="));
+}
+
 TEST(SarifTest, TheSameFindingKeepsItsFingerprintWhenItsNumbersChange) {
   v1::GateReport later = Sample();
   v1::Finding& finding = *later.mutable_gates(1)->mutable_findings(0);
