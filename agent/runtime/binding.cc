@@ -237,6 +237,7 @@ class BindingCompiler {
     element.field = static_cast<size_t>(field - fields.begin());
     if (field == fields.end()) element.field += static_cast<size_t>(own - kOwnFields.begin());
     ASSIGN_OR_RETURN(element.conversion, ConversionOf(path, output));
+    RETURN_IF_ERROR(CheckDoubts(path, output.field(), element.conversion, policy_));
     base::TensorSpec& tensor = TensorNamed(signature_.outputs, output.tensor(), element.tensor);
     const int64_t reach = int64_t{output.index()} + 1;
     tensor.shape = {1, tensor.shape.empty() ? reach : std::max(tensor.shape[1], reach)};

@@ -10,6 +10,7 @@
 #include "agent/runtime/input_board.h"
 #include "agent/runtime/policy.h"
 #include "agent/runtime/resample.h"
+#include "agent/runtime/self_report.h"
 #include "proto/unit.pb.h"
 
 namespace agent::runtime {
@@ -20,18 +21,12 @@ namespace agent::runtime {
 absl::StatusOr<base::ModelSignature> SignatureFor(const gatekeeper::v1::ModelCard& card,
                                                   const Policy& policy);
 
-// What a model says about its own answer.
-struct SelfReport {
-  double confidence = 1;   // 1 when the card binds none
-  double uncertainty = 0;  // 0 when the card binds none
-};
-
 // Fills a model's inputs from the board and reads its outputs as a command of the policy.
 class Binding {
  public:
   // Errors begin with the card's path in brackets: every tensor filled exactly, every command field
   // bound once, every channel a required input of the policy, confidence and uncertainty bound when
-  // the policy judges them.
+  // the policy judges them, and able to reach where it doubts them.
   static absl::StatusOr<Binding> Compile(const gatekeeper::v1::ModelCard& card,
                                          const Policy& policy,
                                          const base::ModelSignature& signature);

@@ -22,6 +22,7 @@ absl::StatusOr<Fallback> FallbackCompiler::Compile() {
   RETURN_IF_ERROR(FlapPart());
   RETURN_IF_ERROR(RearmPart());
   RETURN_IF_ERROR(Triggers());
+  RETURN_IF_ERROR(FlapCounts());
   RETURN_IF_ERROR(Under("S13", Emergency()));
   RETURN_IF_ERROR(Under("S2", Paths()));
   RETURN_IF_ERROR(Under("S3", Reached()));

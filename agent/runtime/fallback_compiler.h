@@ -32,7 +32,8 @@ class FallbackCompiler {
   absl::Status Gap(const gatekeeper::v1::FallbackState& written, StateRule& state);
   absl::Status Needs(const gatekeeper::v1::FallbackState& written, StateRule& state);
 
-  absl::Status FlapPart();  // fallback_rearm.cc, as the next two
+  absl::Status FlapPart();  // fallback_rearm.cc, as the next three
+  absl::Status FlapCounts() const;
   absl::Status RearmPart();
   absl::Status ProbationPart();
 

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <set>
 
+#include "agent/base/clock.h"
 #include "agent/base/status_macros.h"
 #include "agent/runtime/fallback_compiler.h"
 #include "agent/runtime/policy_compiler.h"
@@ -12,8 +14,8 @@ namespace v1 = ::gatekeeper::v1;
 
 absl::Status FallbackCompiler::FlapPart() {
   const v1::Flap& flap = document_.flap();
-  ASSIGN_OR_RETURN(rules_.flap_.window, PositiveMs("flap.window_s", flap.window_s() * 1000,
-                                                   "flapping must end in a safe stop"));
+  ASSIGN_OR_RETURN(rules_.flap_.window,
+                   PositiveS("flap.window_s", flap.window_s(), "flapping must end in a safe stop"));
   if (flap.max_transitions() == 0 || flap.max_transitions() >= kMaxFlapTransitions) {
     return Wrong("flap.max_transitions", "must be 1 to %d, is %d", kMaxFlapTransitions - 1,
                  flap.max_transitions());
@@ -28,10 +30,24 @@ absl::Status FallbackCompiler::FlapPart() {
   return absl::OkStatus();
 }
 
+// A window that is over before what clears the soonest has been raised so often counts nothing.
+absl::Status FallbackCompiler::FlapCounts() const {
+  Nanos soonest = Nanos::max();
+  for (const TriggerRule& rule : rules_.triggers_) {
+    if (rule.quiet > Nanos{0}) soonest = std::min(soonest, rule.quiet + rule.after);
+  }
+  if (soonest == Nanos::max()) return absl::OkStatus();  // all wait for a person
+  const Nanos episode = soonest + policy_.command().period;
+  return CheckFrom("flap.window_s", document_.flap().window_s(),
+                   base::Seconds(episode * rules_.flap_.max_transitions),
+                   "max_transitions of the trigger that clears the soonest take as long");
+}
+
 absl::Status FallbackCompiler::RearmPart() {
   const v1::RearmRule& rearm = document_.rearm();
-  ASSIGN_OR_RETURN(rules_.standstill_, PositiveMs("rearm.standstill_ms", rearm.standstill_ms(),
-                                                  "a moving robot may not be re-armed"));
+  ASSIGN_OR_RETURN(rules_.standstill_,
+                   LongMs("rearm.standstill_ms", rearm.standstill_ms(), kLeastStandstillMs,
+                          "a moving robot may not be re-armed"));
   std::set<std::string> distinct;
   for (const std::string& role : rearm.approvals()) {
     if (role.empty() || role.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != role.npos) {
@@ -46,16 +62,16 @@ absl::Status FallbackCompiler::RearmPart() {
     return Wrong("rearm.approvals", "must be two roles or more: nobody re-arms a robot alone");
   }
   ASSIGN_OR_RETURN(rules_.rearm_ttl_,
-                   PositiveMs("rearm.ttl_s", rearm.ttl_s() * 1000,
-                              "an approval that never ends is found by somebody else"));
+                   PositiveS("rearm.ttl_s", rearm.ttl_s(),
+                             "an approval that never ends is found by somebody else", kMostTtlS));
   return ProbationPart();
 }
 
 absl::Status FallbackCompiler::ProbationPart() {
   const v1::Probation& probation = document_.rearm().probation();
   ASSIGN_OR_RETURN(rules_.probation_.duration,
-                   PositiveMs("rearm.probation.for_s", probation.for_s() * 1000,
-                              "what stopped the robot once may be there still"));
+                   LongS("rearm.probation.for_s", probation.for_s(), kLeastProbationS,
+                         "what stopped the robot once may be there still"));
   ASSIGN_OR_RETURN(rules_.probation_.to, Named("rearm.probation.to", probation.to()));
   const StateRule& to = rules_.states_[rules_.probation_.to];
   if (to.driver != Driver::kStop && !to.minimal_risk) {

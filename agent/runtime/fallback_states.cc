@@ -185,8 +185,8 @@ absl::Status FallbackCompiler::Dwell(const v1::FallbackState& written, StateRule
       return Wrong(path + ".max_dwell_s", "must be left out: complete_within_ms bounds a stop");
     }
     ASSIGN_OR_RETURN(state.max_dwell,
-                     PositiveMs(path + ".max_dwell_s", written.max_dwell_s() * 1000,
-                                "leave it out for no bound"));
+                     PositiveS(path + ".max_dwell_s", written.max_dwell_s(),
+                               "leave it out for no bound", substitute ? kMostDwellS : kDayS));
     if (!state.otherwise) return Wrong(path + ".else", "must say where to go after max_dwell_s");
     return absl::OkStatus();
   }
@@ -283,7 +283,10 @@ absl::Status FallbackCompiler::Gap(const v1::FallbackState& written, StateRule& 
   const std::string at = path + ".follow_gap.";
   RETURN_IF_ERROR(CheckPositive(at + "vx_mps", gap.vx_mps(), "it drives"));
   RETURN_IF_ERROR(CheckPositive(at + "wz_abs_max_radps", gap.wz_abs_max_radps(), "it steers"));
-  RETURN_IF_ERROR(CheckPositive(at + "half_width_m", gap.half_width_m(), "a robot has a width"));
+  const Footprint& footprint = policy_.footprint();
+  RETURN_IF_ERROR(CheckFrom(at + "half_width_m", gap.half_width_m(),
+                            std::max(footprint.high().y, -footprint.low().y),
+                            "the footprint is as wide"));
   RETURN_IF_ERROR(CheckPositive(at + "field_rad", gap.field_rad(), "it must look somewhere"));
   if (!(std::isfinite(gap.free_m()) && gap.free_m() > gap.half_width_m())) {
     return Wrong(at + "free_m", "must be above half_width_m (%g), is %g", gap.half_width_m(),

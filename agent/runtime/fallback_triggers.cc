@@ -151,8 +151,8 @@ absl::Status FallbackCompiler::ClearOf(const v1::ClearRule& written, const std::
   if (written.rearm()) rule.clear = ClearBy::kRearm;
   if (written.operator_()) rule.clear = ClearBy::kOperator;
   if (written.quiet_ms() != 0) {
-    ASSIGN_OR_RETURN(rule.quiet,
-                     PositiveMs(path + ".quiet_ms", written.quiet_ms(), "calm takes time"));
+    ASSIGN_OR_RETURN(rule.quiet, LongMs(path + ".quiet_ms", written.quiet_ms(),
+                                        1000 / policy_.command().rate_hz, "calm takes a period"));
   }
   if (EndsInLatch(rules_, rule.to) && rule.clear != ClearBy::kRearm) {
     return Under("S6", Wrong(path, "must be rearm: true, because '%s' ends in a latch",
@@ -193,8 +193,8 @@ absl::Status FallbackCompiler::DeferOf(const v1::Defer& written, const std::stri
   if (policy_.command().type != CommandType::kTwist2d) {
     return Wrong(path, "must be left out: only a mobile base is in a zone");
   }
-  ASSIGN_OR_RETURN(rule.defer_max, PositiveMs(path + ".max_s", written.max_s() * 1000,
-                                              "nothing is postponed for ever", kMostDeferMs));
+  ASSIGN_OR_RETURN(rule.defer_max, PositiveS(path + ".max_s", written.max_s(),
+                                             "nothing is postponed for ever", kMostDeferMs / 1000));
   const std::vector<MapZone>& zones = policy_.envelope();
   for (const std::string& id : written.in_zone()) {
     const auto zone = std::find_if(zones.begin(), zones.end(), [&](const MapZone& known) {

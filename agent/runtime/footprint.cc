@@ -17,7 +17,18 @@ double On(Side side, double depth_m) { return side == Side::kInside ? depth_m : 
 }  // namespace
 
 Footprint::Footprint(Region region) : region_(std::move(region)) {
-  turn_reach_m_ = region_.is_circle() ? Distance({}, region_.bound().centre) : region_.reach_m();
+  const Disc& bound = region_.bound();
+  turn_reach_m_ = region_.is_circle() ? Distance({}, bound.centre) : region_.reach_m();
+  if (region_.is_circle()) {
+    low_ = {bound.centre.x - bound.radius_m, bound.centre.y - bound.radius_m};
+    high_ = {bound.centre.x + bound.radius_m, bound.centre.y + bound.radius_m};
+    return;
+  }
+  low_ = high_ = region_.edges()[0].a;
+  for (const Edge& edge : region_.edges()) {
+    low_ = {std::min(low_.x, edge.a.x), std::min(low_.y, edge.a.y)};
+    high_ = {std::max(high_.x, edge.a.x), std::max(high_.y, edge.a.y)};
+  }
 }
 
 double Footprint::DistanceM(Vec2 p) const { return std::max(0.0, -region_.Depth(p)); }

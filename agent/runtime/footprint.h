@@ -20,12 +20,17 @@ class Footprint {
   // A turn by 1 rad moves no part of the outline farther than this. 0 for a circle around the
   // origin.
   double turn_reach_m() const { return turn_reach_m_; }
+  // The upright box around it.
+  Vec2 low() const { return low_; }
+  Vec2 high() const { return high_; }
   // From the outline to a point in the body frame; 0 inside.
   double DistanceM(Vec2 p) const;
 
  private:
   Region region_;
   double turn_reach_m_ = 0;
+  Vec2 low_;
+  Vec2 high_;
 };
 
 enum class Side { kInside, kOutside };  // of a region: where the footprint must be

@@ -38,10 +38,34 @@ absl::Status CheckWithin(const std::string& path, double value, double most,
                             most, value));
 }
 
+absl::Status CheckFrom(const std::string& path, double value, double least,
+                       const std::string& why) {
+  if (std::isfinite(value) && value >= least) return absl::OkStatus();
+  return Under("S14", Wrong(path, "must be at least %.10g, is %.10g: %s", least, value, why));
+}
+
 absl::StatusOr<Nanos> PositiveMs(const std::string& path, double ms, const std::string& why,
                                  double most_ms) {
   RETURN_IF_ERROR(CheckWithin(path, ms, most_ms, why));
   return Nanos{std::llround(ms * 1e6)};
+}
+
+absl::StatusOr<Nanos> PositiveS(const std::string& path, double s, const std::string& why,
+                                double most_s) {
+  RETURN_IF_ERROR(CheckWithin(path, s, most_s, why));
+  return Nanos{std::llround(s * 1e9)};
+}
+
+absl::StatusOr<Nanos> LongMs(const std::string& path, double ms, double least_ms,
+                             const std::string& why) {
+  RETURN_IF_ERROR(CheckFrom(path, ms, least_ms, why));
+  return PositiveMs(path, ms, why);
+}
+
+absl::StatusOr<Nanos> LongS(const std::string& path, double s, double least_s,
+                            const std::string& why) {
+  RETURN_IF_ERROR(CheckFrom(path, s, least_s, why));
+  return PositiveS(path, s, why);
 }
 
 absl::StatusOr<Policy> Policy::Compile(const v1::ControlPolicy& document) {
@@ -61,6 +85,7 @@ absl::StatusOr<Policy> PolicyCompiler::Compile() {
   RETURN_IF_ERROR(Under("S14", Deadline()));
   RETURN_IF_ERROR(Output());
   RETURN_IF_ERROR(Under("S9", twist() ? TwistLimitsPart() : Joints()));
+  RETURN_IF_ERROR(Under("S14", UncertaintyActs()));
   RETURN_IF_ERROR(Under("S14", ClampBudgetPart()));
   RETURN_IF_ERROR(Under("S9", Derate()));
   RETURN_IF_ERROR(Under("S11", FootprintPart()));
@@ -111,7 +136,8 @@ absl::Status PolicyCompiler::Header() {
 absl::Status PolicyCompiler::Command() {
   const v1::CommandRule& rule = document_.command();
   CommandShape& shape = policy_.command_;
-  RETURN_IF_ERROR(CheckPositive("command.rate_hz", rule.rate_hz(), "it is the tick's rate"));
+  RETURN_IF_ERROR(CheckFrom("command.rate_hz", rule.rate_hz(), kLeastRateHz,
+                            "who answers more rarely is taken for hung"));
   if (rule.rate_hz() > kMaxRateHz) {
     return Wrong("command.rate_hz", "must be at most %g, is %g", kMaxRateHz, rule.rate_hz());
   }
@@ -204,17 +230,23 @@ absl::Status PolicyCompiler::Deadline() {
   }
   limits.window_ticks = rule.window().n();
   limits.window_max = rule.window().max();
-  if (limits.window_ticks == 0 || limits.window_ticks > kMaxWindowTicks) {
-    return Wrong("deadline.window.n", "must be 1 to %d ticks, is %d", kMaxWindowTicks,
+  if (limits.window_ticks == 0 || limits.window_ticks > MostWindowTicks()) {
+    return Wrong("deadline.window.n", "must be 1 to %d ticks, is %d", MostWindowTicks(),
                  limits.window_ticks);
   }
-  if (limits.window_max > limits.window_ticks / 2) {
+  // Half of them would be let through: a window is full at more than max.
+  if (limits.window_max >= (limits.window_ticks + 1) / 2) {
     return Wrong("deadline.window.max",
-                 "must be at most half of n (%d), is %d: who answers every other tick only is late",
+                 "must be below half of n (%d), is %d: who answers every other tick only is late",
                  limits.window_ticks, limits.window_max);
   }
   ASSIGN_OR_RETURN(limits.trigger, Trigger("deadline.trigger", rule.trigger()));
   return absl::OkStatus();
+}
+
+uint32_t PolicyCompiler::MostWindowTicks() const {
+  const double ticks = std::floor(kMostWindowS * policy_.command_.rate_hz);
+  return std::min(kMaxWindowTicks, static_cast<uint32_t>(ticks));
 }
 
 absl::Status PolicyCompiler::Output() {
@@ -233,8 +265,8 @@ absl::Status PolicyCompiler::Confidence() {
   const v1::Confidence& written = document_.output().confidence();
   ConfidenceLimits limits{.enter_below = written.enter_below(),
                           .leave_above = written.leave_above()};
-  RETURN_IF_ERROR(CheckPositive("output.confidence.enter_below", written.enter_below(),
-                                "at 0 it would never act"));
+  RETURN_IF_ERROR(CheckFrom("output.confidence.enter_below", written.enter_below(),
+                            kLeastConfidence, "it would never act"));
   if (!(std::isfinite(limits.leave_above) && limits.leave_above > limits.enter_below)) {
     return Under("S7",
                  Wrong("output.confidence.leave_above", "must be above enter_below (%g), is %g",
@@ -266,6 +298,26 @@ absl::Status PolicyCompiler::Uncertainty() {
   ASSIGN_OR_RETURN(limits.trigger, Trigger(path + ".trigger", written.trigger()));
   policy_.uncertainty_ = limits;
   return absl::OkStatus();
+}
+
+// An uncertainty is a share of 1, or the spread of a command's field in that field's unit. What is
+// spread as far as the largest command may reach says nothing any more.
+absl::Status PolicyCompiler::UncertaintyActs() const {
+  if (!policy_.uncertainty_) return absl::OkStatus();
+  double most = 1;
+  if (twist()) {
+    const TwistLimits& limits = policy_.nominal();
+    most = std::max({most, limits.vx_max_mps, -limits.vx_min_mps, limits.wz_abs_max_radps.At(0)});
+  }
+  for (const JointLimits& joint : policy_.joints_) {
+    most = std::max({most, joint.q_max_rad, -joint.q_min_rad});
+  }
+  const double entered = document_.output().uncertainty().enter_above();
+  if (entered < most) return absl::OkStatus();
+  return Wrong("output.uncertainty.enter_above",
+               "must be below %g, the largest number that a command can be, or 1; is %g: it would "
+               "never act",
+               most, entered);
 }
 
 }  // namespace agent::runtime

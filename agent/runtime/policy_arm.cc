@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/base/status_macros.h"
 #include "agent/runtime/policy_compiler.h"
+#include "agent/runtime/rule_id.h"
 #include "agent/runtime/tool_path.h"
 
 // The `joints` and `arm` parts of a control policy.
@@ -25,6 +26,10 @@ absl::StatusOr<JointLimits> CompileJoint(const std::string& path, const std::str
         joint.q_min_rad < joint.q_max_rad)) {
     return Wrong(path + ".q_max_rad", "must be above q_min_rad (%g), is %g", joint.q_min_rad,
                  joint.q_max_rad);
+  }
+  if (joint.q_min_rad < -kMostJointRad || joint.q_max_rad > kMostJointRad) {
+    return Under("S14", Wrong(path + ".q_max_rad", "must be within %g rad of 0, as q_min_rad",
+                              kMostJointRad));
   }
   RETURN_IF_ERROR(CheckWithin(path + ".qd_abs_max_radps", joint.qd_abs_max_radps, kMostJointRadps,
                               "the joint could never move"));
@@ -93,8 +98,8 @@ absl::Status PolicyCompiler::Arm() {
                  written.degraded_scale());
   }
   ASSIGN_OR_RETURN(policy_.transition_for_,
-                   PositiveMs("arm.transition_for_ms", written.transition_for_ms(),
-                              "a swapped model starts gently"));
+                   LongMs("arm.transition_for_ms", written.transition_for_ms(), kLeastTransitionMs,
+                          "a swapped model starts gently"));
   arm.joints_trigger = policy_.FindInput("joints")->trigger;
   const bool feels = std::any_of(policy_.joints_.begin(), policy_.joints_.end(),
                                  [](const JointLimits& j) { return j.tau_abs_max_nm.has_value(); });
@@ -119,8 +124,7 @@ absl::Status PolicyCompiler::ArmChain() {
     reach_m += std::abs(link.a_m) + std::abs(link.d_m);
     policy_.arm_.chain.push_back(link);
   }
-  if (!(reach_m > 0)) return Wrong("arm.chain", "must have a length: its tool would never move");
-  return absl::OkStatus();
+  return CheckFrom("arm.chain", reach_m, kLeastReachM, "its tool would never move");
 }
 
 }  // namespace agent::runtime

@@ -29,9 +29,19 @@ absl::Status CheckPositive(const std::string& path, double value, const std::str
 // The same, and what is above `most` (ceilings.h).
 absl::Status CheckWithin(const std::string& path, double value, double most,
                          const std::string& why);
-// The same, and turned into a duration.
+// Refuses what is not finite, and what is below `least` (ceilings.h); `why` completes "must be at
+// least 1, is 0: ...".
+absl::Status CheckFrom(const std::string& path, double value, double least, const std::string& why);
+// As CheckWithin, and turned into a duration.
 absl::StatusOr<Nanos> PositiveMs(const std::string& path, double ms, const std::string& why,
                                  double most_ms = kDayMs);
+absl::StatusOr<Nanos> PositiveS(const std::string& path, double s, const std::string& why,
+                                double most_s = kDayS);
+// Of times that are stricter the longer they are: not below `least_...`.
+absl::StatusOr<Nanos> LongMs(const std::string& path, double ms, double least_ms,
+                             const std::string& why);
+absl::StatusOr<Nanos> LongS(const std::string& path, double s, double least_s,
+                            const std::string& why);
 
 // Builds a Policy part by part, in the order of the document.
 class PolicyCompiler {
@@ -47,6 +57,9 @@ class PolicyCompiler {
   absl::Status Output();
   absl::Status Confidence();
   absl::Status Uncertainty();
+  absl::Status UncertaintyActs() const;
+  // Windows are counted in ticks: as many as kMostWindowS takes, and as memory bears.
+  uint32_t MostWindowTicks() const;
   absl::Status TwistLimitsPart();  // policy_twist.cc, as the next four
   absl::Status NominalSet(TwistLimits& limits) const;
   absl::Status NominalCurves(TwistLimits& limits) const;
@@ -60,12 +73,14 @@ class PolicyCompiler {
   absl::Status Joints();         // policy_arm.cc, as the next two
   absl::Status Arm();
   absl::Status ArmChain();
-  absl::Status Envelope();  // policy_zones.cc, as the next three
+  absl::Status Envelope();  // policy_zones.cc, as the next four
   absl::Status EnvelopeZone(const gatekeeper::v1::EnvelopeZone& zone, const std::string& path);
   absl::Status SpeedZone(const gatekeeper::v1::EnvelopeZone& zone, const std::string& path,
                          MapZone& compiled);
   absl::Status EdgeZone(const gatekeeper::v1::EnvelopeZone& zone, const std::string& path,
                         MapZone& compiled);
+  // Refuses a zone's speed that holds nothing back.
+  absl::Status CheckSlows(const std::string& path, double vx_max_mps) const;
   absl::Status Separation();  // policy_separation.cc, as the next three
   absl::Status ScanSource(const std::string& path, const std::string& source) const;
   absl::Status BodyZone(const gatekeeper::v1::BodyZone& zone, const std::string& path);

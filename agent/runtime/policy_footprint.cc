@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "agent/base/status_macros.h"
 #include "agent/runtime/policy_compiler.h"
 #include "agent/runtime/policy_shape.h"
@@ -24,7 +26,10 @@ absl::Status PolicyCompiler::FootprintPart() {
                  kMaxFootprintCorners, region.edges().size());
   }
   policy_.footprint_ = Footprint(std::move(region));
-  return absl::OkStatus();
+  const Vec2 low = policy_.footprint_.low();
+  const Vec2 high = policy_.footprint_.high();
+  return CheckFrom("footprint", std::min(high.x - low.x, high.y - low.y), kLeastGroundM,
+                   "margins are kept around it, and a point has none");
 }
 
 }  // namespace agent::runtime

@@ -23,8 +23,8 @@ absl::Status PolicyCompiler::ClampBudgetPart() {
                  written.max_fraction());
   }
   const double ticks = std::floor(written.window_s() * policy_.command_.rate_hz + 0.5);
-  if (!(ticks >= 1 && ticks <= kMaxWindowTicks)) {
-    return Wrong(path + ".window_s", "must be 1 to %d ticks, is %g", kMaxWindowTicks, ticks);
+  if (!(ticks >= 1 && ticks <= MostWindowTicks())) {
+    return Wrong(path + ".window_s", "must be 1 to %d ticks, is %g", MostWindowTicks(), ticks);
   }
   ClampBudgetLimits& limits = policy_.clamp_budget_;
   limits.window_ticks = static_cast<uint32_t>(ticks);

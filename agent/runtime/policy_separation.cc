@@ -57,7 +57,7 @@ absl::Status PolicyCompiler::BodyZone(const v1::BodyZone& zone, const std::strin
   if (stop == zone.has_vx_max_mps()) {
     return Wrong(path + ".vx_max_mps", "must be given for action limit and for no other");
   }
-  RETURN_IF_ERROR(CheckNotNegative(path + ".vx_max_mps", zone.vx_max_mps()));
+  RETURN_IF_ERROR(CheckSlows(path + ".vx_max_mps", zone.vx_max_mps()));
   policy_.separation_.push_back(std::move(compiled));
   return absl::OkStatus();
 }
@@ -66,10 +66,9 @@ absl::Status PolicyCompiler::Ssm() {
   const v1::SpeedAndSeparation& written = document_.separation().ssm();
   const std::string path = "separation.ssm";
   RETURN_IF_ERROR(ScanSource(path, written.source()));
-  if (!(policy_.FindInput("scan")->min_valid_fraction > 0)) {
-    return Wrong(path + ".source",
-                 "needs inputs.scan.min_valid_fraction above 0: a covered scanner sees nobody");
-  }
+  RETURN_IF_ERROR(CheckFrom("inputs.scan.min_valid_fraction",
+                            policy_.FindInput("scan")->min_valid_fraction, kLeastValidFraction,
+                            "separation.ssm needs it, a covered scanner sees nobody"));
   const SsmLimits limits{.v_human_mps = written.v_human_mps(),
                          .t_react_s = written.t_react_s(),
                          .dec_mps2 = written.dec_mps2(),

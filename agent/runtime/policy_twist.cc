@@ -125,9 +125,9 @@ absl::Status PolicyCompiler::NominalSet(TwistLimits& limits) const {
                  "must be 0 or below, because standing is always allowed, and at least %g; is %g",
                  -kMostSpeedMps, limits.vx_min_mps);
   }
-  // Above the largest speed it would never act.
   RETURN_IF_ERROR(CheckWithin(path + ".cmd_vs_measured_mps", limits.cmd_vs_measured_mps,
-                              limits.vx_max_mps, "a robot that stands could never start"));
+                              limits.vx_max_mps * kMostAheadShare,
+                              "a robot that stands could never start"));
   return CheckWithin(path + ".wz_acc_max_radps2", limits.wz_acc_max_radps2, kMostTurnAccRadps2,
                      "the robot could never start to turn");
 }
@@ -155,8 +155,9 @@ absl::Status PolicyCompiler::NominalCurves(TwistLimits& limits) const {
 absl::Status PolicyCompiler::Situations() {
   const v1::LimitSet& transition = document_.limits().transition();
   const std::string path = "limits.transition";
-  ASSIGN_OR_RETURN(policy_.transition_for_, PositiveMs(path + ".for_ms", transition.for_ms(),
-                                                       "a swapped model starts gently"));
+  ASSIGN_OR_RETURN(policy_.transition_for_,
+                   LongMs(path + ".for_ms", transition.for_ms(), kLeastTransitionMs,
+                          "a swapped model starts gently"));
   if (transition.acc_max_mps2().empty()) return Wrong(path + ".acc_max_mps2", "must be given");
   const auto in = [&](LimitSituation situation) -> TwistLimits& {
     return policy_.limits_[static_cast<size_t>(situation)];

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -84,11 +85,21 @@ absl::Status PolicyCompiler::SpeedZone(const v1::EnvelopeZone& zone, const std::
                                        MapZone& compiled) {
   if (!zone.trigger().empty()) return Wrong(path + ".trigger", "does not belong to kind speed");
   if (!zone.has_vx_max_mps()) return Wrong(path + ".vx_max_mps", "must be given for kind speed");
-  RETURN_IF_ERROR(CheckNotNegative(path + ".vx_max_mps", zone.vx_max_mps()));
+  RETURN_IF_ERROR(CheckSlows(path + ".vx_max_mps", zone.vx_max_mps()));
   compiled.vx_max_mps = zone.vx_max_mps();
   compiled.kind = ZoneKind::kSpeed;
   compiled.reason = absl::StrCat("speed_zone:", zone.id());
   return absl::OkStatus();
+}
+
+absl::Status PolicyCompiler::CheckSlows(const std::string& path, double vx_max_mps) const {
+  RETURN_IF_ERROR(CheckNotNegative(path, vx_max_mps));
+  const TwistLimits& limits = policy_.nominal();
+  const double fastest_mps =
+      twist() ? std::max(limits.vx_max_mps, -limits.vx_min_mps) : policy_.arm_.tcp_v_max_mps;
+  if (vx_max_mps < fastest_mps) return absl::OkStatus();
+  return Under("S14", Wrong(path, "must be below the %g m/s that are allowed anyway, is %g",
+                            fastest_mps, vx_max_mps));
 }
 
 absl::Status PolicyCompiler::EdgeZone(const v1::EnvelopeZone& zone, const std::string& path,

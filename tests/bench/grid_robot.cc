@@ -23,7 +23,7 @@ std::string Policy() {
              {{"inputs:\n  odom:",
                "inputs:\n  image: {required: true, trigger: input_stale, max_age_ms: 300, "
                "max_future_ms: 50, stuck_after_ms: 1000}\n  odom:"},
-              {"cmd_vs_measured_mps: 1.0", "cmd_vs_measured_mps: 0.5"},
+              {"cmd_vs_measured_mps: 0.75", "cmd_vs_measured_mps: 0.5"},
               {"{window_s: 1, max_fraction: 0.5", "{window_s: 4, max_fraction: 0.9"}})
       .policy;
 }

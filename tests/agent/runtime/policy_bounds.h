@@ -75,6 +75,15 @@ inline gatekeeper::v1::Confidence& Confidence(gatekeeper::v1::ControlPolicy& pol
   return confidence;
 }
 
+inline gatekeeper::v1::Uncertainty& Doubt(gatekeeper::v1::ControlPolicy& policy) {
+  gatekeeper::v1::Uncertainty& doubt = *policy.mutable_output()->mutable_uncertainty();
+  doubt.set_enter_above(0.7);
+  doubt.set_leave_below(0.4);
+  doubt.set_leave_hold_ms(250);
+  doubt.set_trigger("low_confidence");
+  return doubt;
+}
+
 using Doubles = google::protobuf::RepeatedField<double>;
 inline void Set(Doubles* field, std::initializer_list<double> values) {
   field->Assign(values.begin(), values.end());

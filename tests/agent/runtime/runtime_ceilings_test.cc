@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/runtime/fallback.h"
+#include "agent/runtime/ceilings.h"
 #include "agent/runtime/policy.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/nav_world.h"
@@ -87,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(
                             [](P& p, double v) { Nominal(p).set_vx_max_mps(v); }},
                     Ceiling{"limits.nominal.vx_min_mps", 50,
                             [](P& p, double v) { Nominal(p).set_vx_min_mps(-v); }},
-                    Ceiling{"limits.nominal.cmd_vs_measured_mps", 1,  // vx_max_mps
+                    Ceiling{"limits.nominal.cmd_vs_measured_mps", 0.75,  // of vx_max_mps 1
                             [](P& p, double v) { Nominal(p).set_cmd_vs_measured_mps(v); }},
                     Ceiling{"limits.nominal.wz_acc_max_radps2", 200,
                             [](P& p, double v) { Nominal(p).set_wz_acc_max_radps2(v); }},
@@ -152,6 +152,19 @@ TEST(CeilingTest, PeopleWalkAtTheStandardsSpeedOrFaster) {
                 StatusIs(absl::StatusCode::kInvalidArgument,
                          StartsWith("[separation.ssm.v_human_mps] must be at least 1.6")));
   }
+}
+
+// The number of a unit file's line "KEY=NUMBER".
+double NumberOf(const std::string& file, const std::string& key) {
+  const std::string text = tests::TextOf(file);
+  const size_t at = text.find("\n" + key + "=");
+  EXPECT_NE(at, std::string::npos) << key << " in " << file;
+  return std::stod(text.substr(at + key.size() + 2));
+}
+
+TEST(CeilingTest, TheSlowestRobotAnswersFourTimesBeforeItsSupervisorTakesItForHung) {
+  const double watchdog_s = NumberOf("deploy/systemd/gatekeeper-control.service", "WatchdogSec");
+  EXPECT_GE(kLeastRateHz * watchdog_s, 4);
 }
 
 }  // namespace

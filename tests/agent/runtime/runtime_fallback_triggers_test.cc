@@ -150,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
         Defect{"S6", "triggers[8].clear", "ends in a latch",
                [](R& r) {
                  Rule(r, "estop_button").mutable_clear()->clear_rearm();
-                 Rule(r, "estop_button").mutable_clear()->set_quiet_ms(1);
+                 Rule(r, "estop_button").mutable_clear()->set_quiet_ms(1000);
                }},
         Defect{"S6", "triggers[8].clear", "ends in a latch",
                [](R& r) {

@@ -43,6 +43,20 @@ TEST(FootprintTest, KnowsHowFarATurnMovesItsOutline) {
   EXPECT_DOUBLE_EQ(Footprint(Region::Polygon(kTruck)).turn_reach_m(), std::hypot(0.9, 0.3));
 }
 
+TEST(FootprintTest, LiesInAnUprightBox) {
+  const Footprint round(Region::Circle({0.3, -0.1}, 0.25));
+  EXPECT_DOUBLE_EQ(round.low().x, 0.05);
+  EXPECT_DOUBLE_EQ(round.low().y, -0.35);
+  EXPECT_DOUBLE_EQ(round.high().x, 0.55);
+  EXPECT_DOUBLE_EQ(round.high().y, 0.15);
+
+  const Footprint kite(Region::Polygon({{0.5, 0.1}, {-0.2, 0.4}, {-0.7, -0.1}, {0.1, -0.6}}));
+  EXPECT_EQ(kite.low().x, -0.7);
+  EXPECT_EQ(kite.low().y, -0.6);
+  EXPECT_EQ(kite.high().x, 0.5);
+  EXPECT_EQ(kite.high().y, 0.4);
+}
+
 TEST(FootprintTest, MeasuresFromItsOutlineToAPoint) {
   const Footprint truck(Region::Polygon(kTruck));
   EXPECT_DOUBLE_EQ(truck.DistanceM({1.2, 0.7}), 0.5);

@@ -186,13 +186,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Bound{"a_tick", [](P& p) { Budget(p).set_window_s(0.025); },
               [](P& p) { Budget(p).set_window_s(0.0249); },
-              "[limits.clamp_budget.window_s] must be 1 to 100000 ticks, is 0"},
+              "[limits.clamp_budget.window_s] must be 1 to 12000 ticks, is 0"},
         Bound{"no_time", [](P&) {}, [](P& p) { Budget(p).set_window_s(0); },
               "[limits.clamp_budget.window_s] must be above 0, is 0: a model that lives off its "
               "limits must be noticed"},
-        Bound{"most_ticks", [](P& p) { Budget(p).set_window_s(5000); },
-              [](P& p) { Budget(p).set_window_s(5000.05); },
-              "[limits.clamp_budget.window_s] must be 1 to 100000 ticks, is 100001"},
+        Bound{"ten_minutes", [](P& p) { Budget(p).set_window_s(600); },
+              [](P& p) { Budget(p).set_window_s(600.05); },
+              "[limits.clamp_budget.window_s] must be 1 to 12000 ticks, is 12001"},
         Bound{"nothing", [](P& p) { Budget(p).set_max_fraction(0); },
               [](P& p) { Budget(p).set_max_fraction(-0.01); },
               "[limits.clamp_budget.max_fraction] must be 0 to 0.9, is -0.01"}));

@@ -2,6 +2,7 @@
 #include <limits>
 #include <numbers>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/runtime/policy.h"
@@ -30,17 +31,6 @@ TEST_P(WheelBoundTest, IsTakenAtItsEdgeAndRefusedBeyondIt) {
   CheckBound(NavPolicyDocument(), GetParam());
 }
 
-P ArmDocument(size_t joints) {
-  P policy = NavPolicyDocument();
-  std::vector<std::string> names;
-  for (size_t i = 0; i < joints; ++i) names.push_back("j" + std::to_string(i));
-  tests::MakeArm(policy, names);
-  return policy;
-}
-
-class ArmBoundTest : public testing::TestWithParam<Bound> {};
-TEST_P(ArmBoundTest, IsTakenAtItsEdgeAndRefusedBeyondIt) { CheckBound(ArmDocument(2), GetParam()); }
-
 void SetInputs(P& p, int count) {
   const v1::InputRule rule = p.inputs().at("odom");
   for (int i = p.inputs_size(); i < count; ++i)
@@ -59,9 +49,10 @@ INSTANTIATE_TEST_SUITE_P(
                             p.mutable_deadline()->set_hard_ms(0.5);
                           },
                           "[command.rate_hz] must be at most 1000, is 1000.5"},
-                    Bound{"slowest", [](P& p) { p.mutable_command()->set_rate_hz(0.5); },
-                          [](P& p) { p.mutable_command()->set_rate_hz(0); },
-                          "[command.rate_hz] must be above 0, is 0: it is the tick's rate"}));
+                    Bound{"slowest", [](P& p) { p.mutable_command()->set_rate_hz(1); },
+                          [](P& p) { p.mutable_command()->set_rate_hz(0.99); },
+                          "[command.rate_hz] must be at least 1, is 0.99: who answers more rarely "
+                          "is taken for hung"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Inputs, WheelBoundTest,
@@ -73,6 +64,11 @@ INSTANTIATE_TEST_SUITE_P(
               [](P& p) { p.mutable_limits()->mutable_transition()->set_for_ms(86'400'000.5); },
               "[limits.transition.for_ms] must be at most 86400000, is 86400000.5: it would hold "
               "nothing back"},
+        Bound{"a_gentle_start",
+              [](P& p) { p.mutable_limits()->mutable_transition()->set_for_ms(500); },
+              [](P& p) { p.mutable_limits()->mutable_transition()->set_for_ms(499.9); },
+              "[limits.transition.for_ms] must be at least 500, is 499.9: a swapped model starts "
+              "gently"},
         Bound{"all_beams", [](P& p) { Scan(p).set_min_valid_fraction(1); },
               [](P& p) { Scan(p).set_min_valid_fraction(1.01); },
               "[inputs.scan.min_valid_fraction] must be 0 to 1, is 1.01"},
@@ -85,6 +81,12 @@ void SetWindow(P& p, uint32_t n, uint32_t max) {
   Deadline(p).mutable_window()->set_n(n);
   Deadline(p).mutable_window()->set_max(max);
 }
+// At a rate at which ten minutes are more ticks than a window may hold.
+void SetFastWindow(P& p, uint32_t n) {
+  p.mutable_command()->set_rate_hz(1000);
+  Deadline(p).set_hard_ms(0.5);
+  SetWindow(p, n, 10);
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Deadline, WheelBoundTest,
@@ -96,27 +98,25 @@ INSTANTIATE_TEST_SUITE_P(
               [](P& p) { Deadline(p).set_max_consecutive(0); },
               "[deadline.max_consecutive] must be 1 to 100, is 0: misses must end somewhere"},
         Bound{"shortest_window", [](P& p) { SetWindow(p, 1, 0); }, [](P& p) { SetWindow(p, 0, 0); },
-              "[deadline.window.n] must be 1 to 100000 ticks, is 0"},
-        Bound{"longest_window", [](P& p) { SetWindow(p, 100'000, 10); },
-              [](P& p) { SetWindow(p, 100'001, 10); },
+              "[deadline.window.n] must be 1 to 12000 ticks, is 0"},
+        Bound{"ten_minutes", [](P& p) { SetWindow(p, 12'000, 10); },
+              [](P& p) { SetWindow(p, 12'001, 10); },
+              "[deadline.window.n] must be 1 to 12000 ticks, is 12001"},
+        Bound{"longest_window", [](P& p) { SetFastWindow(p, 100'000); },
+              [](P& p) { SetFastWindow(p, 100'001); },
               "[deadline.window.n] must be 1 to 100000 ticks, is 100001"},
-        Bound{"half_missed", [](P& p) { SetWindow(p, 200, 100); },
-              [](P& p) { SetWindow(p, 200, 101); },
-              "[deadline.window.max] must be at most half of n (200), is 101: who answers every "
-              "other tick "
-              "only is late"},
+        Bound{"half_missed", [](P& p) { SetWindow(p, 200, 99); },
+              [](P& p) { SetWindow(p, 200, 100); },
+              "[deadline.window.max] must be below half of n (200), is 100: who answers every "
+              "other tick only is late"},
         Bound{"odd_window", [](P& p) { SetWindow(p, 21, 10); }, [](P& p) { SetWindow(p, 21, 11); },
-              "[deadline.window.max] must be at most half of n (21), is 11: who answers every "
-              "other tick "
-              "only is late"}));
+              "[deadline.window.max] must be below half of n (21), is 11: who answers every other "
+              "tick only is late"}));
 
-v1::Uncertainty& Doubt(P& p) {
-  v1::Uncertainty& doubt = *p.mutable_output()->mutable_uncertainty();
-  doubt.set_enter_above(0.7);
-  doubt.set_leave_below(0.4);
-  doubt.set_leave_hold_ms(250);
-  doubt.set_trigger("low_confidence");
-  return doubt;
+void DoubtAt(P& p, double vx_max_mps, double vx_min_mps, double enter_above) {
+  tests::Nominal(p).set_vx_max_mps(vx_max_mps);
+  tests::Nominal(p).set_vx_min_mps(vx_min_mps);
+  tests::Doubt(p).set_enter_above(enter_above);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -129,22 +129,49 @@ INSTANTIATE_TEST_SUITE_P(
               [](P& p) { Confidence(p).set_leave_above(0.3); },
               "[output.confidence.leave_above] must be above enter_below (0.3), is 0.3"},
         Bound{"confidence_enters", [](P& p) { Confidence(p).set_enter_below(0.01); },
-              [](P& p) { Confidence(p).set_enter_below(0); },
-              "[output.confidence.enter_below] must be above 0, is 0: at 0 it would never act"},
-        Bound{"doubt", [](P& p) { Doubt(p).set_leave_below(std::nextafter(0.7, 0)); },
-              [](P& p) { Doubt(p).set_leave_below(0.75); },
+              [](P& p) { Confidence(p).set_enter_below(0.0099); },
+              "[output.confidence.enter_below] must be at least 0.01, is 0.0099: it would never "
+              "act"},
+        Bound{"doubt_of_a_turn",
+              [](P& p) { tests::Doubt(p).set_enter_above(std::nextafter(1.5, 0)); },
+              [](P& p) { tests::Doubt(p).set_enter_above(1.5); },
+              "[output.uncertainty.enter_above] must be below 1.5, the largest number that a "
+              "command can be, or 1; is 1.5: it would never act"},
+        Bound{"doubt_of_a_speed", [](P& p) { DoubtAt(p, 2, 0, 1.99); },
+              [](P& p) { DoubtAt(p, 2, 0, 2); },
+              "[output.uncertainty.enter_above] must be below 2, the largest number that a "
+              "command can be, or 1; is 2: it would never act"},
+        Bound{"doubt_of_a_way_back", [](P& p) { DoubtAt(p, 2, -3, 2.99); },
+              [](P& p) { DoubtAt(p, 2, -3, 3); },
+              "[output.uncertainty.enter_above] must be below 3, the largest number that a "
+              "command can be, or 1; is 3: it would never act"},
+        Bound{"doubt_as_a_share",
+              [](P& p) {
+                DoubtAt(p, 1, -0.5, 0.99);
+                Set(tests::Nominal(p).mutable_wz_abs_max_radps(), {0.8});
+              },
+              [](P& p) {
+                DoubtAt(p, 1, -0.5, 1);
+                Set(tests::Nominal(p).mutable_wz_abs_max_radps(), {0.8});
+              },
+              "[output.uncertainty.enter_above] must be below 1, the largest number that a "
+              "command can be, or 1; is 1: it would never act"},
+        Bound{"doubt", [](P& p) { tests::Doubt(p).set_leave_below(std::nextafter(0.7, 0)); },
+              [](P& p) { tests::Doubt(p).set_leave_below(0.75); },
               "[output.uncertainty.leave_below] must be below enter_above (0.7), is 0.75"},
-        Bound{"doubt_edge", [](P& p) { Doubt(p); }, [](P& p) { Doubt(p).set_leave_below(0.7); },
+        Bound{"doubt_edge", [](P& p) { tests::Doubt(p); },
+              [](P& p) { tests::Doubt(p).set_leave_below(0.7); },
               "[output.uncertainty.leave_below] must be below enter_above (0.7), is 0.7"},
-        Bound{"doubt_leaves", [](P& p) { Doubt(p).set_leave_below(0.01); },
-              [](P& p) { Doubt(p).set_leave_below(0); },
+        Bound{"doubt_leaves", [](P& p) { tests::Doubt(p).set_leave_below(0.01); },
+              [](P& p) { tests::Doubt(p).set_leave_below(0); },
               "[output.uncertainty.leave_below] must be above 0, is 0: the state could never be "
               "left"},
-        Bound{"doubt_enters", [](P& p) { Doubt(p); }, [](P& p) { Doubt(p).set_enter_above(0); },
+        Bound{"doubt_enters", [](P& p) { tests::Doubt(p); },
+              [](P& p) { tests::Doubt(p).set_enter_above(0); },
               "[output.uncertainty.enter_above] must be above 0, is 0: no model is ever quite "
               "sure"},
-        Bound{"doubt_holds", [](P& p) { Doubt(p).set_leave_hold_ms(0.1); },
-              [](P& p) { Doubt(p).set_leave_hold_ms(0); },
+        Bound{"doubt_holds", [](P& p) { tests::Doubt(p).set_leave_hold_ms(0.1); },
+              [](P& p) { tests::Doubt(p).set_leave_hold_ms(0); },
               "[output.uncertainty.leave_hold_ms] must be above 0, is 0: without it the state "
               "flickers"}));
 
@@ -209,6 +236,27 @@ void SetCorners(P& p, int count) {
   }
 }
 
+void SetBox(P& p, double length_m, double width_m) {
+  v1::Footprint& footprint = *p.mutable_footprint();
+  footprint.clear_circle_m();
+  const std::vector<std::pair<double, double>> corners{
+      {0, 0}, {length_m, 0}, {length_m, width_m}, {0, width_m}};
+  for (const auto& [x, y] : corners) {
+    v1::Point& point = *footprint.add_polygon_m();
+    point.set_x(x);
+    point.set_y(y);
+  }
+}
+
+void SpeedZone(P& p, double vx_max_mps) {
+  v1::EnvelopeZone& zone = *p.add_envelope();
+  zone = p.envelope(0);
+  zone.set_id("slow");
+  zone.set_kind("speed");
+  zone.clear_trigger();
+  zone.set_vx_max_mps(vx_max_mps);
+}
+
 void SetMapZones(P& p, int count) {
   for (int i = p.envelope_size(); i < count; ++i) {
     *p.add_envelope() = p.envelope(0);
@@ -229,6 +277,36 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Bound{"footprint", [](P&) {}, [](P& p) { p.clear_footprint(); },
               "[footprint] must be given: margins are kept around the ground a robot covers"},
+        Bound{"smallest_ground",
+              [](P& p) { p.mutable_footprint()->mutable_circle_m()->set_r(0.025); },
+              [](P& p) { p.mutable_footprint()->mutable_circle_m()->set_r(0.024); },
+              "[footprint] must be at least 0.05, is 0.048: margins are kept around it, and a "
+              "point has none"},
+        Bound{"narrowest_ground", [](P& p) { SetBox(p, 0.4, 0.05); },
+              [](P& p) { SetBox(p, 0.4, 0.04); },
+              "[footprint] must be at least 0.05, is 0.04: margins are kept around it, and a point "
+              "has none"},
+        Bound{"shortest_ground", [](P& p) { SetBox(p, 0.05, 0.4); },
+              [](P& p) { SetBox(p, 0.04, 0.4); },
+              "[footprint] must be at least 0.05, is 0.04: margins are kept around it, and a point "
+              "has none"},
+        Bound{"zone_that_slows",
+              [](P& p) { p.mutable_separation()->mutable_zones(1)->set_vx_max_mps(0.99); },
+              [](P& p) { p.mutable_separation()->mutable_zones(1)->set_vx_max_mps(1); },
+              "[separation.zones[1].vx_max_mps] must be below the 1 m/s that are allowed anyway, "
+              "is 1"},
+        Bound{"place_that_slows", [](P& p) { SpeedZone(p, 0.99); }, [](P& p) { SpeedZone(p, 1); },
+              "[envelope[2].vx_max_mps] must be below the 1 m/s that are allowed anyway, is 1"},
+        Bound{"place_that_slows_the_way_back",
+              [](P& p) {
+                SpeedZone(p, 1.99);
+                tests::Nominal(p).set_vx_min_mps(-2);
+              },
+              [](P& p) {
+                SpeedZone(p, 2);
+                tests::Nominal(p).set_vx_min_mps(-2);
+              },
+              "[envelope[2].vx_max_mps] must be below the 2 m/s that are allowed anyway, is 2"},
         Bound{"corners", [](P& p) { SetCorners(p, 32); }, [](P& p) { SetCorners(p, 33); },
               "[footprint.polygon_m] must have at most 32 corners, has 33"},
         Bound{"nothing_to_stay_in",
@@ -284,55 +362,21 @@ INSTANTIATE_TEST_SUITE_P(
               },
               [](P& p) {
                 Ssm(p);
-                Scan(p).set_min_valid_fraction(0);
+                Scan(p).set_min_valid_fraction(0.0099);
               },
-              "[separation.ssm.source] needs inputs.scan.min_valid_fraction above 0: a covered "
-              "scanner sees nobody"}));
-
-void SetJointCount(P& p, size_t count) { p = ArmDocument(count); }
-
-v1::EnvelopeZone& Cell(P& p) {
-  v1::EnvelopeZone& zone = *p.add_envelope();
-  zone = NavPolicyDocument().envelope(0);
-  zone.add_z_m(0);
-  zone.add_z_m(1);
-  return zone;
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Arm, ArmBoundTest,
-    testing::Values(
-        Bound{"joints", [](P& p) { SetJointCount(p, 32); }, [](P& p) { SetJointCount(p, 33); },
-              "[command.fields] must name 1 to 32 joints, names 33"},
-        // Joints that take a hundred periods to stop are looked at every other one.
-        Bound{
-            "a_look_each_other_tick",
-            [](P& p) {
-              for (auto& [name, joint] : *p.mutable_joints()) joint.set_qdd_abs_max_radps2(0.2);
-              Cell(p).set_margin_m(0.05);
-            },
-            [](P& p) {
-              for (auto& [name, joint] : *p.mutable_joints()) joint.set_qdd_abs_max_radps2(0.2);
-              Cell(p).set_margin_m(0.0499);
-            },
-            "[envelope[0].margin_m] must be at least 0.05: half of what the tool goes between two "
-            "looks"},
-        // 1 m/s at 20 Hz.
-        Bound{"a_look_each_tick", [](P& p) { Cell(p).set_margin_m(0.025); },
-              [](P& p) { Cell(p).set_margin_m(0.0249); },
-              "[envelope[0].margin_m] must be at least 0.025: half of what the tool goes between "
-              "two looks"}));
+              "[inputs.scan.min_valid_fraction] must be at least 0.01, is 0.0099: separation.ssm "
+              "needs it, a covered scanner sees nobody"}));
 
 TEST(PolicyValuesTest, AreThoseOfTheDocument) {
   P document = NavPolicyDocument();
   document.set_version(7);
-  document.mutable_command()->set_rate_hz(0.5);
-  Doubt(document);
+  document.mutable_command()->set_rate_hz(2.5);
+  tests::Doubt(document);
   ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(document));
   EXPECT_EQ(policy.id(), "nav-indoor");
   EXPECT_EQ(policy.version(), 7U);
-  EXPECT_EQ(policy.command().rate_hz, 0.5);
-  EXPECT_EQ(policy.command().period, std::chrono::seconds(2));
+  EXPECT_EQ(policy.command().rate_hz, 2.5);
+  EXPECT_EQ(policy.command().period, std::chrono::milliseconds(400));
   EXPECT_EQ(policy.deadline().hard, std::chrono::milliseconds(30));
   EXPECT_EQ(policy.deadline().max_consecutive, 3U);
   EXPECT_EQ(policy.deadline().window_ticks, 200U);

@@ -2,9 +2,11 @@
 #include <limits>
 
 #include "agent/runtime/model_watch.h"
+#include "agent/runtime/rule_id.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/driven_robot.h"
 #include "tests/agent/runtime/numbers.h"
+#include "tests/agent/runtime/policy_bounds.h"
 #include "tests/support/status_matchers.h"
 
 // What a model says about its own answer: here how unsure it is.
@@ -106,6 +108,55 @@ TEST(UncertaintyTest, ACardMayBindItAndConfidenceToo) {
   EXPECT_TRUE(binding.Read(model, raw, report));
   EXPECT_EQ(report.uncertainty, 0.25);
   EXPECT_EQ(report.confidence, 0.75);
+}
+
+// A card that clips away every doubt switches the policy's check off (S14).
+TEST(CardDoubtTest, AnUncertaintyMustBeAbleToExceedWhereThePolicyDoubts) {
+  ASSERT_OK_AND_ASSIGN(const Policy policy, Policy::Compile(WithUncertainty()));
+  v1::ModelCard card = WithOutput("uncertainty");
+  card.mutable_outputs(2)->set_clip_max(std::nextafter(0.3, 1));
+  EXPECT_OK(SignatureFor(card, policy).status());
+  card.mutable_outputs(2)->set_clip_max(0.3);
+  const absl::Status refused = SignatureFor(card, policy).status();
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument,
+                                "[outputs[2].clip_max] must be above the policy's "
+                                "output.uncertainty.enter_above (0.3), is 0.3: the model could "
+                                "never be in doubt"));
+  EXPECT_EQ(RuleOf(refused), "S14");
+  EXPECT_OK(SignatureFor(card, tests::Compiled(NavPolicyDocument())).status()) << "nobody asks";
+}
+
+TEST(CardDoubtTest, AConfidenceMustBeAbleToFallBelowWhereThePolicyDoubts) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  tests::Confidence(document);
+  const Policy policy = tests::Compiled(document);
+  v1::ModelCard card = WithOutput("confidence");
+  card.mutable_outputs(2)->set_clip_min(std::nextafter(0.3, 0));
+  EXPECT_OK(SignatureFor(card, policy).status());
+  card.mutable_outputs(2)->set_clip_min(0.3);
+  const absl::Status refused = SignatureFor(card, policy).status();
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument,
+                                "[outputs[2].clip_min] must be below the policy's "
+                                "output.confidence.enter_below (0.3), is 0.3: the model could "
+                                "never be in doubt"));
+  EXPECT_EQ(RuleOf(refused), "S14");
+  EXPECT_OK(SignatureFor(card, tests::Compiled(NavPolicyDocument())).status()) << "nobody asks";
+}
+
+TEST(CardDoubtTest, WhatTheCommandIsClippedToIsNoDoubt) {
+  v1::ControlPolicy document = WithUncertainty();
+  tests::Confidence(document);
+  v1::ModelCard card = WithOutput("uncertainty");
+  v1::OutputBinding& confidence = *card.add_outputs();
+  confidence = card.outputs(2);
+  confidence.set_field("confidence");
+  confidence.set_index(3);
+  card.mutable_outputs(0)->set_clip_min(0.5);
+  card.mutable_outputs(0)->set_clip_max(0.6);
+  card.mutable_outputs(1)->set_clip_max(0.1);
+  card.mutable_outputs(2)->set_clip_min(0.35);
+  card.mutable_outputs(3)->set_clip_max(0.25);
+  EXPECT_OK(SignatureFor(card, tests::Compiled(document)).status());
 }
 
 struct UncertaintyDefect {

@@ -53,6 +53,7 @@ TEST_F(ArmTest, AnOwnToolStepThatIsTooFarByNoMoreThanNoiseIsNoFaultOfTheModel) {
       });
       p.mutable_arm()->set_tcp_v_max_mps(v);
       p.mutable_arm()->mutable_chain(0)->set_a_m(kNoise);
+      p.mutable_arm()->mutable_chain(0)->set_d_m(0.05);  // along the axis: it moves nothing
       p.mutable_arm()->mutable_chain(1)->set_a_m(0);
     });
     situation_.acc_s = 1;
@@ -215,8 +216,10 @@ class ToolPathTest : public ArmTest {
       edit(p);
     });
   }
-  std::string Blocker(const std::vector<double>& from, const std::vector<double>& step) const {
-    return std::string(ToolPath(*policy_, from, {.seconds = kPeriodS, .scale = 1}).Blocker(step));
+  std::string Blocker(const std::vector<double>& from, const std::vector<double>& step,
+                      double scale = 1) const {
+    const ToolPath path(*policy_, from, {.seconds = kPeriodS, .scale = scale});
+    return std::string(path.Blocker(step));
   }
 };
 
@@ -278,22 +281,22 @@ TEST_F(ToolPathTest, ASpeedZoneHoldsFromItsMarginOn) {
 
 TEST_F(ToolPathTest, TheSlowestOfAllLimitsHoldsAndTheFirstOfEqualOnesIsNamed) {
   struct Case {
-    double tool_mps, first_mps, second_mps;
+    double tool_scale, first_mps, second_mps;
     const char* blocker;
   };
   for (const Case& c :
        {Case{1, 0.1, 0.2, "speed_zone:speed1"}, Case{1, 0.2, 0.1, "speed_zone:speed2"},
         Case{1, 0.1, 0.1, "speed_zone:speed1"}, Case{0.1, 0.1, 0.1, "tool_speed"},
         Case{0.1, 0.9, 0.9, "tool_speed"}, Case{1, 0.9, 0.9, ""}}) {
-    Limit(c.tool_mps, 1e3, [&c](P& p) {
+    Limit(1, 1e3, [&c](P& p) {
       for (const double mps : {c.first_mps, c.second_mps}) {
         AddBox(p, "speed", {0, -1}, {1, 1}, {-0.5, 0.5}).set_vx_max_mps(mps);
       }
     });
     // 0.15 m/s, or 0.6 m/s where nothing may block.
     const double radps = *c.blocker == '\0' ? 1 : 0.25;
-    EXPECT_EQ(Blocker({0, 0}, {radps * kPeriodS, 0}), c.blocker)
-        << c.tool_mps << " " << c.first_mps << " " << c.second_mps;
+    EXPECT_EQ(Blocker({0, 0}, {radps * kPeriodS, 0}, c.tool_scale), c.blocker)
+        << c.tool_scale << " " << c.first_mps << " " << c.second_mps;
   }
 }
 

@@ -126,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(
     Ssm, BadGroundTest,
     testing::Values(
         GroundDefect{"separation.ssm.source", "S10", [](P& p) { IndoorSsm(p).set_source("odom"); }},
-        GroundDefect{"separation.ssm.source", "S10",
+        GroundDefect{"inputs.scan.min_valid_fraction", "S14",
                      [](P& p) {
                        IndoorSsm(p);
                        (*p.mutable_inputs())["scan"].set_min_valid_fraction(0);

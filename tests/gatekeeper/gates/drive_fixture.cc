@@ -134,7 +134,7 @@ limits:
     dec_max_mps2: [1.0, 1.0]
     wz_acc_max_radps2: 3.0
     jerk_max_mps3: [50.0]
-    cmd_vs_measured_mps: 1.0
+    cmd_vs_measured_mps: 0.75
   transition: {for_ms: 1000, vx_max_mps: 0.3, acc_max_mps2: [0.3]}
   degraded: {vx_max_mps: 0.3, wz_abs_max_radps: [0.5]}
   clamp_budget: {window_s: 5, max_fraction: 0.5, trigger: policy_saturated}
