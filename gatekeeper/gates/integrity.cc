@@ -47,6 +47,17 @@ void CheckModel(const bundle::UngatedUnit& unit, UnitCheck& check) {
   check.model = *std::move(bytes);
 }
 
+// In the library's words: where it was looked for may be a folder of this run's own.
+std::string WhyUnread(const Scenario& scenario, const absl::Status& status) {
+  if (!absl::IsNotFound(status)) return std::string(status.message());
+  return absl::StrFormat(
+      "%s names the recording %s, sha256 %s, and no such file is there: fetch it, or name the "
+      "folder that has it with --recordings",
+      scenario.file,
+      scenario.document.recording().empty() ? scenario.recording : scenario.document.recording(),
+      scenario.document.sha256());
+}
+
 bool CheckRecording(const Scenario& scenario, RecordingCheck& check) {
   ++check.digests;
   const auto found = agent::trust::Sha256File(scenario.recording);
@@ -57,7 +68,7 @@ bool CheckRecording(const Scenario& scenario, RecordingCheck& check) {
   finding.set_message(found.ok()
                           ? absl::StrFormat("the recording's sha256 is %s, %s names %s",
                                             found->hex(), scenario.file, scenario.document.sha256())
-                          : std::string(found.status().message()));
+                          : WhyUnread(scenario, found.status()));
   check.broken.push_back(std::move(finding));
   return false;
 }

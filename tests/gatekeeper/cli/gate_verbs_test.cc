@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "absl/strings/str_replace.h"
+#include "agent/trust/hash.h"
 #include "gatekeeper/cli/verbs.h"
 #include "gatekeeper/seal/keyring.h"
 #include "gmock/gmock.h"
@@ -161,6 +162,73 @@ TEST_F(GateVerbsTest, AHomeThatNamesItsPolicySealsNothingElse) {
   EXPECT_TRUE(std::filesystem::exists(folder_ / "unit/seal"));
 }
 
+TEST_F(GateVerbsTest, ASealIsNotGivenByRulesOfBefore) {
+  MakeHome();
+  const std::string first = ApproveSuiteWithScenarios();
+  const std::string sign = "--sign --suite suites/hall.yaml --policy-commit ";
+  ASSERT_THAT(Gate("policy " + git_.path() + " --branch approved").out,
+              HasSubstr("at commit " + first + " or later"));
+  const Printed early = Judge(sign + commit_);
+  EXPECT_EQ(early.code, 9) << "older than the branch was when the home was told of it";
+  EXPECT_THAT(early.err, AllOf(HasSubstr("commit " + commit_ + " lacks " + first),
+                               HasSubstr("rules do not go back")));
+  EXPECT_EQ(Judge(sign + first).code, 0);
+
+  // A stricter suite: what it refuses may not be tried by the earlier one.
+  std::filesystem::remove_all(folder_ / "unit/seal");
+  git_.Write("suites/hall.yaml",
+             absl::StrReplaceAll(tests::SuiteYaml(), {{"floor: 0.55", "floor: 0.99"}}) +
+                 tests::kSiteBeside + "scenarios: ../library\n");
+  const std::string stricter = git_.Commit("stricter");
+  git_.Git("branch -f approved");
+  EXPECT_EQ(Judge(sign + first).code, 0) << "nobody has judged by the stricter one yet";
+  std::filesystem::remove_all(folder_ / "unit/seal");
+  EXPECT_EQ(Judge(sign + stricter).code, 10);
+  const Printed back = Judge(sign + first);
+  EXPECT_EQ(back.code, 9) << back.out;
+  EXPECT_THAT(back.err, HasSubstr("lacks " + stricter));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "unit/seal"));
+  EXPECT_EQ(Judge(Pinned(first)).code, 0) << "without a seal anybody may look";
+
+  // Told again, the home asks for what the branch holds then.
+  git_.Write("README", "merged\n");
+  const std::string merged = git_.Commit("merged");
+  git_.Git("branch -f approved");
+  EXPECT_THAT(Gate("policy " + git_.path() + " --branch approved").out, HasSubstr(merged));
+  EXPECT_EQ(Judge(sign + stricter).code, 9);
+}
+
+TEST_F(GateVerbsTest, ABranchThatLostWhatWasJudgedByIsNotFollowedUnasked) {
+  MakeHome();
+  const std::string first = ApproveSuiteWithScenarios();
+  git_.Write("README", "one\n");
+  const std::string lost = git_.Commit("one");
+  git_.Git("branch -f approved");
+  const std::string policy = "policy " + git_.path() + " --branch approved";
+  ASSERT_EQ(Gate(policy).code, 0);
+  git_.Git("branch -f approved " + first);
+  const std::string sign = "--sign --suite suites/hall.yaml --policy-commit " + first;
+  const Printed rewritten = Judge(sign);
+  EXPECT_EQ(rewritten.code, 6) << rewritten.out;
+  EXPECT_THAT(rewritten.err,
+              AllOf(HasSubstr("has lost commit " + lost), HasSubstr("say gatekeeper gate policy")));
+  ASSERT_EQ(Gate(policy).code, 0);
+  EXPECT_EQ(Judge(sign).code, 0);
+}
+
+TEST_F(GateVerbsTest, AHomeOfBeforeLearnsItsFirstCommitByJudging) {
+  MakeHome();
+  const std::string first = ApproveSuiteWithScenarios();
+  const std::string file = home() + "/policy.json";
+  std::ofstream(file) << "{\"repository\": \"" << git_.path() << "\", \"branch\": \"approved\"}";
+  EXPECT_THAT(Gate("policy").out, Not(HasSubstr("or later")));
+  EXPECT_EQ(Judge("--sign --suite suites/hall.yaml --policy-commit " + first).code, 0);
+  EXPECT_THAT(Gate("policy").out, HasSubstr("at commit " + first + " or later"));
+  std::ofstream(file) << "{\"repository\": \"x\", \"branch\": \"y\", \"not_before\": \"main\"}";
+  EXPECT_THAT(Gate("policy").err, HasSubstr("a commit's 40 digits"));
+  EXPECT_EQ(Gate("policy " + (folder_ / "nowhere")).code, 5) << "a home asks for what is there";
+}
+
 TEST_F(GateVerbsTest, ASuiteThatNamesItsScenariosIsJudgedByNoOthers) {
   const std::string commit = ApproveSuiteWithScenarios();
   std::filesystem::remove(git_.path() + "/library/drive0.yaml");  // the work tree judges nobody
@@ -189,8 +257,14 @@ TEST_F(GateVerbsTest, ASarifFilesResultsStandAtFilesThatTheNextRunFindsToo) {
   tests::WriteUnit(folder_ / "unit", tests::LinearOnnx(-0.5F, 0), tests::PolicyYaml());
   const Printed run = Judge(Pinned(commit) + " -o sarif");
   EXPECT_EQ(run.code, 3) << run.err;
-  EXPECT_THAT(run.out, AllOf(HasSubstr("\"uri\": \"suites/hall.yaml\""),
-                             HasSubstr("\"uri\": \"library/drive"), Not(HasSubstr("/library/"))));
+  const std::string repository = "\"uri\": \"file://" + git_.path();
+  EXPECT_THAT(run.out, AllOf(HasSubstr(repository + "/suites/hall.yaml\""),
+                             HasSubstr(repository + "/library/drive"), HasSubstr("\"%SRCROOT%\""),
+                             Not(HasSubstr("\"uri\": \"library"))));
+  const Printed mirrored = Judge("--suite suites/hall.yaml --policy-repo file://" + git_.path() +
+                                 " --policy-commit " + commit + " -o sarif");
+  EXPECT_THAT(mirrored.out, AllOf(HasSubstr(repository + "/suites/hall.yaml\""),
+                                  HasSubstr(repository + "/library/drive")));
   const Printed plain =
       Gate("run " + (folder_ / "unit") + " --suite " + git_.path() +
            "/suites/hall.yaml --recordings " + (folder_ / "scenarios") + " -o sarif");
@@ -198,6 +272,21 @@ TEST_F(GateVerbsTest, ASarifFilesResultsStandAtFilesThatTheNextRunFindsToo) {
   EXPECT_THAT(plain.out,
               AllOf(HasSubstr("\"uri\": \"file://" + git_.path() + "/suites/hall.yaml\""),
                     HasSubstr("\"uri\": \"file://" + git_.path() + "/library/drive")));
+}
+
+TEST_F(GateVerbsTest, ARecordingThatIsMissingIsCalledAsTheLibraryCallsIt) {
+  ApproveSuiteWithScenarios();
+  std::ifstream file(folder_ / "scenarios/drive2.yaml");
+  git_.Write("library/drive2.yaml", (std::stringstream() << file.rdbuf()).str());  // by its name
+  const std::string commit = git_.Commit("named");
+  const std::string digest = agent::trust::Sha256File(folder_ / "scenarios/drive2.mcap")->hex();
+  std::filesystem::remove(folder_ / "scenarios/drive2.mcap");
+  const Printed run = Judge(Pinned(commit) + " -o json");
+  EXPECT_EQ(run.code, 3) << run.err;
+  EXPECT_THAT(run.out, AllOf(HasSubstr("library/drive2.yaml names the recording drive2.mcap, "
+                                       "sha256 " +
+                                       digest + ", and no such file is there"),
+                             Not(HasSubstr("/library/drive2.mcap"))));
 }
 
 TEST_F(GateVerbsTest, APlainSuiteNamesScenariosBesideIt) {
