@@ -1,7 +1,7 @@
 // What the gates' replay adds to reading a recording and running the model (the demonstration's
-// small one, and one of the size that robots carry), what a second thread gains, and how much
-// memory a recording of BENCH_RECORDING_MIB (256; 4096 is the size of the target) takes to be
-// replayed.
+// small one, one of 20 us, and one of the size that robots carry), what a second thread gains, and
+// how much memory a recording of BENCH_RECORDING_MIB (256; 4096 is the size of the target) takes to
+// be replayed.
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -63,10 +63,12 @@ Unit SmallUnit() {
           .onnx = tests::NavFile("models/nav-1.1.0.onnx")};
 }
 
-// The same robot with the runtime bench's model of 0.7 ms, the size that robots carry.
-Unit LargeUnit() {
+// The same robot with another network: of 512 hidden values some 20 us a run, of 2048 the runtime
+// bench's 0.7 ms.
+Unit HallUnit(int64_t hidden) {
   constexpr int64_t kInputs = 64;
-  return {.rules = bench::HallRules(kInputs), .onnx = bench::MakeNetwork({kInputs}, 2048, 8).onnx};
+  return {.rules = bench::HallRules(kInputs),
+          .onnx = bench::MakeNetwork({kInputs}, hidden, 8).onnx};
 }
 
 size_t ReadAndRun(const std::vector<gates::Scenario>& scenarios, agent::base::Model& model) {
@@ -206,12 +208,16 @@ int main(int argc, char** argv) {
   const auto runtime = Must(OnnxRuntime::Open(agent::inference::DefaultLibraryPath()));
   const std::vector<bool> intact(scenarios.size(), true);
   const Unit small = SmallUnit();
-  const Unit large = LargeUnit();
+  const Unit medium = HallUnit(512);
+  const Unit large = HallUnit(2048);
   MeasureMemory(bench, folder.path(), scenarios.front().recording, *small.MakeBench(*runtime));
   gates::FarmBooks books;
   gates::ReplayFarm farm(small.MakeCrew(*runtime, 2), gates::Crew(), scenarios, intact, 2, books);
+  gates::ReplayFarm medium_farm(medium.MakeCrew(*runtime, 1), gates::Crew(), scenarios, intact, 1,
+                                books);
   gates::ReplayFarm slow_farm(large.MakeCrew(*runtime, 1), gates::Crew(), few, intact, 1, books);
   MeasureReplay(bench, "small_model", farm, *small.Load(*runtime));
+  MeasureReplay(bench, "medium_model", medium_farm, *medium.Load(*runtime));
   MeasureReplay(bench, "large_model", slow_farm, *large.Load(*runtime));
 
   const std::vector<Timings> threads =
