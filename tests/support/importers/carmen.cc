@@ -9,12 +9,11 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "agent/base/status_macros.h"
 #include "agent/recording/observation_writer.h"
 #include "tests/support/importers/archive.h"
+#include "tests/support/importers/carmen_lines.h"
 
 namespace tests {
 namespace {
@@ -22,66 +21,15 @@ namespace {
 namespace v1 = ::gatekeeper::v1;
 using agent::base::Nanos;
 using agent::recording::ObservationWriter;
+using carmen::Motion;
+using carmen::OdomLine;
+using carmen::ParseOdom;
+using carmen::ParseScan;
+using carmen::Pose;
+using carmen::ScanLine;
 
-constexpr double kNoReturn = 81.8;  // metres; the scanner's largest code is 81.83 or 81.91
 constexpr Nanos kMotionWindow{
     500'000'000};  // poses come at 5 Hz in bursts; shorter windows see the bursts
-
-struct Pose {
-  double x, y, yaw;
-  bool operator==(const Pose&) const = default;
-};
-
-struct Motion {
-  double vx_mps = 0;
-  double wz_radps = 0;
-};
-
-struct OdomLine {
-  Pose pose;
-  Motion motion;
-  double stamp_s;
-};
-
-struct ScanLine {
-  std::vector<double> ranges;
-  Pose corrected{};
-  double stamp_s = 0;
-};
-
-// The numbers of a line behind its first word, up to the host name in place of the last but one.
-absl::StatusOr<std::vector<double>> Numbers(absl::string_view line) {
-  std::vector<absl::string_view> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
-  if (words.size() < 3) return absl::DataLossError("a CARMEN line is cut off");
-  words.erase(words.end() - 2);
-  words.erase(words.begin());
-  std::vector<double> numbers;
-  for (const absl::string_view word : words) {
-    double number = 0;
-    if (!absl::SimpleAtod(word, &number))
-      return absl::DataLossError("a CARMEN line holds " + std::string(word) + " for a number");
-    numbers.push_back(number);
-  }
-  return numbers;
-}
-
-// ODOM x y theta tv rv accel ipc_timestamp host logger_timestamp
-absl::StatusOr<OdomLine> ParseOdom(absl::string_view line) {
-  ASSIGN_OR_RETURN(const std::vector<double> n, Numbers(line));
-  if (n.size() != 8) return absl::DataLossError("an ODOM line has not 10 words");
-  return OdomLine{{n[0], n[1], n[2]}, {n[3], n[4]}, n[7]};
-}
-
-// FLASER count ranges... x y theta odom_x odom_y odom_theta ipc_timestamp host logger_timestamp
-absl::StatusOr<ScanLine> ParseScan(absl::string_view line) {
-  ASSIGN_OR_RETURN(const std::vector<double> n, Numbers(line));
-  if (n.empty() || n[0] < 1 || static_cast<double>(n.size()) != n[0] + 9)
-    return absl::DataLossError("a FLASER line has not as many words as its count says");
-  const size_t count = n.size() - 9;
-  const auto beams = n.begin() + 1;
-  const auto poses = beams + static_cast<std::ptrdiff_t>(count);
-  return ScanLine{{beams, poses}, {poses[0], poses[1], poses[2]}, n.back()};
-}
 
 // Motion from the poses of the last half second, in the body frame at its start.
 class MotionFromPoses {
@@ -135,11 +83,10 @@ class Import {
     v1::LaserScan& scan = *packet.mutable_scan();
     scan.set_stamp_ns(StampNs(line.stamp_s));
     scan.set_angle_min_rad(-std::numbers::pi / 2);
-    const double degrees = line.ranges.size() > 181 ? 0.5 : 1.0;
-    scan.set_angle_increment_rad(degrees * std::numbers::pi / 180);
+    scan.set_angle_increment_rad(line.increment_rad());
     for (const double range : line.ranges)
-      scan.add_ranges_m(range < kNoReturn ? static_cast<float>(range)
-                                          : std::numeric_limits<float>::infinity());
+      scan.add_ranges_m(range < carmen::kNoReturn ? static_cast<float>(range)
+                                                  : std::numeric_limits<float>::infinity());
     ++counts_.scans;
     return out_.Write(packet, received_);
   }
