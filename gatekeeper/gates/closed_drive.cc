@@ -87,14 +87,17 @@ class TwinDrive {
   double start_s() const { return Seconds(start_ns_ - twin_.log.first_ns()); }
   Vec2 goal() const { return route_.goal(); }
 
-  void Go() {
+  // `ticks`: where they are to be kept; null: nowhere.
+  void Go(std::vector<v1::TickRecord>* ticks) {
     agent::trust::Sha256Stream digest;
     for (int64_t now = start_ns_; now <= end_ns_ && !Over();
          now += policy_.command().period.count()) {
       Keep();
       Sense(now);
       const agent::runtime::Tick& tick = controller_.Step(Nanos(now));
-      digest.Update(agent::runtime::ToRecord(tick).SerializeAsString());
+      v1::TickRecord record = agent::runtime::ToRecord(tick);
+      digest.Update(record.SerializeAsString());
+      if (ticks != nullptr) ticks->push_back(std::move(record));
       run_.set_last_state(tick.state);
       run_.mutable_last_reasons()->Clear();
       for (const std::string_view reason : tick.reasons) run_.add_last_reasons(std::string(reason));
@@ -242,47 +245,9 @@ std::string Disbelief(const resim::SiteTwin& twin, const v1::ClosedLoopGate& lim
   return "";
 }
 
-}  // namespace
-
-double MaxFarOff(const v1::ClosedLoopGate& limits) {
-  return limits.max_far_off() > 0 ? limits.max_far_off() : kMaxFarOff;
-}
-
-double EndSecond(const v1::ClosedLoopRun& run) {
-  if (!std::isnan(run.collided_at_s())) return run.collided_at_s();
-  if (!std::isnan(run.left_map_at_s())) return run.left_map_at_s();
-  return run.x_m_size() * run.period_s();
-}
-
-std::vector<PlannedDrive> PlanDrives(const std::vector<Scenario>& scenarios,
-                                     const v1::GateSuite& suite) {
-  std::vector<PlannedDrive> planned;
-  if (!suite.has_closed_loop() || scenarios.empty()) return planned;
-  const auto clips = static_cast<uint32_t>(scenarios.size());
-  const uint32_t starts =
-      std::clamp((suite.closed_loop().runs() + clips - 1) / clips, 1U, kMostStarts);
-  for (size_t i = 0; i < scenarios.size(); ++i) {
-    uint64_t digest = 0;
-    for (size_t byte = 0; byte < 8; ++byte) digest = digest << 8 | scenarios[i].sha256.bytes[byte];
-    for (uint32_t k = 0; k < starts; ++k) {
-      resim::Noise draw(suite.seed() ^ digest ^ (uint64_t{k} << 56));
-      planned.push_back({.scenario = i, .seed = draw.Next(), .start = kStarts[k]});
-    }
-  }
-  return planned;
-}
-
-std::string Text(const PlannedDrive& drive, const DriveRules& rules) {
-  const v1::ClosedLoopGate& limits = rules.limits;
-  return absl::StrFormat(
-      "drive from %.4f seed %d, goal %.17g m, pose %.17g m, range %.17g m, far off %.17g, map %s",
-      drive.start, drive.seed, limits.goal_within_m(), limits.max_pose_error_m(),
-      limits.max_range_error_m(), MaxFarOff(limits),
-      rules.map != nullptr ? rules.map->sha256.hex() : "of its own");
-}
-
-v1::ClosedLoopRun DriveClosedLoop(const Scenario& scenario, TestBench& bench,
-                                  const PlannedDrive& planned, const DriveRules& rules) {
+v1::ClosedLoopRun DriveKeeping(const Scenario& scenario, TestBench& bench,
+                               const PlannedDrive& planned, const DriveRules& rules,
+                               std::vector<v1::TickRecord>* ticks) {
   const v1::ClosedLoopGate& limits = rules.limits;
   const agent::runtime::Policy& policy = bench.rules().policy;
   v1::ClosedLoopRun run;
@@ -324,8 +289,63 @@ v1::ClosedLoopRun DriveClosedLoop(const Scenario& scenario, TestBench& bench,
         absl::StrFormat("the recorded robot went no farther than %.2f m", drive.way_m()));
     return run;
   }
-  drive.Go();
+  drive.Go(ticks);
   return run;
+}
+
+}  // namespace
+
+double MaxFarOff(const v1::ClosedLoopGate& limits) {
+  return limits.max_far_off() > 0 ? limits.max_far_off() : kMaxFarOff;
+}
+
+double EndSecond(const v1::ClosedLoopRun& run) {
+  if (!std::isnan(run.collided_at_s())) return run.collided_at_s();
+  if (!std::isnan(run.left_map_at_s())) return run.left_map_at_s();
+  return run.x_m_size() * run.period_s();
+}
+
+std::vector<PlannedDrive> PlanDrives(const std::vector<Scenario>& scenarios,
+                                     const v1::GateSuite& suite) {
+  std::vector<PlannedDrive> planned;
+  if (!suite.has_closed_loop() || scenarios.empty()) return planned;
+  const auto clips = static_cast<uint32_t>(scenarios.size());
+  const uint32_t starts =
+      std::clamp((suite.closed_loop().runs() + clips - 1) / clips, 1U, kMostStarts);
+  for (size_t i = 0; i < scenarios.size(); ++i) {
+    uint64_t digest = 0;
+    for (size_t byte = 0; byte < 8; ++byte) digest = digest << 8 | scenarios[i].sha256.bytes[byte];
+    for (uint32_t k = 0; k < starts; ++k) {
+      resim::Noise draw(suite.seed() ^ digest ^ (uint64_t{k} << 56));
+      planned.push_back({.scenario = i, .seed = draw.Next(), .start = kStarts[k]});
+    }
+  }
+  return planned;
+}
+
+std::string Text(const PlannedDrive& drive, const DriveRules& rules) {
+  const v1::ClosedLoopGate& limits = rules.limits;
+  return absl::StrFormat(
+      "drive from %.4f seed %d, goal %.17g m, pose %.17g m, range %.17g m, far off %.17g, map %s",
+      drive.start, drive.seed, limits.goal_within_m(), limits.max_pose_error_m(),
+      limits.max_range_error_m(), MaxFarOff(limits),
+      rules.map != nullptr ? rules.map->sha256.hex() : "of its own");
+}
+
+v1::ClosedLoopRun DriveClosedLoop(const Scenario& scenario, TestBench& bench,
+                                  const PlannedDrive& planned, const DriveRules& rules) {
+  return DriveKeeping(scenario, bench, planned, rules, nullptr);
+}
+
+Replay ReplayClosedLoop(const Scenario& scenario, TestBench& bench, const PlannedDrive& planned,
+                        const DriveRules& rules) {
+  Replay replay;
+  replay.scenario = &scenario;
+  const v1::ClosedLoopRun run = DriveKeeping(scenario, bench, planned, rules, &replay.ticks);
+  replay.motion_clearance_m.resize(replay.ticks.size(), kNever);
+  replay.measured.resize(replay.ticks.size());
+  std::copy(run.verdicts().begin(), run.verdicts().end(), replay.verdicts.bytes.begin());
+  return replay;
 }
 
 }  // namespace gatekeeper::gates

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gatekeeper/gates/policy_files.h"
+#include "gatekeeper/gates/replay.h"
 #include "gatekeeper/gates/scenario_library.h"
 #include "gatekeeper/gates/test_bench.h"
 #include "proto/evidence.pb.h"
@@ -53,5 +54,9 @@ double EndSecond(const v1::ClosedLoopRun& run);
 // for the same arguments. `not_used` says why a recording cannot serve, or may not be believed.
 v1::ClosedLoopRun DriveClosedLoop(const Scenario& scenario, TestBench& bench,
                                   const PlannedDrive& planned, const DriveRules& rules);
+
+// The same drive once more, tick by tick: a replay of nothing but its ticks and their digest.
+Replay ReplayClosedLoop(const Scenario& scenario, TestBench& bench, const PlannedDrive& planned,
+                        const DriveRules& rules);
 
 }  // namespace gatekeeper::gates

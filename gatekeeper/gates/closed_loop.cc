@@ -142,7 +142,7 @@ Tally Count(const Evidence& evidence) {
 void AddFindings(const Evidence& evidence, const Tally& tally, v1::GateResult& result) {
   for (const v1::ClosedLoopRun& run : evidence.closed_loop) {
     const std::string fate = run.not_used().empty() ? Fate(run) : "";
-    if (!fate.empty()) AddFinding(run.scenario(), fate, run.start_s() + EndSecond(run), result);
+    if (!fate.empty()) AddFinding(run.scenario(), fate, SecondOfEnd(run), result);
   }
   for (const auto& [id, why] : tally.not_used) AddFinding(id, "not used: " + why, 0, result);
 }
@@ -189,6 +189,17 @@ double Share(uint64_t part, uint64_t of) {
 }
 
 }  // namespace
+
+double SecondOfEnd(const v1::ClosedLoopRun& run) { return run.start_s() + EndSecond(run); }
+
+std::vector<size_t> FailingInWorlds(const Evidence& evidence) {
+  std::vector<size_t> failing;
+  for (size_t i = 0; i < evidence.closed_loop.size() && failing.size() < kMostShown; ++i) {
+    const v1::ClosedLoopRun& run = evidence.closed_loop[i];
+    if (run.not_used().empty() && !Fate(run).empty()) failing.push_back(i);
+  }
+  return failing;
+}
 
 v1::GateResult JudgeClosedLoop(const Evidence& evidence) {
   const v1::ClosedLoopGate& limits = evidence.suite.closed_loop();

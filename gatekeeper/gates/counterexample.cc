@@ -150,7 +150,7 @@ const FaultRun* FindRun(const std::vector<FaultRun>& runs, const v1::Finding& fi
 const v1::ClosedLoopRun* FindDrive(const Evidence& evidence, const v1::Finding& finding) {
   for (const v1::ClosedLoopRun& run : evidence.closed_loop) {
     if (run.not_used().empty() && run.scenario() == finding.scenario() &&
-        run.start_s() + EndSecond(run) == finding.at_s()) {
+        SecondOfEnd(run) == finding.at_s()) {
       return &run;
     }
   }

@@ -20,7 +20,8 @@ namespace gatekeeper::gates {
 // verdicts on the unchanged one beside its own, on /verdict/unchanged. For a 3D view: /tf, the
 // policy's zones and the robot's outline on /scene, and from the failing second on what was found;
 // the same words on /event. Of a drive in a rebuilt world the way that it took is on /drive/pose,
-// in the site frame, beside what was recorded at those seconds. `about` becomes the Metadata record
+// in the site frame, and /verdict has what it was commanded there, beside what was recorded at
+// those seconds. `about` becomes the Metadata record
 // "counterexample". The file replaces one of the same name.
 struct Counterexample {
   const Replay* replay = nullptr;

@@ -110,7 +110,7 @@ void GatherReplays(ReplayFarm& farm, const MapOfSite* map, Evidence& evidence) {
   evidence.stale_runs =
       RunFaults(farm, PlanStaleInputs(evidence.replays, farm.rules(), evidence.suite));
   GatherHurtDrives(farm, evidence);
-  evidence.failing = DriveFailingAgain(farm, evidence);
+  evidence.failing = DriveFailingAgain(farm, map, evidence);
 }
 
 }  // namespace gatekeeper::gates

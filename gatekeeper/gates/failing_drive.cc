@@ -1,5 +1,6 @@
 #include "gatekeeper/gates/failing_drive.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -44,6 +45,22 @@ struct WantedDrives {
     for (const size_t i : WrongCorrupted(evidence))
       Add("corruption", evidence.corruption_runs[i].planned);
   }
+  void AddInWorlds(const std::vector<Scenario>& scenarios, const Evidence& evidence) {
+    const std::vector<size_t> places = FailingInWorlds(evidence);
+    if (places.empty()) return;
+    const std::vector<PlannedDrive> planned = PlanDrives(scenarios, evidence.suite);
+    for (const size_t i : places) {
+      const v1::ClosedLoopRun& run = evidence.closed_loop[i];
+      const auto found = std::find_if(planned.begin(), planned.end(), [&](const PlannedDrive& one) {
+        return one.seed == run.seed() && scenarios[one.scenario].document.id() == run.scenario();
+      });
+      if (found == planned.end()) continue;
+      FailingDrive& drive =
+          Add("closed_loop", {.id = "", .scenario = found->scenario, .fault = {}});
+      drive.closed = *found;
+      drive.at_s = SecondOfEnd(run);
+    }
+  }
   void Add(const std::vector<RelationRun>& runs, const std::vector<size_t>& places) {
     for (const size_t i : places) {
       FailingDrive& drive = drives.emplace_back();
@@ -57,16 +74,18 @@ struct WantedDrives {
   }
 };
 
+bool HasFault(const FailingDrive& drive) { return drive.relation == nullptr && !drive.closed; }
+
 void DriveFaults(ReplayFarm& farm, std::vector<FailingDrive>& drives) {
   std::vector<ReplayJob> jobs;
   for (const FailingDrive& drive : drives) {
-    if (drive.relation != nullptr) continue;
+    if (!HasFault(drive)) continue;
     jobs.push_back({.scenario = drive.planned.scenario, .fault = drive.planned.fault});
   }
   std::vector<Replay> replays = farm.Replays(jobs);
   size_t next = 0;
   for (FailingDrive& drive : drives) {
-    if (drive.relation == nullptr) drive.replay = std::move(replays[next++]);
+    if (HasFault(drive)) drive.replay = std::move(replays[next++]);
   }
 }
 
@@ -87,17 +106,43 @@ void DriveRelations(ReplayFarm& farm, const RelationLimits& limits,
   for (size_t i = 0; i < changed.size(); ++i) changed[i]->replay = std::move(replays[i]);
 }
 
+void DriveInWorlds(ReplayFarm& farm, const MapOfSite* map, const Evidence& evidence,
+                   std::vector<FailingDrive>& drives) {
+  const DriveRules rules{evidence.suite.closed_loop(), map};
+  std::vector<Job> jobs;
+  std::vector<FailingDrive*> closed;
+  for (FailingDrive& drive : drives) {
+    if (!drive.closed) continue;
+    closed.push_back(&drive);
+    jobs.push_back(
+        {.scenario = drive.planned.scenario, .variant = "ticks of " + Text(*drive.closed, rules)});
+  }
+  std::vector<Replay> replays =
+      farm.Do<Replay>(jobs, [&](size_t i, const Scenario& scenario, TestBench& bench) {
+        return ReplayClosedLoop(scenario, bench, *closed[i]->closed, rules);
+      });
+  for (size_t i = 0; i < closed.size(); ++i) {
+    const Replay& clean = evidence.replays[closed[i]->planned.scenario];
+    closed[i]->replay = std::move(replays[i]);
+    closed[i]->replay.first_ns = clean.first_ns;  // seconds are the recording's
+    closed[i]->replay.last_ns = clean.last_ns;
+  }
+}
+
 }  // namespace
 
-std::vector<FailingDrive> DriveFailingAgain(ReplayFarm& farm, const Evidence& evidence) {
+std::vector<FailingDrive> DriveFailingAgain(ReplayFarm& farm, const MapOfSite* map,
+                                            const Evidence& evidence) {
   WantedDrives wanted;
   wanted.AddCells(evidence);
   wanted.AddAtOnset("fallback_chain", evidence, evidence.chain_runs, FailingLinks(evidence));
   wanted.AddCuts(evidence);
   wanted.AddCorrupted(evidence);
   wanted.Add(evidence.relation_runs, ViolatedRelations(evidence));
+  wanted.AddInWorlds(farm.scenarios(), evidence);
   DriveFaults(farm, wanted.drives);
   DriveRelations(farm, {evidence.policy, evidence.fallback, evidence.suite}, wanted.drives);
+  DriveInWorlds(farm, map, evidence, wanted.drives);
   return std::move(wanted.drives);
 }
 

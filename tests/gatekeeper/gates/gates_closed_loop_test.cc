@@ -11,6 +11,7 @@
 #include "agent/trust/hash.h"
 #include "gatekeeper/gates/closed_drive.h"
 #include "gatekeeper/gates/counterexample.h"
+#include "gatekeeper/gates/failing_drive.h"
 #include "gatekeeper/gates/gate.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -165,19 +166,38 @@ TEST_F(ClosedLoopTest, AUnitThatDrivesIntoTheWallIsCaughtWithTheSecond) {
   EXPECT_NEAR(run.y_m(run.y_m_size() - 1), 2.5, 0.05);
 }
 
-// The recorded robot drove round the box; the clip shows where this one went.
-TEST_F(ClosedLoopTest, TheClipOfACollisionShowsTheSimulatedWay) {
-  const Scenario scenario = Record("a");
+// The recorded robot drove round the box; the clip shows where this one went, and why.
+TEST_F(ClosedLoopTest, TheClipOfACollisionShowsTheSimulatedWayAndItsVerdicts) {
+  const std::vector<Scenario> library = {Record("a")};
+  const Scenario& scenario = library[0];
   Evidence evidence;
   *evidence.suite.mutable_closed_loop() = limits_;
   evidence.suite.set_alpha(0.1);
-  evidence.closed_loop = {Drive(scenario, *LedBench(StraightOn, kNoZones))};
+  Crew crew;
+  crew.benches.push_back(LedBench(StraightOn, kNoZones));
+  crew.rules = std::shared_ptr<const agent::runtime::UnitRules>(std::shared_ptr<void>(),
+                                                                &crew.benches[0]->rules());
+  evidence.closed_loop = {
+      Drive(scenario, *crew.benches[0], PlanDrives(library, evidence.suite).front())};
   const v1::ClosedLoopRun& run = evidence.closed_loop[0];
   Replay replay;
   replay.scenario = &scenario;
   replay.first_ns = 1'000'000'000;
-  replay.ticks.emplace_back().set_now_ns(replay.first_ns);
+  for (int i = 0; i < 200; ++i) {  // of the recorded inputs: another drive
+    v1::TickRecord& tick = replay.ticks.emplace_back();
+    tick.set_now_ns(replay.first_ns + i * kTick_ns);
+    tick.set_state("AS_RECORDED");
+  }
   evidence.replays = {replay};
+  const std::vector<bool> intact = {true};
+  FarmBooks books;
+  ReplayFarm farm(std::move(crew), Crew(), library, intact, 1, books);
+  evidence.failing = DriveFailingAgain(farm, nullptr, evidence);
+  ASSERT_EQ(evidence.failing.size(), 1u);
+  EXPECT_EQ(std::string(evidence.failing[0].replay.verdicts.bytes.begin(),
+                        evidence.failing[0].replay.verdicts.bytes.end()),
+            run.verdicts())
+      << "the very drive that was judged";
   v1::GateReport report;
   v1::GateResult& gate = *report.add_gates() = JudgeClosedLoop(evidence);
   gate.set_id("closed_loop");
@@ -196,6 +216,17 @@ TEST_F(ClosedLoopTest, TheClipOfACollisionShowsTheSimulatedWay) {
         if (channel.topic == "/drive/pose") last_ns = static_cast<int64_t>(message.log_time_ns);
         return absl::OkStatus();
       }));
+  std::vector<v1::TickRecord> verdicts;
+  ASSERT_OK(clip->ForEach([&](const agent::recording::RecordedItem& item) {
+    if (const auto* tick = std::get_if<v1::TickRecord>(&item.content)) verdicts.push_back(*tick);
+    return absl::OkStatus();
+  }));
+  EXPECT_EQ(static_cast<int>(verdicts.size()), counts["/drive/pose"]) << "one a period";
+  for (const v1::TickRecord& tick : verdicts) {
+    EXPECT_EQ(tick.state(), "NOMINAL");
+    ASSERT_EQ(tick.raw_size(), 2);
+    EXPECT_FLOAT_EQ(static_cast<float>(tick.raw(0)), 0.5F) << "straight on";
+  }
   EXPECT_NEAR(counts["/drive/pose"], 5 / run.period_s(), 2) << "five seconds up to its end";
   EXPECT_NEAR(static_cast<double>(last_ns - replay.first_ns) * 1e-9, run.collided_at_s(), 0.06);
   EXPECT_GT(counts["/scan"], 50);

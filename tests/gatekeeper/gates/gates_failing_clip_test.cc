@@ -46,7 +46,7 @@ class FailingClipTest : public HurtTest {
     for (const Scenario& scenario : scenarios_)
       evidence_.replays.push_back(RunReplay(scenario, *MakeCrewOf(driver).benches[0]));
     gather(farm);
-    evidence_.failing = DriveFailingAgain(farm, evidence_);
+    evidence_.failing = DriveFailingAgain(farm, nullptr, evidence_);
   }
 
   // The first clip of the gate that fails.
