@@ -1,5 +1,6 @@
 #include "agent/inference/ort_api.h"
 
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -28,6 +29,19 @@ std::string ShapeText(const std::vector<int64_t>& shape) {
   });
 }
 
+// By their numbers, which are those of onnx.proto's TensorProto.DataType.
+constexpr const char* kElementNames[] = {
+    "undefined",      "float32",    "uint8",          "int8",       "uint16",   "int16",
+    "int32",          "int64",      "string",         "bool",       "float16",  "double",
+    "uint32",         "uint64",     "complex64",      "complex128", "bfloat16", "float8e4m3fn",
+    "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",      "int4",     "float4e2m1"};
+
+std::string ElementName(ONNXTensorElementDataType element) {
+  const auto number = static_cast<size_t>(element);
+  if (number < std::size(kElementNames)) return kElementNames[number];
+  return absl::StrFormat("element type %d ", number);
+}
+
 absl::StatusOr<FoundTensor> FindTensor(const OrtApi& api, const OrtSession& session, Side side,
                                        size_t index) {
   FoundTensor found;
@@ -50,9 +64,7 @@ absl::StatusOr<FoundTensor> FindTensor(const OrtApi& api, const OrtSession& sess
   found.shape.resize(rank);
   RETURN_IF_ERROR(ToStatus(api, api.GetDimensions(tensor, found.shape.data(), rank)));
   found.is_float = element == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
-  found.text = absl::StrFormat(
-      "%s[%s]", found.is_float ? "float32" : absl::StrFormat("element type %d ", element),
-      ShapeText(found.shape));
+  found.text = absl::StrFormat("%s[%s]", ElementName(element), ShapeText(found.shape));
   return found;
 }
 

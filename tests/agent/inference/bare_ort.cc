@@ -80,6 +80,14 @@ BareOrt::BareOrt(const std::string& library) {
 
 BareOrt::~BareOrt() = default;
 
+absl::Status BareOrt::Load(const std::string& onnx) const {
+  OrtSession* raw = nullptr;
+  const absl::Status loaded = library_->Check(library_->api.CreateSessionFromArray(
+      library_->environment, onnx.data(), onnx.size(), library_->options, &raw));
+  const Owned<OrtSession> session(raw, library_->api.ReleaseSession);
+  return loaded;
+}
+
 absl::StatusOr<BareOrt::Outputs> BareOrt::Run(const std::string& onnx,
                                               const agent::base::ModelSignature& tensors,
                                               const std::vector<std::vector<float>>& inputs,

@@ -16,6 +16,9 @@ class BareOrt {
   explicit BareOrt(const std::string& library);
   ~BareOrt();
 
+  // Whether ONNX Runtime loads it, and what it complains of if not.
+  absl::Status Load(const std::string& onnx) const;
+
   // The outputs of the last of `runs` runs in one session, or what ONNX Runtime complained of while
   // loading or running.
   struct Outputs {

@@ -92,24 +92,31 @@ void ReadTensor(std::string_view message, CorpusTensor& tensor) {
   std::memcpy(tensor.floats.data(), floats.data(), tensor.floats.size() * sizeof(float));
 }
 
-std::optional<std::string> ReadSide(const fs::path& data, const char* side,
-                                    const std::vector<Port>& ports,
-                                    std::vector<CorpusTensor>& tensors) {
-  if (ports.empty()) return std::string("no ") + side;
-  for (size_t i = 0; i < ports.size(); ++i) {
-    if (!ports[i].is_tensor) return std::string("an ") + side + " that is no tensor";
-    if (ports[i].element != kFloat) {
-      return std::string(side) + " of element type " + std::to_string(ports[i].element);
-    }
-    const std::string file = std::string(side) + "_" + std::to_string(i) + ".pb";
-    if (!fs::exists(data / file)) return "a data set without its " + file;
+void ReadSide(const fs::path& data, const std::string& side, const std::vector<Port>& ports,
+              std::vector<CorpusTensor>& tensors, CorpusCase& one) {
+  if (ports.empty()) one.outside = "no " + side;
+  for (size_t i = 0; i < ports.size() && !one.outside; ++i) {
+    const bool floats = ports[i].is_tensor && ports[i].element == kFloat;
+    if (!floats && !one.foreign) one.foreign = {side, ports[i].name, ports[i].element};
     CorpusTensor& tensor = tensors.emplace_back();
     tensor.spec.name = ports[i].name;
+    if (!ports[i].is_tensor) {
+      tensor.spec.shape = {1};
+      continue;
+    }
+    const std::string file = side + "_" + std::to_string(i) + ".pb";
+    if (!fs::exists(data / file)) {
+      one.outside = "a data set without its " + file;
+      return;
+    }
     ReadTensor(Bytes(data / file), tensor);
-    if (std::ranges::count(tensor.spec.shape, 0) > 0) return std::string("an empty ") + side;
-    if (tensor.floats.size() != tensor.spec.elements()) return "a data set of another shape";
+    if (!floats) tensor.floats.clear();
+    if (std::ranges::count(tensor.spec.shape, 0) > 0) {
+      one.outside = "an empty " + side;
+    } else if (floats && tensor.floats.size() != tensor.spec.elements()) {
+      one.outside = "a data set of another shape";
+    }
   }
-  return std::nullopt;
 }
 
 CorpusCase ReadCase(const fs::path& folder) {
@@ -118,8 +125,8 @@ CorpusCase ReadCase(const fs::path& folder) {
   one.onnx = Bytes(folder / "model.onnx");
   const std::string_view graph = First(one.onnx, 7);
   const fs::path data = folder / "test_data_set_0";
-  one.outside = ReadSide(data, "input", Ports(graph, 11), one.inputs);
-  if (!one.outside) one.outside = ReadSide(data, "output", Ports(graph, 12), one.outputs);
+  ReadSide(data, "input", Ports(graph, 11), one.inputs, one);
+  if (!one.outside) ReadSide(data, "output", Ports(graph, 12), one.outputs, one);
   return one;
 }
 

@@ -18,13 +18,20 @@ struct CorpusTensor {
 };
 
 struct CorpusCase {
+  // What goes in or out and is no float32.
+  struct Foreign {
+    std::string side;      // input or output
+    std::string tensor;    // its name
+    uint64_t element = 0;  // TensorProto.DataType; 0: it is no tensor
+  };
+
   std::string name;  // node/test_add
   std::string onnx;
   std::vector<CorpusTensor> inputs;   // of its first data set
   std::vector<CorpusTensor> outputs;  // as ONNX expects them
-  // Why a robot's model can never be like this: no float32 tensors of fixed shape in or out. The
-  // tensors are then empty.
+  // Why nothing at all can be asked of a robot's model like this: its tensors have no fixed shape.
   std::optional<std::string> outside;
+  std::optional<Foreign> foreign;  // the first; such tensors have a shape and no numbers
 
   agent::base::ModelSignature signature() const;
 };
