@@ -92,9 +92,13 @@ ClipScore ScoreClip(const Replay& replay, const std::vector<TickScore>& scores,
   return clip;
 }
 
-const std::string& RecordingOf(const Replay& replay) {
-  const v1::Scenario& scenario = replay.scenario->document;
+const std::string& RecordingOf(const v1::Scenario& scenario) {
+  if (!scenario.origin().sha256().empty()) return scenario.origin().sha256();
   return scenario.sha256().empty() ? scenario.id() : scenario.sha256();
+}
+
+const std::string& RecordingOf(const Replay& replay) {
+  return RecordingOf(replay.scenario->document);
 }
 
 double MeanScore(const std::vector<Replay>& replays, const v1::ControlPolicy& policy,

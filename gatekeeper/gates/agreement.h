@@ -37,8 +37,9 @@ struct ClipScore {
 ClipScore ScoreClip(const Replay& replay, const std::vector<TickScore>& scores,
                     const std::string& tag, double rate_hz);
 
-// Names what a clip was cut from or is: two scenarios of the same recording are one independent
-// sample, not two.
+// Names the drive that a clip was cut from, or the recording that it is: clips of one drive share
+// floor, light and day, and two scenarios of it are one independent sample, not two.
+const std::string& RecordingOf(const v1::Scenario& scenario);
 const std::string& RecordingOf(const Replay& replay);
 
 // Tolerance of one command field: of the twist's two, or the joints'.

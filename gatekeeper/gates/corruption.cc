@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
 #include "gatekeeper/gates/agreement.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/statistics.h"
 
@@ -27,7 +28,8 @@ constexpr double kNoise = 0.1;
 
 struct SeverityCell {
   std::vector<double> agreeing;  // by clip
-  uint64_t passed = 0;
+  FailingShare wrong;            // by recording
+  uint64_t passed() const { return wrong.recordings() - wrong.failed(); }
   double mean() const {
     double sum = 0;
     for (const double share : agreeing) sum += share;
@@ -39,6 +41,7 @@ struct Kind {
   std::map<int, SeverityCell> severities;
   std::set<size_t> clips;
   std::set<size_t> silent;  // clips that were wrong without a trigger at severity 4 or 5
+  FailingShare silence;     // recordings with such a clip
 };
 
 std::set<std::string> TriggersOf(const Replay& replay) {
@@ -89,7 +92,8 @@ std::map<std::string, Kind> Sort(const Evidence& evidence, v1::GateResult& resul
     kind.clips.insert(run.planned.scenario);
     SeverityCell& cell = kind.severities[spec.severity];
     cell.agreeing.push_back(run.drive.agreeing());
-    cell.passed += shown == Shown::kRight ? 1 : 0;
+    cell.wrong.Add(clean, shown != Shown::kRight);
+    kind.silence.Add(clean, shown == Shown::kSilentlyWrong);
     if (shown == Shown::kSilentlyWrong) kind.silent.insert(run.planned.scenario);
   }
   return kinds;
@@ -98,14 +102,14 @@ std::map<std::string, Kind> Sort(const Evidence& evidence, v1::GateResult& resul
 // One corruption's answer; its bounds are added to the result's segments.
 v1::GateOutcome Judge(const std::string& id, const Kind& kind, double alpha,
                       const v1::CorruptionGate& limits, v1::GateResult& result) {
-  const auto n = static_cast<uint64_t>(kind.clips.size());
+  const uint64_t n = kind.silence.recordings();
   for (const auto& [severity, cell] : kind.severities) {
     v1::SegmentBound& bound = *result.add_segments();
     bound.set_tag(absl::StrFormat("%s/%d", id, severity));
-    bound.set_n(cell.agreeing.size());
+    bound.set_n(cell.wrong.recordings());
     bound.set_value(cell.mean());
-    bound.set_lower(LowerBound(cell.passed, cell.agreeing.size(), alpha));
-    bound.set_upper(UpperBound(cell.passed, cell.agreeing.size(), alpha));
+    bound.set_lower(LowerBound(cell.passed(), bound.n(), alpha));
+    bound.set_upper(UpperBound(cell.passed(), bound.n(), alpha));
     bound.set_outcome(v1::PASS);
     if (severity != kFloorSeverity) continue;
     bound.set_limit(limits.floor_at_3());
@@ -113,11 +117,12 @@ v1::GateOutcome Judge(const std::string& id, const Kind& kind, double alpha,
     const bool hopeless = LowerBound(bound.n(), bound.n(), alpha) >= limits.floor_at_3();
     bound.set_outcome(hopeless ? v1::FAIL : v1::INSUFFICIENT);
   }
-  const double silent = UpperBound(kind.silent.size(), n, alpha);
+  const uint64_t silently = kind.silence.failed();
+  const double silent = UpperBound(silently, n, alpha);
   v1::SegmentBound& bound = *result.add_segments();
   bound.set_tag(id + "/silent");
   bound.set_n(n);
-  bound.set_value(n == 0 ? 0 : static_cast<double>(kind.silent.size()) / static_cast<double>(n));
+  bound.set_value(n == 0 ? 0 : static_cast<double>(silently) / static_cast<double>(n));
   bound.set_upper(silent);
   bound.set_limit(limits.max_silent_wrong());
   const bool enough = UpperBound(0, n, alpha) <= limits.max_silent_wrong();
@@ -229,6 +234,7 @@ v1::GateResult JudgeCorruption(const Evidence& evidence) {
       evidence.suite.alpha() / static_cast<double>(std::max<size_t>(1, kinds.size()));
   double worst = 1;
   size_t clips = 0;
+  uint64_t recordings = 0;
   int rises = 0;
   for (const auto& [id, kind] : kinds) {
     const v1::GateOutcome outcome = Judge(id, kind, alpha, limits, result);
@@ -240,17 +246,19 @@ v1::GateResult JudgeCorruption(const Evidence& evidence) {
     }
     rises += Rises(kind) ? 1 : 0;
     clips = std::max(clips, kind.clips.size());
+    recordings = std::max(recordings, kind.silence.recordings());
     const auto at_floor = kind.severities.find(kFloorSeverity);
     if (at_floor == kind.severities.end()) continue;
     const SeverityCell& cell = at_floor->second;
-    const double lower = LowerBound(cell.passed, cell.agreeing.size(), alpha);
+    const uint64_t n = cell.wrong.recordings();
+    const double lower = LowerBound(cell.passed(), n, alpha);
     if (lower > worst) continue;
     worst = lower;
-    result.set_value(static_cast<double>(cell.passed) / static_cast<double>(cell.agreeing.size()));
+    result.set_value(static_cast<double>(cell.passed()) / static_cast<double>(n));
   }
   if (kinds.empty()) worst = 0;
   result.set_n(evidence.corruption_runs.size());
-  result.set_n_eff(static_cast<double>(clips));
+  result.set_n_eff(static_cast<double>(recordings));
   result.set_alpha(alpha);
   result.set_bound(worst);
   result.set_limit(limits.floor_at_3());

@@ -85,12 +85,15 @@ std::vector<Cell> Fill(const Evidence& evidence) {
   return cells;
 }
 
-// Of recordings that could be replayed, each once however many scenarios name it.
+// Of recordings that could be replayed, each once however many scenarios name it. Clips of one
+// drive are files of their own, and each adds its time.
 double HoursOf(const Evidence& evidence) {
   std::map<std::string, double> hours;
   for (const Replay& replay : evidence.replays) {
     if (!replay.status.ok()) continue;
-    hours[RecordingOf(replay)] = replay.Second(replay.last_ns) / 3600;
+    const v1::Scenario& scenario = replay.scenario->document;
+    hours[scenario.sha256().empty() ? scenario.id() : scenario.sha256()] =
+        replay.Second(replay.last_ns) / 3600;
   }
   double sum = 0;
   for (const auto& [recording, h] : hours) sum += h;
@@ -216,7 +219,9 @@ v1::GateResult JudgeCoverage(const Evidence& evidence) {
   // What a library of this length cannot rule out.
   result.set_bound(RateUpperBound(0, hours, evidence.suite.alpha()));
   result.set_n(evidence.replays.size());
-  result.set_n_eff(static_cast<double>(evidence.replays.size()));
+  std::set<std::string> recordings;
+  for (const Replay& replay : evidence.replays) recordings.insert(RecordingOf(replay));
+  result.set_n_eff(static_cast<double>(recordings.size()));
   result.set_summary(absl::StrFormat(
       "%d of %d pairs of conditions, %d of %d triggers, %d of %d states; %.3f h: what never "
       "happened in them may still happen %.3g times an hour (%g%% confidence)",

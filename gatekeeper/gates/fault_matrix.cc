@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/hurt_plan.h"
 #include "gatekeeper/gates/hurt_reaction.h"
@@ -168,6 +169,7 @@ v1::GateResult JudgeFaultMatrix(const Evidence& evidence) {
     return result;
   }
   std::set<size_t> clips;
+  std::set<std::string> recordings;
   std::set<std::string> kinds;
   Attribution layers;
   uint64_t failed = 0;
@@ -175,6 +177,7 @@ v1::GateResult JudgeFaultMatrix(const Evidence& evidence) {
   double latest_ms = 0;
   for (const Judged& judged : JudgeCells(evidence, *policy)) {
     clips.insert(judged.run->planned.scenario);
+    recordings.insert(RecordingOf(evidence.replays[judged.run->planned.scenario]));
     kinds.insert(judged.run->planned.fault.spec.id);
     *result.add_cells() = judged.cell;
     if (!judged.complaint.empty()) {
@@ -199,7 +202,7 @@ v1::GateResult JudgeFaultMatrix(const Evidence& evidence) {
   const uint64_t n = static_cast<uint64_t>(result.cells_size());
   const double right = LowerBound(layers.guesses - layers.wrong, layers.guesses, alpha);
   result.set_n(n);
-  result.set_n_eff(static_cast<double>(clips.size()));
+  result.set_n_eff(static_cast<double>(recordings.size()));
   result.set_alpha(alpha);
   result.set_value(slowest_ms);
   result.set_bound(right);

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numbers>
 #include <optional>
 #include <string>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
-#include "gatekeeper/gates/failing_share.h"
+#include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/statistics.h"
 #include "gatekeeper/resim/bearing.h"
 #include "gatekeeper/resim/drive_model.h"
@@ -85,11 +86,17 @@ double MedianOf(std::vector<double> sorted) {
   return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-// Lengths in ascending order.
+// Of every recording the median over its clips, in ascending order.
 std::vector<double> Lengths(const std::vector<Replay>& replays) {
-  std::vector<double> lengths;
+  std::map<std::string, std::vector<double>> clips;
   for (const Replay& replay : replays) {
-    if (!std::isnan(replay.horizon.seconds)) lengths.push_back(replay.horizon.seconds);
+    if (!std::isnan(replay.horizon.seconds))
+      clips[RecordingOf(replay)].push_back(replay.horizon.seconds);
+  }
+  std::vector<double> lengths;
+  for (auto& [recording, seconds] : clips) {
+    std::sort(seconds.begin(), seconds.end());
+    lengths.push_back(MedianOf(seconds));
   }
   std::sort(lengths.begin(), lengths.end());
   return lengths;
@@ -171,13 +178,11 @@ v1::GateResult JudgeHorizon(const Evidence& evidence) {
   result.set_limit(wanted_s);
   result.set_alpha(evidence.suite.alpha());
   const std::vector<double> lengths = Lengths(evidence.replays);
-  result.set_n(lengths.size());
-  FailingShare share;
-  for (const Replay& replay : evidence.replays) {
-    if (!std::isnan(replay.horizon.seconds))
-      share.Add(replay, replay.horizon.left && replay.horizon.seconds < wanted_s);
-  }
-  result.set_n_eff(static_cast<double>(share.recordings()));
+  const auto clips = static_cast<size_t>(
+      std::count_if(evidence.replays.begin(), evidence.replays.end(),
+                    [](const Replay& replay) { return !std::isnan(replay.horizon.seconds); }));
+  result.set_n(clips);
+  result.set_n_eff(static_cast<double>(lengths.size()));
   if (lengths.empty()) {
     result.set_outcome(v1::INSUFFICIENT);
     result.set_summary("no clip has odometry and twist commands to compare ways by");
@@ -199,7 +204,7 @@ v1::GateResult JudgeHorizon(const Evidence& evidence) {
   if (bound_s >= wanted_s) {
     result.set_outcome(v1::PASS);
   } else {
-    const bool most_are = 2 * static_cast<size_t>(too_short) >= lengths.size();
+    const bool most_are = 2 * static_cast<size_t>(too_short) >= clips;
     result.set_outcome(most_are ? v1::FAIL : v1::INSUFFICIENT);
   }
   const auto left = std::count_if(evidence.replays.begin(), evidence.replays.end(),
@@ -207,8 +212,8 @@ v1::GateResult JudgeHorizon(const Evidence& evidence) {
   result.set_summary(absl::StrFormat(
       "the commanded way stays near the recorded one for %.2f s (median of %s, lower bound "
       "%.2f s, wanted %.2f s); %s too short to see it leave",
-      median_s, agent::base::Counted(lengths.size(), "clip"), bound_s, wanted_s,
-      agent::base::Counted(lengths.size() - static_cast<size_t>(left), "clip")));
+      median_s, agent::base::Counted(lengths.size(), "recording"), bound_s, wanted_s,
+      agent::base::Counted(clips - static_cast<size_t>(left), "clip")));
   CompareWithDeployed(evidence, median_s, result);
   AddShortest(evidence, result);
   return result;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <optional>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/digest.h"
 #include "agent/base/status_macros.h"
+#include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/digest_bytes.h"
 #include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
@@ -102,6 +104,18 @@ absl::Status CheckClip(const Scenario& scenario, const TrainingSet& training, Le
   return absl::OkStatus();
 }
 
+// Who was trained on one clip of a drive has seen the floor, light and day of the others.
+void BlameDrives(const std::vector<Scenario>& scenarios, const std::vector<bool>& clean,
+                 const std::map<std::string, std::string>& trained_on, LeakageCheck& check) {
+  for (size_t i = 0; i < scenarios.size(); ++i) {
+    const auto leaked = trained_on.find(RecordingOf(scenarios[i].document));
+    if (!clean[i] || leaked == trained_on.end()) continue;
+    check.findings.push_back(
+        At(scenarios[i], 0,
+           "cut from the same drive as " + leaked->second + ", which the model was trained on"));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<TrainingSet> TrainingSet::Parse(const bundle::Document& list) {
@@ -152,12 +166,19 @@ absl::StatusOr<LeakageCheck> CheckLeakage(const bundle::Document& list,
   ASSIGN_OR_RETURN(const TrainingSet training, TrainingSet::Parse(list));
   LeakageCheck check;
   check.training_samples = training.size();
+  std::map<std::string, std::string> trained_on;  // by recording, the first of its clips
+  std::vector<bool> clean(scenarios.size(), false);
   for (size_t i = 0; i < scenarios.size(); ++i) {
     if (!intact[i]) continue;  // the integrity gate says so
+    const size_t known = check.known;
     const absl::Status read = CheckClip(scenarios[i], training, check);
+    clean[i] = check.known == known;
+    if (!clean[i])
+      trained_on.try_emplace(RecordingOf(scenarios[i].document), scenarios[i].document.id());
     // What cannot be read is no evidence of anything; the recordings gate tells it.
     if (!read.ok()) check.findings.push_back(At(scenarios[i], 0, std::string(read.message())));
   }
+  BlameDrives(scenarios, clean, trained_on, check);
   return check;
 }
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
+#include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/statistics.h"
 
@@ -17,7 +18,7 @@ namespace {
 struct RelationTally {
   bool exact = false;
   uint64_t clips = 0;
-  uint64_t violated = 0;
+  FailingShare share;  // of recordings, that violate it
   v1::GateOutcome outcome = v1::PASS;
 };
 
@@ -56,17 +57,17 @@ v1::GateOutcome Judge(const std::string& id, const RelationTally& tally, double 
                       const v1::MetamorphicGate& limits, v1::GateResult& result) {
   v1::SegmentBound& bound = *result.add_segments();
   bound.set_tag(id);
-  bound.set_n(tally.clips);
-  bound.set_value(tally.clips == 0
-                      ? 0
-                      : static_cast<double>(tally.violated) / static_cast<double>(tally.clips));
-  bound.set_upper(UpperBound(tally.violated, tally.clips, alpha));
+  const uint64_t n = tally.share.recordings();
+  const uint64_t violated = tally.share.failed();
+  bound.set_n(n);
+  bound.set_value(n == 0 ? 0 : static_cast<double>(violated) / static_cast<double>(n));
+  bound.set_upper(UpperBound(violated, n, alpha));
   bound.set_limit(tally.exact ? 0 : limits.max_soft_violations());
   bound.set_outcome(v1::PASS);
   if (tally.exact) {
-    if (tally.violated > 0) bound.set_outcome(v1::FAIL);
+    if (violated > 0) bound.set_outcome(v1::FAIL);
   } else if (bound.upper() > limits.max_soft_violations()) {
-    const bool enough = UpperBound(0, tally.clips, alpha) <= limits.max_soft_violations();
+    const bool enough = UpperBound(0, n, alpha) <= limits.max_soft_violations();
     bound.set_outcome(enough ? v1::FAIL : v1::INSUFFICIENT);
   }
   return bound.outcome();
@@ -78,7 +79,7 @@ v1::SegmentBound Deciding(const std::map<std::string, RelationTally>& tallies,
   v1::SegmentBound deciding;
   for (const v1::SegmentBound& row : result.segments()) {
     const RelationTally& tally = tallies.at(row.tag());
-    if (tally.exact && tally.violated > 0) return row;
+    if (tally.exact && tally.share.failed() > 0) return row;
     if (!tally.exact && row.upper() >= deciding.upper()) deciding = row;
   }
   return deciding;
@@ -107,7 +108,7 @@ v1::GateResult JudgeMetamorphic(const Evidence& evidence) {
     tally.exact = run.planned.rule->exact;
     ++tally.clips;
     failed = failed || !run.check.error().empty();
-    tally.violated += Holds(run, evidence.suite) ? 0 : 1;
+    tally.share.Add(evidence.replays[run.planned.scenario], !Holds(run, evidence.suite));
   }
   uint64_t soft = 0;
   for (const auto& [id, tally] : tallies) soft += tally.exact ? 0 : 1;
@@ -122,7 +123,8 @@ v1::GateResult JudgeMetamorphic(const Evidence& evidence) {
   }
   AddViolations(evidence, tallies, result);
   result.set_n(evidence.relation_runs.size());
-  result.set_n_eff(tallies.empty() ? 0 : static_cast<double>(tallies.begin()->second.clips));
+  result.set_n_eff(
+      tallies.empty() ? 0 : static_cast<double>(tallies.begin()->second.share.recordings()));
   const v1::SegmentBound decides = Deciding(tallies, result);
   result.set_alpha(alpha);
   result.set_value(decides.value());

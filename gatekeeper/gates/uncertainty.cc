@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,50 +57,54 @@ bool Accepted(const v1::OutputRule& output, const v1::TickRecord& tick) {
 // Every tick's score, once: one list a replay.
 using Scores = std::vector<std::vector<TickScore>>;
 
-// Everything that was answered and can be told right from wrong. A clip is a block.
+// Everything that was answered and can be told right from wrong. A recording is a block.
 struct Answers {
   std::vector<DoubtedAnswer> all;
-  size_t clips = 0;
+  size_t recordings = 0;
   uint64_t wrong = 0;
   bool shares = true;  // every doubt lies between 0 and 1
 };
 
 Answers Collect(const Evidence& evidence, const Scores& scores, Word word) {
   Answers answers;
+  std::map<std::string, size_t> blocks;
   for (size_t i = 0; i < scores.size(); ++i) {
     const Replay& replay = evidence.replays[i];
-    const size_t before = answers.all.size();
     for (const TickScore& score : scores[i]) {
       const v1::TickRecord& tick = replay.ticks[score.tick];
       if (tick.raw_size() == 0) continue;
       const double doubt = DoubtOf(word, tick);
       if (std::isnan(doubt)) continue;  // the policy holds that back as lowest confidence
+      const size_t block = blocks.try_emplace(RecordingOf(replay), blocks.size()).first->second;
       answers.shares = answers.shares && doubt >= 0 && doubt <= 1;
-      answers.all.push_back({.doubt = doubt, .wrong = !score.agrees(), .block = answers.clips});
+      answers.all.push_back({.doubt = doubt, .wrong = !score.agrees(), .block = block});
       answers.wrong += score.agrees() ? 0 : 1;
     }
-    if (answers.all.size() > before) ++answers.clips;
   }
+  answers.recordings = blocks.size();
   return answers;
 }
 
 // 1 for every wrong tick and 0 for every right one of those that the policy accepts, in a segment
-// or (empty tag) everywhere.
+// or (empty tag) everywhere; by recording.
 std::vector<Series> Accepted(const Evidence& evidence, const Scores& scores,
                              const std::string& tag) {
-  std::vector<Series> clips;
+  std::vector<Series> recordings;
+  std::map<std::string, size_t> places;
   for (size_t i = 0; i < scores.size(); ++i) {
     const Replay& replay = evidence.replays[i];
-    Series& clip = clips.emplace_back();
+    const auto [place, first] = places.try_emplace(RecordingOf(replay), recordings.size());
+    if (first) recordings.emplace_back();
+    Series& recording = recordings[place->second];
     for (const TickScore& score : scores[i]) {
       const v1::TickRecord& tick = replay.ticks[score.tick];
       const double at_s = replay.Second(tick.now_ns());
       if (tick.raw_size() == 0 || !Accepted(evidence.policy.output(), tick)) continue;
       if (!tag.empty() && !InSegment(replay.scenario->document, at_s, tag)) continue;
-      clip.push_back(score.agrees() ? 0 : 1);
+      recording.push_back(score.agrees() ? 0 : 1);
     }
   }
-  return clips;
+  return recordings;
 }
 
 v1::SegmentBound RiskRow(const std::string& tag, const MeanBounds& risk, double alpha,
@@ -140,9 +145,9 @@ v1::SegmentBound Row(const char* name, const Bounds& bounds, Wanted wanted, doub
 
 // Why these answers cannot decide anything; empty when they can.
 std::string Lacking(const Answers& answers) {
-  if (answers.clips < kLeastBlocks) {
+  if (answers.recordings < kLeastBlocks) {
     return absl::StrFormat("%s with recorded commands and answers, at least %d are needed",
-                           agent::base::Counted(answers.clips, "clip"), kLeastBlocks);
+                           agent::base::Counted(answers.recordings, "recording"), kLeastBlocks);
   }
   if (!answers.shares) {
     return "the uncertainty leaves 0 to 1 and cannot be compared with a share of wrong answers: "
@@ -226,9 +231,9 @@ v1::GateResult JudgeUncertainty(const Evidence& evidence) {
   v1::GateResult result;
   const MeanBounds risk = BootstrapMean(Accepted(evidence, scores, ""), alpha, seed);
   const Bounds auroc = Bootstrap(
-      answers.clips, [&](const auto& times) { return sorted.Auroc(times); }, alpha, seed);
+      answers.recordings, [&](const auto& times) { return sorted.Auroc(times); }, alpha, seed);
   const Bounds error = Bootstrap(
-      answers.clips, [&](const auto& times) { return sorted.CalibrationError(times); }, alpha,
+      answers.recordings, [&](const auto& times) { return sorted.CalibrationError(times); }, alpha,
       seed);
   *result.add_segments() = RiskRow("", risk, alpha, limits.max_risk());
   *result.add_segments() = Row("auroc", auroc, Wanted::kAtLeast, limits.min_auroc());
@@ -241,7 +246,7 @@ v1::GateResult JudgeUncertainty(const Evidence& evidence) {
   }
   result.set_n(answers.all.size());
   result.set_n_eff(risk.n_eff);
-  Decide(alpha, sorted.Brier(std::vector<uint32_t>(answers.clips, 1)), result);
+  Decide(alpha, sorted.Brier(std::vector<uint32_t>(answers.recordings, 1)), result);
   if (result.outcome() == v1::FAIL) AddSurest(evidence, scores, word, result);
   for (const v1::SegmentBound& row : result.segments()) {
     if (row.outcome() == v1::PASS) continue;

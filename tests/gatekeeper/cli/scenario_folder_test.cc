@@ -55,7 +55,8 @@ std::string TwistBytes(double x, double wz) {
 class ScenarioFolderTest : public testing::Test {
  protected:
   // A rosbag2 folder with a drive at 20 Hz along the hall, 0.4 m/s from (5, 10) on.
-  void Drive(const std::string& name, double seconds, double fixed_s = 100.5) {
+  void Drive(const std::string& name, double seconds, double fixed_s = 100.5,
+             double begins_s = 100) {
     tests::FramedBag bag;
     bag.Fixed(fixed_s, {{.parent = "base_link",
                          .child = "base_scan",
@@ -64,9 +65,9 @@ class ScenarioFolderTest : public testing::Test {
                          .z_m = 0.2}});
     for (int i = 0; i < seconds * 20 + 2; ++i)
       bag.Moving(
-          {.stamp_s = 100 + 0.05 * i, .parent = "map", .child = "odom", .x_m = 5, .y_m = 10});
+          {.stamp_s = begins_s + 0.05 * i, .parent = "map", .child = "odom", .x_m = 5, .y_m = 10});
     for (int i = 0; i < seconds * 20; ++i) {
-      const double at_s = 100 + 0.05 * i;
+      const double at_s = begins_s + 0.05 * i;
       const double wz = 0.2 * std::sin(0.035 * i);
       bag.Scan({.stamp_s = at_s,
                 .angle_min_rad = -2,
@@ -100,33 +101,56 @@ class ScenarioFolderTest : public testing::Test {
       if (names.find(name) != names.npos) files += " " + (folder_ / "bags/" + name);
     return Run("scenario import" + files + " --map " + (folder_ / "import.yaml") + " " + more);
   }
+  // The hall robot's suite on the library, all of whose clips are labelled "dusty" from 1 to 3 s.
+  Printed JudgeLibrary(const nlohmann::json& imported) {
+    for (const auto& clip : imported["clips"]) {
+      const Printed labelled = Run("scenario label " + clip["scenario"].get<std::string>() +
+                                   " --from 1 --to 3 --tag dusty");
+      EXPECT_EQ(labelled.code, 0) << labelled.err;
+    }
+    tests::WriteUnit(folder_ / "unit", tests::LinearOnnx(0.5F, 0), tests::PolicyYaml());
+    tests::WriteSuite(folder_.path(), tests::SuiteYaml());
+    return Run("gate run " + (folder_ / "unit") + " --suite " + (folder_ / "suite.yaml") +
+               " --scenarios " + (folder_ / "library"));
+  }
   std::string To(const std::string& name) { return " --to " + (folder_ / name); }
 
   tests::TempFolder folder_;
 };
 
-TEST_F(ScenarioFolderTest, ALongDriveBecomesALibraryThatTheGatesPass) {
-  ASSERT_NO_FATAL_FAILURE(Drive("run7", 40));
-  const std::string bag = folder_ / "bags/run7/run7_0.mcap";
+TEST_F(ScenarioFolderTest, BagsOfManyDrivesBecomeALibraryThatTheGatesPass) {
+  std::string bags;
+  for (int i = 0; i < 7; ++i) {
+    const std::string name = "drive" + std::to_string(i);
+    ASSERT_NO_FATAL_FAILURE(Drive(name, 6, 100.5 + 100 * i, 100 + 100 * i));
+    bags += " " + (folder_ / "bags/" + name);
+  }
+  const std::string bag = folder_ / "bags/drive3/drive3_0.mcap";
   fs::resize_file(bag, fs::file_size(bag) - 40);  // the robot was switched off
+  std::ofstream(folder_ / "import.yaml") << kChannels << kFollowed;
+  const Printed imported = Run("scenario import" + bags + " --map " + (folder_ / "import.yaml") +
+                               " --tag clear -o json" + To("library"));
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  const auto json = nlohmann::json::parse(imported.out);
+  ASSERT_EQ(json["clips"].size(), 7u);
+  EXPECT_EQ(json["clips"][0]["channels"]["scan"], 120);
+  const Printed judged = JudgeLibrary(json);
+  EXPECT_EQ(judged.code, 0) << judged.out << judged.err;
+  EXPECT_THAT(judged.out, AllOf(HasSubstr("damage: "), HasSubstr("breaks off")));
+}
+
+TEST_F(ScenarioFolderTest, ALongDriveIsOneSampleWhateverItIsCutInto) {
+  ASSERT_NO_FATAL_FAILURE(Drive("run7", 40));
   const Printed imported = Import("run7", "--every 6 --tag clear -o json" + To("library"));
   ASSERT_EQ(imported.code, 0) << imported.err;
   const auto json = nlohmann::json::parse(imported.out);
   ASSERT_EQ(json["clips"].size(), 7u) << "the last 4 s are a clip of their own";
-  EXPECT_EQ(json["clips"][0]["channels"]["scan"], 120);
-  for (const auto& clip : json["clips"]) {
-    const Printed labelled = Run("scenario label " + clip["scenario"].get<std::string>() +
-                                 " --from 1 --to 3 --tag dusty");
-    ASSERT_EQ(labelled.code, 0) << labelled.err;
-  }
-
-  tests::WriteUnit(folder_ / "unit", tests::LinearOnnx(0.5F, 0), tests::PolicyYaml());
-  tests::WriteSuite(folder_.path(), tests::SuiteYaml());
-  const Printed judged =
-      Run("gate run " + (folder_ / "unit") + " --suite " + (folder_ / "suite.yaml") +
-          " --scenarios " + (folder_ / "library") + " -o json");
-  EXPECT_EQ(judged.code, 0) << judged.out << judged.err;
-  EXPECT_THAT(judged.out, AllOf(HasSubstr("damage: "), HasSubstr("breaks off")));
+  const Printed judged = JudgeLibrary(json);
+  EXPECT_EQ(judged.code, 10) << judged.out << judged.err;
+  EXPECT_THAT(judged.out,
+              AllOf(HasSubstr("1 clip with recorded commands (of 7 scenarios, those of one "
+                              "recording count once), at least 6 are needed"),
+                    HasSubstr("0 failed")));
 }
 
 TEST_F(ScenarioFolderTest, ATurnedLaserIsRefusedWithoutFramesAndNothingIsWritten) {

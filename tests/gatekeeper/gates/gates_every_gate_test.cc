@@ -120,6 +120,24 @@ TEST_F(EveryGateTest, CarriesItsSampleItsBoundAndItsMargin) {
   }
 }
 
+TEST_F(EveryGateTest, TakesClipsOfOneDriveForOneSample) {
+  RecordDrives(6);
+  for (int i = 0; i < 6; ++i) {  // three clips each of two drives
+    std::ofstream(folder_ / ("scenarios/drive" + std::to_string(i) + ".yaml"), std::ios::app)
+        << "origin: {file: bags/run7, sha256: " << std::string(64, i < 3 ? 'a' : 'b') << "}\n";
+  }
+  ASSERT_OK_AND_ASSIGN(const GateRun run, RunEverything());
+  for (const v1::GateResult& gate : run.report.gates()) {
+    if (Deciders().at(gate.id()) == DecidedBy::kCount) continue;  // everything was looked at
+    if (gate.id() == "latency") continue;                         // of the host, not of the drives
+    EXPECT_LE(gate.n_eff(), 2) << gate.id() << ": " << gate.summary();
+  }
+  EXPECT_EQ(Gate(run.report, "worst_segment").outcome(), v1::INSUFFICIENT);
+  EXPECT_EQ(Gate(run.report, "raw_vs_enforced").outcome(), v1::INSUFFICIENT);
+  EXPECT_NEAR(Gate(run.report, "coverage").value(), 6 * 6 / 3600.0, 6 * 2 / 3600.0)
+      << "each clip adds its time";
+}
+
 TEST_F(EveryGateTest, ThatHasNoMomentForSoManyCutsIsInsufficient) {
   suite_.replace(suite_.find("network_floor: 0.3"), 18, "network_floor: 0.995");
   RecordDrives(2);

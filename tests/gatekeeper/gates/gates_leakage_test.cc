@@ -79,6 +79,20 @@ class LeakageTest : public testing::Test {
   tests::TempFolder folder_;
 };
 
+TEST_F(LeakageTest, OtherClipsOfADriveThatTheModelWasTrainedOnAreNamedToo) {
+  std::vector<Scenario> clips = {Clip("a-000", {}, {Scan(0)}), Clip("a-001", {}, {Scan(1)}),
+                                 Clip("b-000", {}, {Scan(2)})};
+  for (size_t i = 0; i < clips.size(); ++i) {
+    clips[i].document.mutable_origin()->set_sha256(std::string(64, i < 2 ? 'a' : 'b'));
+  }
+  const v1::GateResult result = Judge(List({*FingerprintOf(Scan(1))}), clips);
+  EXPECT_EQ(result.outcome(), v1::FAIL);
+  ASSERT_EQ(result.findings_size(), 2);
+  EXPECT_EQ(result.findings(0).scenario(), "a-001");
+  EXPECT_EQ(result.findings(1).scenario(), "a-000");
+  EXPECT_THAT(result.findings(1).message(), HasSubstr("same drive as a-001"));
+}
+
 TEST_F(LeakageTest, UnknownPicturesAndScansPass) {
   const Scenario clip = Clip("clip", {Picture(1), Picture(20)}, {Scan(0), Scan(1)});
   const auto result = Judge(List({*FingerprintOf(Picture(40)), *FingerprintOf(Scan(2))}), {clip});
