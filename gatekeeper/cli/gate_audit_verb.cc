@@ -4,6 +4,7 @@
 #include "agent/base/status_macros.h"
 #include "gatekeeper/bundle/ungated_unit.h"
 #include "gatekeeper/cli/exit_code.h"
+#include "gatekeeper/cli/gate_progress.h"
 #include "gatekeeper/cli/gate_source.h"
 #include "gatekeeper/cli/verbs.h"
 #include "gatekeeper/defects/audit_report.h"
@@ -27,7 +28,10 @@ absl::StatusOr<ExitCode> Audit(AuditArguments arguments, const Session& session)
   RETURN_IF_ERROR(ReadSource(arguments.source, session.home, source, arguments.input.suite));
   arguments.input.scratch = twins.path();
   arguments.input.replays = !arguments.without_replays;
+  GateProgress progress;
+  arguments.input.tell = [&progress](const defects::AuditProgress& now) { progress.Tell(now); };
   ASSIGN_OR_RETURN(const defects::Audit audit, defects::AuditGates(unit, arguments.input));
+  progress.End();
   const std::string text = arguments.output == "json" ? defects::AuditJson(audit, arguments.floor)
                                                       : defects::AuditText(audit, arguments.floor);
   std::fputs(text.c_str(), stdout);

@@ -76,6 +76,8 @@ class Auditor {
     audit_.harmless = found.harmless;
     audit_.equal = found.equal;
     ASSIGN_OR_RETURN(MutantUnit twin, MutantUnit::Copy(unit_, input_.scratch + "/unit"));
+    AuditProgress progress{.in_rules = true, .of = found.defects.size()};
+    Tell(progress);
     for (const DocumentDefect& defect : found.defects) {
       ASSIGN_OR_RETURN(const auto mutant, twin.With(defect.file, defect.yaml));
       Seeded seeded{.place = defect.file + ": " + defect.path,
@@ -85,6 +87,7 @@ class Auditor {
                     .unclear = defect.effect == bundle::Effect::kDifferent};
       auto outcomes = JudgeRules(mutant, deployed_, suite_, run_);
       RETURN_IF_ERROR(Judge(mutant, std::move(outcomes), seeded));
+      Tell(seeded, progress);
       audit_.seeded.push_back(std::move(seeded));
     }
     return absl::OkStatus();
@@ -93,8 +96,11 @@ class Auditor {
   absl::Status HurtLibrary(const gates::Documents& documents, MutantLibrary& library) {
     ASSIGN_OR_RETURN(const std::vector<gates::Scenario> scenarios,
                      gates::LoadScenarios(run_.scenarios_folder, run_.recordings_folder));
-    for (const LibraryDefect& defect :
-         SeedLibrary(scenarios, documents.policy, suite_, input_.clips, input_.scratch)) {
+    const std::vector<LibraryDefect> defects =
+        SeedLibrary(scenarios, documents.policy, suite_, input_.clips, input_.scratch);
+    AuditProgress progress{.in_rules = false, .of = defects.size()};
+    Tell(progress);
+    for (const LibraryDefect& defect : defects) {
       Seeded seeded{.in_rules = false,
                     .place = defect.scenario,
                     .what = defect.what,
@@ -109,9 +115,19 @@ class Auditor {
         seeded.reason = std::string(applied.message());
       }
       RETURN_IF_ERROR(library.Restore());
+      Tell(seeded, progress);
       audit_.seeded.push_back(std::move(seeded));
     }
     return absl::OkStatus();
+  }
+
+  void Tell(const AuditProgress& progress) const {
+    if (input_.tell) input_.tell(progress);
+  }
+  void Tell(const Seeded& seeded, AuditProgress& progress) const {
+    ++progress.done;
+    progress.killed += seeded.fate == Fate::kKilled ? 1 : 0;
+    Tell(progress);
   }
 
   // First by what the gates without replays said, then by all of them.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -51,11 +52,20 @@ struct Audit {
   Tally all() const;
 };
 
+// How far an audit is with the defects of the rules, or of the scenarios.
+struct AuditProgress {
+  bool in_rules = true;
+  size_t done = 0;
+  size_t of = 0;
+  size_t killed = 0;
+};
+
 struct AuditInput {
   gates::SuiteInput suite;  // its cache, clips and attempts are not used
   std::string scratch;      // an empty folder of its own, for twins of unit and library
   size_t clips = 2;         // defects are seeded into so many scenarios
   bool replays = true;      // false: only the gates that need none are asked
+  std::function<void(const AuditProgress&)> tell = {};  // after each defect; may be empty
 };
 
 // Seeds defects one at a time and asks the planned gates about each. Killed: a gate says something

@@ -38,12 +38,15 @@ class DefectsTest : public gates::SuiteFixture {
     AuditInput input{.suite = Input(),
                      .scratch = folder_ / ("scratch" + std::to_string(++runs_)),
                      .clips = clips,
-                     .replays = replays};
+                     .replays = replays,
+                     .tell = [this](const AuditProgress& now) { told_.push_back(now); }};
+    told_.clear();
     if (against) input.suite.against = folder_ / "unit";
     std::filesystem::create_directories(input.scratch);
     return AuditGates(*unit, input);
   }
   int runs_ = 0;
+  std::vector<AuditProgress> told_;
 };
 
 TEST_F(DefectsTest, AgainstTheDeployedUnitTheGatesKillAtLeastNineteenOfTwentyDefects) {
@@ -70,6 +73,14 @@ TEST_F(DefectsTest, WithoutADeployedUnitStaticGatesMissQuietLooseningAndStayBelo
   std::puts(AuditText(audit, 0.95).c_str());
   EXPECT_LT(audit.all().rate(), 0.95);
   EXPECT_GT(audit.all().rate(), 0.3);
+  ASSERT_EQ(told_.size(), audit.seeded.size() + 2) << "each once, and before either begins";
+  const AuditProgress& rules = told_[audit.rules().seeded()];
+  EXPECT_TRUE(rules.in_rules);
+  EXPECT_EQ(rules.done, rules.of);
+  EXPECT_EQ(rules.killed, audit.rules().killed);
+  EXPECT_FALSE(told_.back().in_rules);
+  EXPECT_EQ(told_.back().done, told_.back().of);
+  EXPECT_EQ(told_.back().killed, audit.scenarios().killed);
   const std::set<std::string> survivors = Survivors(audit);
   const std::string limit = "policy/control_policy.yaml: limits.nominal.vx_max_mps: times ";
   EXPECT_EQ(survivors.count(limit + "1.01"), 1U);
