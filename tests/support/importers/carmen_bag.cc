@@ -56,24 +56,27 @@ absl::StatusOr<CarmenLog> ReadCarmenLog(const std::string& log_gz) {
 
 class BagOfDrive {
  public:
-  explicit BagOfDrive(CarmenLog log)
-      : log_(std::move(log)),
+  explicit BagOfDrive(const CarmenLog& log)
+      : log_(log),
         told_(std::any_of(log_.odometry.begin(), log_.odometry.end(), [](const OdomLine& line) {
           return line.motion.vx_mps != 0 || line.motion.wz_radps != 0;
         })) {}
 
   void Take(double from_s, double to_s) {
-    for (const OdomLine& line : log_.odometry) {
-      if (line.stamp_s >= from_s && line.stamp_s <= to_s) Odom(line);
-    }
-    bool first = true;
+    std::optional<double> first_s;  // of what the localisation tells; without it no pose is placed
+    double last_s = from_s;
     for (const ScanLine& line : log_.scans) {
-      if (line.stamp_s < from_s || line.stamp_s > to_s) continue;
-      if (std::exchange(first, false)) {
+      if (line.stamp_s < from_s || line.stamp_s >= to_s) continue;
+      if (!first_s) {
+        first_s = line.stamp_s;
         const FrameAt mount{.stamp_s = At(line.stamp_s), .parent = "base_link", .child = "laser"};
-        Add(mount.stamp_s - 0.001, "/tf_static", kTransforms, TransformBytes({mount}));
+        Add(mount.stamp_s, "/tf_static", kTransforms, TransformBytes({mount}));
       }
+      last_s = line.stamp_s;
       Scan(line);
+    }
+    for (const OdomLine& line : log_.odometry) {
+      if (first_s && line.stamp_s >= *first_s && line.stamp_s <= last_s) Odom(line);
     }
   }
 
@@ -179,7 +182,7 @@ class BagOfDrive {
             std::remainder(b.yaw - a.yaw, 2 * std::numbers::pi) / window_s};
   }
 
-  CarmenLog log_;
+  const CarmenLog& log_;
   bool told_;  // the log has speeds
   FramedBag bag_;
   std::map<std::pair<std::string, std::string>, size_t> counts_;  // by topic and type
@@ -189,12 +192,15 @@ class BagOfDrive {
 
 }  // namespace
 
-absl::Status WriteCarmenBag(const std::string& log_gz, double from_s, double to_s,
-                            const std::string& folder) {
-  ASSIGN_OR_RETURN(CarmenLog log, ReadCarmenLog(log_gz));
-  BagOfDrive bag(std::move(log));
-  bag.Take(from_s, to_s);
-  return bag.Write(folder);
+absl::Status WriteCarmenBags(const std::string& log_gz,
+                             const std::vector<CarmenStretch>& stretches) {
+  ASSIGN_OR_RETURN(const CarmenLog log, ReadCarmenLog(log_gz));
+  for (const CarmenStretch& stretch : stretches) {
+    BagOfDrive bag(log);
+    bag.Take(stretch.from_s, stretch.to_s);
+    RETURN_IF_ERROR(bag.Write(stretch.folder));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace tests
