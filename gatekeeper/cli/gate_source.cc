@@ -167,7 +167,8 @@ void AddSourceOptions(CLI::App& verb, GateSource& source) {
   verb.add_option("--scenarios-repo", source.scenarios_repo, "git repository (folder or URL)");
   verb.add_option("--scenarios-commit", source.scenarios_commit, "its commit, all 40 digits");
   verb.add_option("--recordings", source.recordings,
-                  "folder of recordings for scenarios that name only a digest");
+                  "folder of recordings for scenarios that name only a digest")
+      ->check(CLI::ExistingDirectory);
 }
 
 absl::Status ReadSuiteSource(const GateSource& source, const std::string& home,

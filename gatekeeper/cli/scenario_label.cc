@@ -99,7 +99,8 @@ void AddScenarioLabel(CLI::App& scenario, Session& session) {
       ->required();
   label->add_flag("--remove", request->remove, "take the tags away from the range instead");
   label->add_option("--recordings", request->recordings,
-                    "folder of recordings for a scenario that names only a digest");
+                    "folder of recordings for a scenario that names only a digest")
+      ->check(CLI::ExistingDirectory);
   label->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
   label->callback(
       [request, &session] { session.exit_code = Report(LabelScenario(*request, session.json())); });

@@ -88,7 +88,8 @@ void AddScenarioMinimise(CLI::App& scenario, Session& session) {
                    "git repository (folder or URL) of the safety team");
   verb->add_option("--policy-commit", request->source.policy_commit, "its commit, all 40 digits");
   verb->add_option("--recordings", request->source.recordings,
-                   "folder of recordings for a scenario that names only a digest");
+                   "folder of recordings for a scenario that names only a digest")
+      ->check(CLI::ExistingDirectory);
   verb->add_option("--against", request->input.against,
                    "folder of the unit that non_inferiority compares with");
   verb->add_option("--second", request->minimise.second,

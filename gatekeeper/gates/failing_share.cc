@@ -32,8 +32,10 @@ void FailingShare::Decide(double alpha, v1::GateResult& result) const {
 }
 
 std::string FailingShare::Text(double alpha) const {
-  return absl::StrFormat("%d of %s fail: at most %.2g%% of such", failed(),
-                         agent::base::Counted(recordings(), "recording"), 100 * AtMost(alpha));
+  const double percent = 100 * AtMost(alpha);
+  const int digits = percent < 99.5 ? 2 : 3;  // two would make 1e+02 of 100
+  return absl::StrFormat("%d of %s fail: at most %.*g%% of such", failed(),
+                         agent::base::Counted(recordings(), "recording"), digits, percent);
 }
 
 void DecideByWorst(const WorstSeen& worst, const FailingShare& share, double alpha,

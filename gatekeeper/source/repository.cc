@@ -24,9 +24,12 @@ constexpr size_t kNamedFiles = 5;  // of a dirty tree: enough to know what it is
 
 absl::StatusOr<Object> Parse(git_repository* repository, const std::string& spec) {
   git_object* raw = nullptr;
-  if (git_revparse_single(&raw, repository, spec.c_str()) != 0) {
-    return absl::NotFoundError(absl::StrFormat("'%s': %s", spec, LastError()));
+  const int code = git_revparse_single(&raw, repository, spec.c_str());
+  if (code == GIT_ENOTFOUND) {
+    return absl::NotFoundError(absl::StrFormat(
+        "%s has no '%s': fetch it, if it is new", git_repository_path(repository), spec));
   }
+  if (code != 0) return absl::NotFoundError(absl::StrFormat("'%s': %s", spec, LastError()));
   return Object(raw);
 }
 

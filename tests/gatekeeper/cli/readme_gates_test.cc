@@ -223,6 +223,10 @@ TEST_F(ReadmeGatesTest, TheChapterWorksWordByWordOnARealDrive) {
               AllOf(HasSubstr("tags: [corridor]}\n"),
                     HasSubstr("  - {from_s: 2, to_s: 4, tags: [turn]}\n")));
 
+  EXPECT_EQ(Run(absl::StrReplaceAll(Block("gatekeeper gate run unit"),
+                                    {{"--recordings library", "--recordings libary"}})),
+            2);
+  EXPECT_THAT(printed_, HasSubstr("Directory does not exist: libary"));
   EXPECT_EQ(RunGates("unit"), 3) << printed_;  // 5. Run it, 6. See why
   ExpectPrinted(Block("FAIL: of 16 gates"));
   EXPECT_THAT(printed_,

@@ -3,6 +3,9 @@
 #include <vector>
 
 #include "agent/base/split_mix.h"
+#include "gatekeeper/gates/failing_share.h"
+#include "gatekeeper/gates/replay.h"
+#include "gatekeeper/gates/scenario_library.h"
 #include "gatekeeper/gates/statistics.h"
 #include "gtest/gtest.h"
 #include "tests/gatekeeper/gates/error_rate.h"
@@ -46,6 +49,19 @@ Real Root(Real low, Real high, const std::function<Real(Real)>& falling) {
     (falling(middle) > 0 ? low : high) = middle;
   }
   return low;
+}
+
+TEST(FailingShareTest, TellsItsBoundInFullHoweverLargeItIs) {
+  Scenario scenario;
+  scenario.document.set_id("drive");
+  Replay replay;
+  replay.scenario = &scenario;
+  FailingShare share;
+  share.Add(replay, false);
+  EXPECT_EQ(share.Text(0.05), "0 of 1 recording fail: at most 95% of such");
+  EXPECT_EQ(share.Text(0.001), "0 of 1 recording fail: at most 99.9% of such");
+  share.Add(replay, true);
+  EXPECT_EQ(share.Text(0.05), "1 of 1 recording fail: at most 100% of such");
 }
 
 TEST(BoundsTest, OfARateInvertTheBinomialFromBothSides) {

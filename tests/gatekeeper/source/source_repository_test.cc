@@ -143,7 +143,7 @@ TEST(RepositoryTest, NamesWhatItCannotFind) {
   const std::string commit = git.Commit("first");
   ASSERT_OK_AND_ASSIGN(const Repository repository, Repository::Open(git.path()));
   EXPECT_THAT(repository.ResolveCommit("v9"),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr("'v9'")));
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("has no 'v9': fetch it")));
   EXPECT_THAT(repository.ReadFile(commit, "no.yaml", GitFolder::kCap),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("holds no file no.yaml")));
 }
