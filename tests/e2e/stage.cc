@@ -70,7 +70,7 @@ std::string PatientPolicy() {
   policy = Set(policy, "stuck_after_ms", "3000");
   policy = Set(policy, "hard_ms", "44");
   policy = Set(policy, "max_consecutive", "60");
-  policy = Set(policy, "max", "100");
+  policy = Set(policy, "max", "99");
   return Set(policy, "max_fraction", "0.9");
 }
 
