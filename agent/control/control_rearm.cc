@@ -22,7 +22,7 @@ constexpr Nanos kTtlWithoutUnit = std::chrono::minutes(10);
 // Nothing while the robot still brakes, when a write would hold up its ticks, while the disk does
 // not know of the stop, and while the unit that says whom to ask is being loaded.
 std::optional<RearmDesk::Stop> ControlCore::WaitingStop() const {
-  if (!controller_.latch().latched || controller_.latch() != saved_latch_) return std::nullopt;
+  if (!controller_.latch().latched || saved_latch_ != controller_.latch()) return std::nullopt;
   if (last_tick_ == nullptr || !last_tick_->stop) return std::nullopt;
   if (active_) {
     const runtime::Fallback& fallback = active_->pilot.rules->fallback;
@@ -70,7 +70,6 @@ absl::Status ControlCore::Rearm(const std::vector<std::string>& approvals, Nanos
   const std::string incident = latch_.incident();
   const absl::StatusOr<std::string> people = PermitOnce(approvals, now);
   rearm_refused_ = std::string(people.status().message());
-  ++changes_;
   Tell(people.ok() ? "rearmed" : "rearm_refused", "",
        people.ok() ? absl::StrFormat("incident %s, approved by %s", incident, *people)
                    : rearm_refused_);

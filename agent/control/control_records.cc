@@ -69,18 +69,21 @@ void ControlRecords::LoadPointer() {
   if (!record.ok() || !record->has_value()) return;
   v1::Pointer found;
   if (!found.ParseFromString((*record)->payload) || !MakesSense(found)) {
-    return Note(absl::DataLossError("pointer: the record is intact but makes no sense"));
+    Note(absl::DataLossError("pointer: the record is intact but makes no sense"));
+    return;
   }
   pointer_ = std::move(found);
-  pointer_.set_generation((*record)->generation);
 }
 
 void ControlRecords::LoadLatch() {
   const absl::StatusOr<std::optional<SlotRecord>> record = latch_file_.Load();
   if (record.ok() && !record->has_value()) return;
-  if (record.ok() && latch_.ParseFromString((*record)->payload)) return;
+  v1::LatchRecord found;
+  if (record.ok() && found.ParseFromString((*record)->payload)) {
+    latch_ = std::move(found);
+    return;
+  }
   // It may have been set: standing still until somebody looked is the safe reading.
-  latch_.Clear();
   latch_.set_latched(true);
   latch_.set_cause(kUnreadableLatch);
   Note(record.ok() ? absl::DataLossError("latch: the record makes no sense") : record.status());
@@ -89,14 +92,20 @@ void ControlRecords::LoadLatch() {
 void ControlRecords::LoadQuarantine() {
   const absl::StatusOr<std::string> bytes = files_.Read(quarantine_path_, kQuarantineCap);
   if (absl::IsNotFound(bytes.status())) return;
-  if (!bytes.ok()) return Note(bytes.status());
+  if (!bytes.ok()) {
+    Note(bytes.status());
+    return;
+  }
   const size_t length = bytes->size() - std::min(bytes->size(), kCrcTextBytes);
   const std::string_view payload = std::string_view(*bytes).substr(0, length);
+  v1::QuarantineRecord found;
   const bool whole = CrcText(payload) == bytes->substr(length) &&
-                     quarantine_.ParseFromArray(payload.data(), static_cast<int>(length));
-  if (whole) return;
-  quarantine_.Clear();
-  Note(absl::DataLossError("quarantine: damaged; earlier refusals are forgotten"));
+                     found.ParseFromArray(payload.data(), static_cast<int>(length));
+  if (!whole) {
+    Note(absl::DataLossError("quarantine: damaged; earlier refusals are forgotten"));
+    return;
+  }
+  quarantine_ = std::move(found);
 }
 
 absl::Status ControlRecords::SavePointer(v1::Pointer pointer) {

@@ -16,7 +16,7 @@ double Joined(Step::Kind kind, double a, double b) {
   if (kind == Step::Kind::kAdd) return a + b;
   if (kind == Step::Kind::kSubtract) return a - b;
   if (kind == Step::Kind::kMultiply) return a * b;
-  if (std::isnan(a) || std::isnan(b)) return std::numeric_limits<double>::quiet_NaN();
+  if (std::isnan(b)) return b;  // a first one that is none they give back themselves
   return kind == Step::Kind::kMin ? std::min(a, b) : std::max(a, b);
 }
 
@@ -46,7 +46,7 @@ size_t MostInGuard(const Node& node, const Sampling& sampling) {
 size_t Formula::MostPending() const {
   Nanos reach{};
   for (const Node& node : nodes_) {
-    if (IsWindow(node.kind) && !LooksAhead(node.kind)) reach = std::max(reach, node.from);
+    if (!LooksAhead(node.kind)) reach = std::max(reach, node.from);
   }
   return MostIn(root().horizon + reach, sampling_);
 }

@@ -42,7 +42,7 @@ absl::StatusOr<Token> Next(std::string_view rest, size_t column) {
     }
   }
   const auto byte = static_cast<unsigned char>(rest.front());
-  if (byte < 0x20 || byte >= 0x7f) {
+  if (byte < '!' || byte > '~') {
     return WrongAt(column, "byte 0x%02x stands in no formula", byte);
   }
   return WrongAt(column, "'%c' stands in no formula", rest.front());

@@ -31,12 +31,9 @@ Monitor::Monitor(const Formula& formula)
     : formula_(formula), capacity_(formula.MostPending()), times_(capacity_), gaps_(capacity_) {
   const Sampling& sampling = formula_.sampling();
   for (const Node& node : formula_.nodes()) {
-    const bool window = IsWindow(node.kind);
-    const bool guarded = window && HasTwoOperands(node.kind) && node.from > Nanos{0};
-    streams_.push_back(
-        {.values = std::vector<Bounds>(capacity_),
-         .window = {SlidingFold(window ? MostInWindow(node, sampling) : 1, WayOf(node))},
-         .guard = {SlidingFold(guarded ? MostInGuard(node, sampling) : 1, WayOf(node))}});
+    streams_.push_back({.values = std::vector<Bounds>(capacity_),
+                        .window = {SlidingFold(MostInWindow(node, sampling), WayOf(node))},
+                        .guard = {SlidingFold(MostInGuard(node, sampling), WayOf(node))}});
   }
   outcomes_.reserve(capacity_);
 }
@@ -45,7 +42,7 @@ std::span<const Outcome> Monitor::Step(Nanos now, std::span<const Reading> readi
   outcomes_.clear();
   const int64_t at = now.count();
   const int64_t last = samples_ == 0 ? kBeginOfTime : times_[(samples_ - 1) % capacity_];
-  if (samples_ > 0 && at < last + formula_.sampling().min_gap.count()) return outcomes_;
+  if (at < last + formula_.sampling().min_gap.count()) return outcomes_;
   if (samples_ == 0 || at - last > formula_.sampling().max_gap.count()) {
     gaps_[gap_count_++ % capacity_] = {last, at};
   }
@@ -100,8 +97,9 @@ void Monitor::Slide(const Node& node, const Range& range, Reader& reader) const 
     const bool gap =
         reader.next_gap < gap_count_ && gaps_[reader.next_gap % capacity_].begin < range.end;
     if (!sample && !gap) return;
+    // The sample at a gap's end comes after it: while there is a gap to read there is a sample.
     const int64_t time = times_[reader.next_sample % capacity_];
-    if (gap && (!sample || gaps_[reader.next_gap % capacity_].begin < time)) {
+    if (gap && gaps_[reader.next_gap % capacity_].begin < time) {
       const int64_t leaves = gaps_[reader.next_gap++ % capacity_].end - 1;
       if (leaves >= range.begin) reader.fold.Push(leaves, Unseen(node));
     } else {

@@ -373,7 +373,7 @@ bool Binding::FillBlock(const Block& block, const InputBoard& board,
 }
 
 bool Binding::Read(const base::Model& model, std::vector<double>& raw, SelfReport& report) const {
-  raw.assign(fields_, 0);
+  raw.resize(fields_);
   report = {};
   bool finite = true;
   for (const Element& element : elements_) {

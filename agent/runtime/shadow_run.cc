@@ -16,7 +16,7 @@ const ShadowTick& ShadowRun::Step(const InputBoard& board, std::span<const doubl
   tick_.confidence = answer_.report.confidence;
   tick_.infer = answer_.took;
   const ChannelRecord& scan = board.RecordOf(ChannelKind::kScan);
-  if (scan.seen) separation_.See(board.scan(), scan.messages);
+  separation_.See(board.scan(), scan.messages);
   const double period_s = 1 / policy.command().rate_hz;
   acc_mps2_ = RiseOf(last_driven_, driven, period_s, acc_mps2_);
   if (driven.size() != last_driven_.size()) arm_motion_.Start(driven.size(), {});

@@ -15,7 +15,7 @@ namespace v1 = ::gatekeeper::v1;
 absl::Status Located(const base::SourceMap& map, const absl::Status& status) {
   const std::string text(status.message());
   const size_t end = text.find("] ");
-  if (text.empty() || text[0] != '[' || end == std::string::npos) return status;
+  if (end == std::string::npos) return status;
   const std::string path = text.substr(1, end - 1);
   return absl::Status(status.code(),
                       absl::StrCat(map.Locate(path), ": ", path, " ", text.substr(end + 2)));

@@ -43,11 +43,12 @@ std::string Printable(const Json& value) {
 
 // What an approval must repeat of the challenge, and what to say when it does not.
 absl::Status CheckFits(const Json& statement, const v1::RearmChallenge& challenge) {
-  const struct {
+  struct Repeated {
     const char* field;
     const std::string& wanted;
     const char* text;
-  } bound[] = {
+  };
+  const Repeated bound[] = {
       {"/predicate/robot", challenge.robot(), "the approval is for robot %s; this is '%s'"},
       {"/predicate/incident", challenge.incident(),
        "the approval is about incident %s; the stop that waits is '%s'"},
