@@ -1,7 +1,10 @@
+#include <sys/stat.h>
+
 #include <chrono>
 #include <string>
 #include <vector>
 
+#include "agent/base/files.h"
 #include "agent/base/strict_json.h"
 #include "agent/control/rearm_desk.h"
 #include "agent/trust/rearm_approval.h"
@@ -10,6 +13,7 @@
 #include "tests/agent/control/crash_files.h"
 #include "tests/agent/trust/unit_fixture.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
 
 // What the desk does by itself: when a challenge is made anew, whom it is for, and what becomes of
 // files that cannot be read or written.
@@ -146,6 +150,29 @@ TEST_F(RearmDeskTest, TakesCarriedApprovalsAwayOnceASecond) {
   files_.Put(kApprovals, "one\n\ntwo\n");
   EXPECT_EQ(desk_.TakeCarried(seconds(103) - Nanos(1)), std::nullopt);
   EXPECT_THAT(desk_.TakeCarried(seconds(103)), testing::Optional(ElementsAre("one", "two")));
+}
+
+TEST_F(RearmDeskTest, ReadsNoMoreThanItsApprovalsMayTake) {
+  desk_.Open(stop_, seconds(100));
+  constexpr size_t kCarriedCap = 9 * (8192 + 2);  // one line too many
+  files_.Put(kApprovals, std::string(kCarriedCap, 'x'));
+  EXPECT_THAT(desk_.TakeCarried(seconds(101)), testing::Optional(testing::SizeIs(1)));
+  files_.Put(kApprovals, std::string(kCarriedCap + 1, 'x'));
+  EXPECT_EQ(desk_.TakeCarried(seconds(102)), std::nullopt);
+}
+
+TEST(RearmFolderTest, IsThereFromTheStartAndHoldsFilesForTheirOwnerAlone) {
+  const tests::TempFolder temp;
+  base::OsFiles files;
+  RearmDesk desk(files, temp / "state");
+  desk.Open({.incident = "1", .unit = "", .roles = {}, .ttl = seconds(10)}, seconds(100));
+  desk.Answer(absl::OkStatus());
+  EXPECT_OK(desk.TakeTrouble());
+  for (const char* name : {"challenge.json", "answer.json"}) {
+    struct stat info {};
+    ASSERT_EQ(stat((temp / "state/control/rearm/" + name).c_str(), &info), 0) << name;
+    EXPECT_EQ(info.st_mode & 0777u, 0600u) << name;
+  }
 }
 
 TEST_F(RearmDeskTest, AnswersThatApprovalsCouldNotBeRead) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agent/control/control_records.h"
 #include "nlohmann/json.hpp"
 #include "tests/agent/control/rearm_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -65,6 +66,51 @@ TEST_F(LatchTest, IsReleasedByTwoApprovalsAndAStart) {
 
   EXPECT_FALSE(Steps(5).stop()) << Report().ShortDebugString();
   EXPECT_THAT(Kinds(), Contains("rearmed"));
+}
+
+TEST_F(LatchTest, IsReleasedInTheNamesOfThosePeople) {
+  const v1::RearmChallenge challenge = Challenge();
+  const v1::ControlReport report = Answer(ByBoth(challenge));
+  const auto told = std::ranges::find(report.events(), "rearmed", &v1::ControlEvent::kind);
+  ASSERT_NE(told, report.events().end());
+  EXPECT_EQ(told->detail(), "incident " + challenge.incident() +
+                                ", approved by ada as local_operator, bo as safety_officer");
+}
+
+TEST_F(LatchTest, LeavesNothingOnTheDiskButThePermissionAndWhatFollowsFromIt) {
+  // A model that flapped waits for a person as well, who sees to both.
+  for (int i = 0; i < 4; ++i) {
+    source_->ScriptOf(a_)->vx_mps = std::nanf("");
+    Steps(1);
+    source_->ScriptOf(a_)->vx_mps = 0.2F;
+    Steps(14);
+  }
+  Answer(ByBoth(Challenge()));
+  const v1::LatchRecord record = agent::control::ControlRecords(files_, "state/control").latch();
+  EXPECT_FALSE(record.latched());
+  EXPECT_TRUE(record.awaiting_start());
+  EXPECT_TRUE(record.probation());
+  EXPECT_EQ(record.cause(), "");
+  EXPECT_EQ(record.incident(), "");
+  EXPECT_THAT(record.held(), IsEmpty());
+}
+
+TEST_F(LatchTest, IsAnotherStopWhenTheButtonIsPressedBeforeTheStart) {
+  const std::string before = Challenge().incident();
+  ASSERT_FALSE(Answer(ByBoth(Challenge())).latched());
+  StopAndRelease();
+  ASSERT_TRUE(Report().latched());
+  EXPECT_NE(Challenge().incident(), before);
+}
+
+TEST_F(LatchTest, ANewChallengeIsNewsAndForgetsWhatWasRefused) {
+  ExpectRefused({ByAda(Challenge())}, "no approval by a safety_officer");
+  Steps(40);
+  const uint64_t changes = core_->changes();
+  clock_.Advance(std::chrono::seconds(600));
+  core_->Poll(clock_.Now());
+  EXPECT_GT(core_->changes(), changes);
+  EXPECT_EQ(Report().rearm_refused(), "");
 }
 
 TEST_F(LatchTest, WaitsForTheStartOverARestartToo) {
@@ -328,53 +374,6 @@ TEST_F(CarriedTest, AFullDiskIsToldAndTheOtherWayStaysOpen) {
   Steps(20);
   EXPECT_THAT(Kinds(), Contains("rearm_folder"));
   EXPECT_FALSE(Answer(ByBoth(Challenge())).latched());
-}
-
-class AcknowledgeTest : public ControlTest {
- protected:
-  AcknowledgeTest() { Commit(a_); }
-  void Flap() {
-    for (int i = 0; i < 40 && !Flaps(); ++i) {
-      source_->ScriptOf(a_)->vx_mps = std::nanf("");
-      Steps(1);
-      source_->ScriptOf(a_)->vx_mps = 0.2F;
-      Steps(14);
-    }
-    ASSERT_TRUE(Flaps());
-  }
-  bool Flaps() {
-    const v1::ControlReport report = Report();
-    return std::ranges::find(report.triggers(), "flapping") != report.triggers().end();
-  }
-  v1::ControlOrder Acknowledgement() {
-    v1::ControlOrder order = OrderFor(v1::STAGE_UNSPECIFIED, "");
-    order.set_acknowledge(true);
-    return order;
-  }
-};
-
-TEST_F(AcknowledgeTest, ClearsFlappingAndARepeatOfItClearsNothingMore) {
-  const v1::ControlOrder order = Acknowledgement();
-  Flap();
-  EXPECT_FALSE(Report().has_rearm()) << "nobody latched anything";
-  Apply(order);
-  Steps(2);
-  EXPECT_FALSE(Flaps());
-  EXPECT_THAT(Kinds(), Contains("acknowledged"));
-
-  Flap();
-  Apply(order);
-  Steps(2);
-  EXPECT_TRUE(Flaps());
-}
-
-TEST_F(AcknowledgeTest, IsRefusedOnceWhenThereIsNothing) {
-  const v1::ControlOrder order = Acknowledgement();
-  Apply(order);
-  EXPECT_THAT(Kinds(), Contains("acknowledgement_refused"));
-  const size_t told = Kinds().size();
-  Apply(order);
-  EXPECT_EQ(Kinds().size(), told);
 }
 
 }  // namespace

@@ -1,13 +1,17 @@
 #include "agent/control/control_records.h"
 
+#include <sys/stat.h>
+
 #include <string>
 
+#include "agent/base/files.h"
 #include "agent/control/two_slot_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/control.pb.h"
 #include "tests/agent/control/crash_files.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
 
 // What a start makes of records that are whole and wrong, or cannot be read; and how much a robot
 // remembers of refusals.
@@ -15,10 +19,12 @@
 namespace agent::control {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using tests::StatusIs;
+using tests::TempFolder;
 namespace v1 = ::gatekeeper::v1;
 
 constexpr char kFolder[] = "control";
@@ -58,12 +64,15 @@ TEST_F(RecordsTest, APointerThatContradictsItselfIsNoPointer) {
   empty_with_a_unit.set_committed_digest(Digest(1));
   v1::Pointer trial_of_nothing;
   trial_of_nothing.set_phase(v1::ON_TRIAL);
+  v1::Pointer committed;  // makes sense up to where it breaks off
+  committed.set_phase(v1::COMMITTED);
+  committed.set_committed_digest(Digest(1));
   v1::Pointer unheard_of;
   unheard_of.set_phase(static_cast<v1::PointerPhase>(99));
   for (const std::string& payload :
        {committed_to_nothing.SerializeAsString(), empty_with_a_unit.SerializeAsString(),
         trial_of_nothing.SerializeAsString(), unheard_of.SerializeAsString(),
-        std::string("\xff\xff")}) {
+        committed.SerializeAsString() + "\xff", std::string("\xff\xff")}) {
     Store("pointer", payload);
     const ControlRecords records = Start();
     EXPECT_EQ(records.pointer().phase(), v1::EMPTY);
@@ -92,10 +101,58 @@ TEST_F(RecordsTest, APointerThatCouldNotBeReadIsLeftAsItIs) {
   EXPECT_EQ(Start().pointer().committed_digest(), Digest(1));
 }
 
+TEST_F(RecordsTest, ADamagedPointerIsToldOnceAndWrittenAnew) {
+  Store("pointer", v1::Pointer().SerializeAsString());
+  files_.Damage("control/pointer", 3);
+  files_.Damage("control/pointer", kSlotBytes + 3);
+  EXPECT_THAT(Start().findings(),
+              ElementsAre(StatusIs(absl::StatusCode::kDataLoss, HasSubstr("pointer"))));
+  EXPECT_THAT(Start().findings(), IsEmpty());
+}
+
+TEST_F(RecordsTest, EveryWriteOfThePointerIsAGenerationOfItsOwn) {
+  ControlRecords records = Start();
+  EXPECT_EQ(records.pointer().generation(), 1U);
+  v1::Pointer committed;
+  committed.set_phase(v1::COMMITTED);
+  committed.set_committed_digest(Digest(1));
+  ASSERT_OK(records.SavePointer(committed));
+  EXPECT_EQ(records.pointer().generation(), 2U);
+  EXPECT_EQ(records.pointer().committed_digest(), Digest(1));
+  EXPECT_EQ(Start().pointer().generation(), 3U);
+}
+
+TEST_F(RecordsTest, WhatIsSavedIsWhatStands) {
+  ControlRecords records = Start();
+  v1::LatchRecord latch;
+  latch.set_latched(true);
+  latch.set_cause("estop_button");
+  ASSERT_OK(records.SaveLatch(latch));
+  EXPECT_EQ(records.latch().cause(), "estop_button");
+  ASSERT_OK(records.SaveQuarantine(WithQuarantined({}, Digest(1), "it spins")));
+  EXPECT_TRUE(IsQuarantined(records.quarantine(), Digest(1)));
+}
+
+TEST(RecordFilesTest, StandInAFolderOfTheirOwnForTheirOwnerAlone) {
+  const TempFolder temp;
+  base::OsFiles files;
+  ControlRecords records(files, temp / "state/control");
+  EXPECT_THAT(records.findings(), IsEmpty());
+  ASSERT_OK(records.SaveQuarantine(WithQuarantined({}, Digest(1), "it spins")));
+  struct stat info {};
+  ASSERT_EQ(stat((temp / "state/control/quarantine").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0600u);
+}
+
 TEST_F(RecordsTest, ALatchThatMakesNoSenseIsSet) {
-  Store("latch", "\xff\xff");
+  v1::LatchRecord broken_off;
+  broken_off.set_awaiting_start(true);
+  broken_off.set_incident("of long ago");
+  Store("latch", broken_off.SerializeAsString() + "\xff");
   const ControlRecords records = Start();
   EXPECT_TRUE(records.latch().latched());
+  EXPECT_FALSE(records.latch().awaiting_start());
+  EXPECT_EQ(records.latch().incident(), "");
   EXPECT_THAT(records.findings(),
               ElementsAre(StatusIs(absl::StatusCode::kDataLoss, HasSubstr("latch"))));
 }
@@ -108,6 +165,8 @@ TEST_F(RecordsTest, ALatchThatCannotBeReadIsSet) {
   files_.FailReads(2);  // the pointer, then the latch
   const ControlRecords records = Start();
   EXPECT_TRUE(records.latch().latched());
+  EXPECT_THAT(records.findings(), Contains(StatusIs(absl::StatusCode::kInternal,
+                                                    HasSubstr("latch: Input/output error"))));
 }
 
 TEST_F(RecordsTest, AQuarantineThatCannotBeReadOrIsDamagedIsForgottenAndTold) {
@@ -124,6 +183,30 @@ TEST_F(RecordsTest, AQuarantineThatCannotBeReadOrIsDamagedIsForgottenAndTold) {
   EXPECT_EQ(damaged.quarantine().units_size(), 0);
   EXPECT_THAT(damaged.findings(),
               ElementsAre(StatusIs(absl::StatusCode::kDataLoss, HasSubstr("quarantine: damaged"))));
+}
+
+TEST_F(RecordsTest, AQuarantineIsReadUpToSixtyFourKilobytes) {
+  constexpr size_t kCap = 64 * 1024;
+  constexpr size_t kCrcText = 8;
+  v1::QuarantineRecord record = WithQuarantined({}, Digest(1), "");
+  record.add_units()->set_reason(std::string(kCap / 2, 'x'));
+  const size_t room = kCap - kCrcText - record.ByteSizeLong();
+  record.mutable_units(1)->mutable_reason()->append(room, 'x');
+  ASSERT_EQ(record.ByteSizeLong(), kCap - kCrcText);
+  ControlRecords before = Start();
+  ASSERT_OK(before.SaveQuarantine(record));
+  EXPECT_TRUE(IsQuarantined(Start().quarantine(), Digest(1)));
+  record.mutable_units(1)->mutable_reason()->append("x");
+  ASSERT_OK(before.SaveQuarantine(record));
+  EXPECT_THAT(Start().findings(),
+              ElementsAre(StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("quarantine"))));
+}
+
+// CRC-32 as everybody else computes it: "123456789" gives cbf43926, and is a record of fields that
+// this version does not know.
+TEST_F(RecordsTest, AQuarantinesChecksumIsTheUsualOne) {
+  files_.Put("control/quarantine", "123456789cbf43926");
+  EXPECT_THAT(Start().findings(), IsEmpty());
 }
 
 // Its checksum holds: 8 digits of the CRC-32 of what stands before them.
@@ -148,6 +231,31 @@ TEST(QuarantineTest, RemembersTheNewestAndEachOnce) {
   EXPECT_EQ(QuarantineReason(quarantine, Digest(100)), "quarantined");
   EXPECT_EQ(WithoutQuarantined(quarantine, Digest(5)).units_size(), kMostRemembered - 1);
   EXPECT_FALSE(IsQuarantined(WithoutQuarantined(quarantine, Digest(5)), Digest(5)));
+}
+
+TEST(QuarantineTest, KeepsTheFirstReasonAndThreeHundredBytesOfIt) {
+  const std::string text(400, 'x');
+  v1::QuarantineRecord quarantine = WithQuarantined({}, Digest(1), text);
+  EXPECT_EQ(QuarantineReason(quarantine, Digest(1)), text.substr(0, 300));
+  EXPECT_EQ(WithQuarantined(quarantine, Digest(1), "again").units_size(), 1);
+
+  v1::Recall recall;
+  v1::Quarantined& unit = *recall.add_units();
+  unit.set_digest(Digest(2));
+  unit.set_reason(text);
+  EXPECT_EQ(WithRecalled({}, recall).recalled(0).reason(), text.substr(0, 300));
+}
+
+TEST(QuarantineTest, AReleaseLeavesTheRestAsItWas) {
+  v1::Recall recall;
+  recall.add_units()->set_digest(Digest(3));
+  v1::QuarantineRecord quarantine =
+      WithRecalled(WithQuarantined({}, Digest(1), "it spins"), recall);
+  quarantine.set_release_seq(7);
+  const v1::QuarantineRecord rest = WithoutQuarantined(quarantine, Digest(1));
+  EXPECT_EQ(rest.units_size(), 0);
+  EXPECT_EQ(rest.release_seq(), 7U);
+  EXPECT_TRUE(IsRecalled(rest, Digest(3)));
 }
 
 TEST(QuarantineTest, RemembersNoMoreRecalledUnitsThanThatAndNothingThatIsNoDigest) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/monitor/formula.h"
+#include "agent/monitor/formula_lexer.h"
 #include "gmock/gmock.h"
 #include "tests/agent/monitor/sampling.h"
 #include "tests/support/status_matchers.h"
@@ -64,6 +65,7 @@ TEST(FormulaTest, AddsUpHorizonsOfTheFutureOnly) {
   const auto formula = Parse("once[0,9](always[0,2](stop > 0 -> eventually[0,0.5](vx_mps < 1)))");
   ASSERT_THAT(formula, IsOk());
   EXPECT_EQ(formula->root().horizon, milliseconds(2500));
+  EXPECT_EQ(formula->signals(), kNames.size());
 }
 
 TEST(FormulaTest, ComparesLinearExpressions) {
@@ -72,6 +74,7 @@ TEST(FormulaTest, ComparesLinearExpressions) {
   EXPECT_EQ(margin("clearance_m < 5"), 3);
   EXPECT_EQ(margin("clearance_m > 5"), -3);
   EXPECT_EQ(margin("2 * clearance_m + vx_mps - stop > 0"), 0.0);
+  EXPECT_EQ(margin("(1 + 1) * clearance_m > clearance_m * (3 - 2)"), 2);
   EXPECT_EQ(margin("10 - (clearance_m - 1) * 3 > 0"), 7);
   EXPECT_EQ(margin("10 - 2 - 3 > 0 * stop"), 5);
   EXPECT_EQ(margin("-vx_mps > 1e0"), 2);
@@ -141,6 +144,12 @@ TEST(FormulaTest, RefusesWhatItDoesNotUnderstandAndSaysWhere) {
       {"stop", "column 1: expected a condition, found a number"},
       {"stop < ", "column 8: expected a signal"},
       {"stop < 1 1", "column 10: the formula should have ended, found '1'"},
+      {"-stop", "column 1: expected a condition, found a number"},
+      {"abs(stop)", "column 1: expected a condition, found a number"},
+      {"(stop < 1) + 2", "column 1: expected a number, found a condition"},
+      {"(stop < 1) < 2", "column 1: expected a number, found a condition"},
+      {"1 + 1 < 2", "column 1: compares two constants"},
+      {"always[0,3600](stop < 1)", "column 1: its windows hold up to"},
       {"stop < 1 < 2", "column 10: comparisons do not chain"},
       {"1 < 2", "column 1: compares two constants"},
       {"speed < 2", "column 1: there is no signal 'speed'; there are: clearance_m, vx_mps, stop"},
@@ -189,7 +198,7 @@ TEST(FormulaTest, AcceptsEachBoundAndRefusesWhatIsBeyond) {
   };
   EXPECT_THAT(Parse(nested(kMaxFormulaDepth)), IsOk());
   EXPECT_THAT(Parse(nested(kMaxFormulaDepth + 1)),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("nested deeper than 32")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("is nested deeper than 32")));
 
   const auto negated = [](size_t times, const char* sign) {
     std::string text;
@@ -198,10 +207,10 @@ TEST(FormulaTest, AcceptsEachBoundAndRefusesWhatIsBeyond) {
   };
   EXPECT_THAT(Parse(negated(kMaxFormulaDepth - 1, "not ") + "stop < 1"), IsOk());
   EXPECT_THAT(Parse(negated(kMaxFormulaDepth, "not ") + "stop < 1"),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("nested deeper")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("is nested deeper than 32")));
   EXPECT_THAT(Parse(negated(kMaxFormulaDepth - 1, "-") + "stop < 1"), IsOk());
   EXPECT_THAT(Parse(negated(kMaxFormulaDepth, "-") + "stop < 1"),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("nested deeper")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("is nested deeper than 32")));
 
   const auto conditions = [](size_t count) {
     std::string text = "stop < 1";
@@ -241,12 +250,69 @@ TEST(FormulaTest, AcceptsEachBoundAndRefusesWhatIsBeyond) {
 
   EXPECT_THAT(Parse("stop < 1" + std::string(kMaxFormulaBytes - 8, ' ')), IsOk());
   EXPECT_THAT(Parse("stop < 1" + std::string(kMaxFormulaBytes - 7, ' ')),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at most 4096 bytes")));
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "column 4097: a formula has at most 4096 bytes, this one 4097"));
 
   EXPECT_THAT(Parse("always[0,99](stop < 1)"), IsOk());
   EXPECT_THAT(Parse("always[0,100](stop < 1)"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("shorten them")));
   EXPECT_THAT(Parse("once[0,0](stop < 1) and once[0.1,0.2](stop < 1)"), IsOk());
+}
+
+TEST(FormulaTest, ReadsNamesOfLettersDigitsDotsAndUnderscoresAmongAnySpace) {
+  const std::vector<std::string> names = {"azAZ_09.x", "_z", "a", "Z9"};
+  const auto formula = Formula::Parse("azAZ_09.x\t<\r_z\n+ a-Z9", names, kSampling);
+  ASSERT_THAT(formula, IsOk());
+  EXPECT_EQ(formula->Compare(formula->root(), std::vector<Reading>{1.0, 2.0, 4.0, 8.0}).low, -3);
+}
+
+TEST(FormulaTest, IsReadNoFurtherThanItGoes) {
+  ASSERT_OK_AND_ASSIGN(const std::vector<Token> tokens, Tokens(std::string_view("1234", 2)));
+  ASSERT_EQ(tokens.size(), 2U);
+  EXPECT_EQ(tokens[0].number, 12);
+  EXPECT_EQ(tokens[1].kind, Token::Kind::kEnd);
+  EXPECT_EQ(tokens[1].column, 3U);
+}
+
+TEST(FormulaTest, ShowsTheCharacterItDoesNotKnowOrItsByteWhereItCannotBeShown) {
+  const std::vector<std::pair<std::string, std::string>> table = {
+      {"\x1f", "column 1: byte 0x1f stands in no formula"},
+      {"!", "column 1: '!' stands in no formula"},
+      {"@", "column 1: '@' stands in no formula"},
+      {"`", "column 1: '`' stands in no formula"},
+      {"{", "column 1: '{' stands in no formula"},
+      {"/", "column 1: '/' stands in no formula"},
+      {":", "column 1: ':' stands in no formula"},
+      {"~", "column 1: '~' stands in no formula"},
+      {"\x7f", "column 1: byte 0x7f stands in no formula"},
+  };
+  for (const auto& [text, error] : table) {
+    EXPECT_THAT(Parse(text), StatusIs(absl::StatusCode::kInvalidArgument, error));
+  }
+}
+
+TEST(FormulaTest, KnowsHowManySamplesItsWindowsHoldAtMost) {
+  const auto formula = Parse("once[0.2,1](always[0,2](stop < 1))");
+  ASSERT_THAT(formula, IsOk());
+  const Node& always = formula->nodes()[1];
+  const Node& once = formula->nodes()[2];
+  // A sample each 10 ms, a gap each 100 ms, and four at the ends.
+  EXPECT_EQ(MostInWindow(always, kSampling), 224U);
+  EXPECT_EQ(MostInGuard(always, kSampling), 4U);
+  EXPECT_EQ(MostInWindow(once, kSampling), 92U);
+  EXPECT_EQ(MostInGuard(once, kSampling), 26U);
+  EXPECT_EQ(formula->MostPending(), 246U);
+  EXPECT_EQ(formula->MostKept(), 6 * 246U + 224 + 4 + 92 + 26);
+  EXPECT_EQ(Parse("always[0.2,1](stop < 1)")->MostPending(), 114U) << "the past alone reaches back";
+}
+
+TEST(FormulaTest, MayKeepAsManySamplesAsThereIsMemoryFor) {
+  ASSERT_OK_AND_ASSIGN(const Formula most, Parse("always[0,99.26](stop < 1)"));
+  EXPECT_EQ(most.MostKept(), kMaxFormulaSamples);
+  EXPECT_THAT(Parse("always[0,99.27](stop < 1)"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "column 1: its windows hold up to 65542 samples, at most 65536 may be kept: "
+                       "shorten them"));
 }
 
 TEST(FormulaTest, RefusesASamplingWithoutGaps) {

@@ -170,6 +170,40 @@ TEST(MonitorTest, AGapEndsWithItsWindow) {
   EXPECT_EQ(Step(monitor, 1049, 1.0), "h") << "its window begins at 949";
 }
 
+TEST(MonitorTest, AGapReachesUpToTheSampleAtItsEnd) {
+  Monitor monitor = Watch("historically[0,0.000000001](x > 0)");
+  for (int ms = 0; ms <= 500; ms += 50) Step(monitor, ms, 1.0);
+  EXPECT_EQ(Step(monitor, 601, 1.0), "u") << "a nanosecond before it nobody looked";
+}
+
+// Samples at these nanoseconds, with x and y; what is told of the last.
+struct At {
+  int64_t ns;
+  double x, y;
+};
+std::string ToldAtLast(std::string_view text, const std::vector<At>& samples) {
+  Monitor monitor = Watch(text);
+  std::string told;
+  for (const At& at : samples) {
+    told = Letters(monitor.Step(Nanos{at.ns}, std::vector<Reading>{at.x, at.y}));
+  }
+  return told;
+}
+
+TEST(MonitorTest, NoSampleLiesBetweenAWindowAndTheWayToIt) {
+  constexpr int64_t kMs = 1'000'000;
+  EXPECT_EQ(ToldAtLast("x > 0 since[0.1,0.2] y > 0", {{0, 1, 1},
+                                                      {50 * kMs, 1, 0},
+                                                      {100 * kMs + 1, 0, 0},
+                                                      {150 * kMs, 1, 0},
+                                                      {200 * kMs, 1, 0}}),
+            "v");
+  EXPECT_EQ(ToldAtLast("x > 0 until[0.000000001,0.2] y > 0",
+                       {{0, 0, 0}, {90 * kMs, 1, 1}, {180 * kMs, 1, 1}, {200 * kMs, 1, 1}}),
+            "v")
+      << "the way begins at the sample that is judged";
+}
+
 TEST(MonitorTest, LeavesOutASampleThatComesTooSoon) {
   Monitor monitor = Watch("x > 0");
   EXPECT_EQ(Step(monitor, 0, 1.0), "h");

@@ -109,6 +109,22 @@ TEST(BindingTest, DoesNotFillWithoutAValue) {
   EXPECT_FALSE(binding.Fill(InputBoard(), model));
 }
 
+TEST(BindingTest, DoesNotFillFromAMessageThatNeverCame) {
+  const v1::ModelCard card = CardOf(Input("odom", {"vx_mps"}));
+  const Policy policy = PolicyWith();
+  ASSERT_OK_AND_ASSIGN(const auto signature, SignatureFor(card, policy));
+  ASSERT_OK_AND_ASSIGN(const Binding binding, Binding::Compile(card, policy, signature));
+  FakeModel model(signature);
+  EXPECT_FALSE(binding.Fill(InputBoard(), model));
+}
+
+TEST(BindingTest, NeedsAnOutputAsLongAsItsLastElementInWhateverOrderTheyAreNamed) {
+  v1::ModelCard card = NavCard();
+  card.mutable_outputs()->SwapElements(0, 1);
+  ASSERT_OK_AND_ASSIGN(const base::ModelSignature signature, SignatureFor(card, PolicyWith()));
+  EXPECT_EQ(signature.outputs[0], (base::TensorSpec{"command", {1, 2}}));
+}
+
 TEST(BindingTest, DoesNotFillFromASignalThatHasNotBeenTakenYet) {
   v1::Observation packet = tests::Packet(kStartOfTime);
   packet.set_stamp_ns(0);  // what bears no stamp is heard of and not taken
@@ -189,7 +205,7 @@ v1::InputBinding ScanInput(uint32_t sectors, double from, double to) {
   return input;
 }
 
-v1::Observation ScanPacket(double from, double step, std::initializer_list<float> ranges) {
+v1::Observation ScanPacket(double from, double step, const std::vector<float>& ranges) {
   v1::Observation packet = tests::Packet(kStartOfTime);
   v1::LaserScan& scan = *packet.mutable_scan();
   scan.set_angle_min_rad(from);
@@ -232,8 +248,9 @@ TEST(ScanResampleTest, SortsBeamsAnewWhenTheScannerLooksElsewhere) {
   FakeModel model(signature);
   InputBoard board;
   int64_t second = 0;
+  std::vector<float> packet_ranges = {1, 2};
   const auto filled = [&](double from, double step) {
-    v1::Observation packet = ScanPacket(from, step, {1, 2});
+    v1::Observation packet = ScanPacket(from, step, packet_ranges);
     const Nanos now = kStartOfTime + std::chrono::seconds(++second);
     packet.set_stamp_ns(now.count());
     board.Accept(packet, now);
@@ -244,6 +261,8 @@ TEST(ScanResampleTest, SortsBeamsAnewWhenTheScannerLooksElsewhere) {
   EXPECT_THAT(filled(0.5, 1), ElementsAre(8, 1));     // from another bearing
   EXPECT_THAT(filled(0.5, -1), ElementsAre(2, 1));    // in the other direction
   EXPECT_THAT(filled(0.5, -0.2), ElementsAre(8, 1));  // more densely
+  packet_ranges = {3};
+  EXPECT_THAT(filled(0.5, -0.2), ElementsAre(8, 3));  // with fewer beams
 }
 
 TEST(ScanResampleTest, CountsBeamsBackwardsToo) {
@@ -302,6 +321,13 @@ TEST(ImageResampleTest, RepeatsPixelsWhenItEnlarges) {
   EXPECT_THAT(Image(1, 1, "mono8", "\7", 2, 2, "mono"), Each(7.0F));
 }
 
+TEST(ImageResampleTest, PutsPixelsThatDoNotDivideWhereTheyBegin) {
+  EXPECT_THAT(Image(3, 1, "mono8", "\2\4\10", 2, 1, "mono"), ElementsAre(2, 6));
+  EXPECT_THAT(Image(1, 3, "mono8", "\2\4\10", 1, 2, "mono"), ElementsAre(2, 6));
+  EXPECT_THAT(Image(2, 1, "mono8", "\2\4", 3, 1, "mono"), ElementsAre(2, 2, 4));
+  EXPECT_THAT(Image(2, 1, "mono8", "\2\4", 1, 1, "mono"), ElementsAre(3));
+}
+
 TEST(ImageResampleTest, LaysOutChannelRowColumn) {
   const std::string pixels = "abcdef";  // two pixels of r, g, b
   EXPECT_THAT(Image(2, 1, "rgb8", pixels, 2, 1, "rgb"), ElementsAre('a', 'd', 'b', 'e', 'c', 'f'));
@@ -313,6 +339,8 @@ TEST(ImageResampleTest, MakesGreyOfColour) {
               ElementsAre(FloatNear(29.9F, 1e-4F)));
   EXPECT_THAT(Image(1, 1, "rgb8", std::string("\0\144\0", 3), 1, 1, "mono"),
               ElementsAre(FloatNear(58.7F, 1e-4F)));
+  EXPECT_THAT(Image(2, 1, "rgb8", std::string("\0\0\144\12\24\50", 6), 2, 1, "mono"),
+              ElementsAre(FloatNear(11.4F, 1e-4F), FloatNear(19.29F, 1e-4F)));
 }
 
 TEST(ImageResampleTest, AnImageAloneGivesItsTensorFourAxes) {
@@ -327,6 +355,9 @@ TEST(ImageResampleTest, AnImageAloneGivesItsTensorFourAxes) {
   *card.add_inputs() = Input("goal_range_m");
   ASSERT_OK_AND_ASSIGN(const auto with_more, SignatureFor(card, policy));
   EXPECT_EQ(with_more.inputs[0].shape, (std::vector<int64_t>{1, 61}));
+  card.mutable_inputs()->SwapElements(0, 1);
+  ASSERT_OK_AND_ASSIGN(const auto after_more, SignatureFor(card, policy));
+  EXPECT_EQ(after_more.inputs[0].shape, (std::vector<int64_t>{1, 61}));
 }
 
 }  // namespace

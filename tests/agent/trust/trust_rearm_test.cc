@@ -100,6 +100,14 @@ TEST_F(RearmApprovalTest, FitsNoOtherRobotStopUnitOrNonce) {
   }
 }
 
+TEST_F(RearmApprovalTest, ShowsNoMoreThanEightyBytesOfWhatItDoesNotKnow) {
+  v1::RearmChallenge other = challenge_;
+  other.set_robot(std::string(80, 'x') + "y");
+  EXPECT_THAT(Verify({ByAda(other), ByBo(challenge_)}),
+              StatusIs(StatusCode::kPermissionDenied,
+                       "the approval is for robot '" + std::string(80, 'x') + "'; this is 'r17'"));
+}
+
 TEST_F(RearmApprovalTest, OnePersonDoesNotMakeTwo) {
   EXPECT_THAT(Verify({ByAda(challenge_), ByAda(challenge_)}),
               StatusIs(StatusCode::kPermissionDenied, HasSubstr("'ada' approves twice")));
@@ -203,8 +211,12 @@ TEST_F(RearmApprovalTest, TooManyOrTooLargeApprovalsAreNotRead) {
       ByAda(challenge_) + std::string(kMaxApprovalBytes + 1 - ByAda(challenge_).size(), ' ');
   EXPECT_THAT(Verify({padded, ByBo(challenge_)}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("at most 8192")));
+  const std::string largest =
+      ByAda(challenge_) + std::string(kMaxApprovalBytes - ByAda(challenge_).size(), ' ');
+  EXPECT_OK(Verify({largest, ByBo(challenge_)}));
   const std::vector<std::string> nine(kMaxApprovals + 1, "x");
-  EXPECT_THAT(Verify(nine), StatusIs(StatusCode::kInvalidArgument, HasSubstr("9 approvals")));
+  EXPECT_THAT(Verify(nine),
+              StatusIs(StatusCode::kInvalidArgument, "9 approvals; at most 8 are read"));
   const std::vector<std::string> eight(kMaxApprovals, "x");
   EXPECT_THAT(Verify(eight), StatusIs(StatusCode::kInvalidArgument, HasSubstr("the approval")));
 }
@@ -259,7 +271,8 @@ TEST(RearmChallengeTest, RefusesFilesOfAnyOtherShape) {
         << patch;
   }
   EXPECT_FALSE(ParseChallenge(good.dump() + "x").ok());
-  EXPECT_THAT(ParseChallenge(good.dump() + std::string(4096, ' ')),
+  EXPECT_OK(ParseChallenge(good.dump() + std::string(4096 - good.dump().size(), ' ')));
+  EXPECT_THAT(ParseChallenge(good.dump() + std::string(4097 - good.dump().size(), ' ')),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("4 KiB")));
 }
 
