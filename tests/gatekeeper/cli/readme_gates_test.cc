@@ -1,5 +1,6 @@
 #include <sys/wait.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -289,7 +290,9 @@ class ClosedLoopOnARealDriveTest : public ReadmeGatesTest {
     const auto report = nlohmann::json::parse(ReadBytes(folder_ / "gate.json"), nullptr, false);
     if (report.is_discarded()) return {};
     for (const nlohmann::json& gate : report["gates"]) {
-      if (gate["id"] == "closed_loop") return gate;
+      if (gate["id"] != "closed_loop") continue;
+      std::printf("%s: %s\n", unit.c_str(), gate["summary"].get<std::string>().c_str());
+      return gate;
     }
     return {};
   }
