@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "agent/runtime/envelope.h"
+#include "gatekeeper/bundle/arm_certificate.h"
 
 namespace gatekeeper::bundle {
 namespace {
@@ -41,7 +42,7 @@ class CapabilityChecks {
                                          policy_.robot_class(), name_, robot_.robot_class()));
       return std::move(found_);
     }
-    if (policy_.command().type() != "twist2d") return std::move(found_);
+    if (policy_.command().type() == "joints") return CheckArm(policy_, name_, robot_);
     const v1::LimitSet& limits = policy_.limits().nominal();
     AtMost("vx_max_mps", limits.vx_max_mps(), robot_.vx_max_mps());
     AtMost("vx_min_mps", -limits.vx_min_mps(), -robot_.vx_min_mps());
@@ -59,8 +60,7 @@ class CapabilityChecks {
 
   void AtMost(const std::string& key, double asked, double certified) {
     if (asked <= certified) return;
-    Add("limits.nominal." + key,
-        absl::StrFormat("asks for %g of '%s', which is certified for %g", asked, name_, certified));
+    found_.push_back(BeyondCertificate("limits.nominal." + key, asked, name_, certified));
   }
 
   void CheckFootprint() {
@@ -85,6 +85,13 @@ class CapabilityChecks {
 };
 
 }  // namespace
+
+Finding BeyondCertificate(const std::string& path, double asked, const std::string& robot,
+                          double certified) {
+  return {
+      "S9", path,
+      absl::StrFormat("asks for %g of '%s', which is certified for %g", asked, robot, certified)};
+}
 
 std::vector<const v1::Capability*> RobotsFor(const v1::ControlPolicy& policy, const Site& site,
                                              const std::vector<std::string>& hardware) {

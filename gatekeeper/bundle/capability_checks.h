@@ -15,11 +15,14 @@ namespace gatekeeper::bundle {
 std::vector<const v1::Capability*> RobotsFor(const v1::ControlPolicy& policy, const Site& site,
                                              const std::vector<std::string>& hardware);
 
-// S9: the site certifies those robots for the policy's robot_class. With command type twist2d the
-// policy also asks no more of them than their certificate says, and its footprint covers theirs.
-// Paths are of the policy.
+// S9: the site certifies those robots for the policy's robot_class, and the policy asks no more of
+// them than their certificate says; of a mobile base its footprint also covers theirs. Paths are of
+// the policy.
 std::vector<Finding> CheckCapability(const v1::ControlPolicy& policy, const Site& site,
                                      const std::vector<std::string>& hardware);
+
+Finding BeyondCertificate(const std::string& path, double asked, const std::string& robot,
+                          double certified);
 
 // S11: a robot that stands at a start pose or a dock of the site is in no breach of the policy's
 // envelope. Judged by the very function that judges it on the robot. For command type twist2d.

@@ -11,6 +11,7 @@
 #include "agent/base/status_macros.h"
 #include "agent/runtime/policy_compiler.h"
 #include "agent/runtime/rule_id.h"
+#include "gatekeeper/bundle/arm_certificate.h"
 
 namespace gatekeeper::bundle {
 
@@ -164,18 +165,12 @@ class SiteCompiler {
     return absl::OkStatus();
   }
 
-  // Certified as a whole: what its joints may do stands in the policy, and a number of wheels here
-  // would be one that nothing holds it to.
-  static absl::Status Arm(const v1::Capability& robot, const std::string& path) {
-    v1::Capability rest = robot;
-    rest.clear_robot_class();
-    if (rest.ByteSizeLong() == 0) return absl::OkStatus();
-    return Wrong(path, "must give an arm's robot_class alone: the other numbers are of wheels");
-  }
-
   static absl::Status Robot(const v1::Capability& robot, const std::string& path) {
     if (robot.robot_class().empty()) return Wrong(path + ".robot_class", "must be given");
-    if (robot.robot_class() == "arm") return Arm(robot, path);
+    if (robot.robot_class() == "arm") return CheckArmCertificate(robot, path);
+    if (!robot.joints().empty() || robot.tcp_v_max_mps() != 0) {
+      return Wrong(path, "must not give joints nor tcp_v_max_mps: they are of arms");
+    }
     const std::pair<const char*, double> numbers[] = {
         {"vx_max_mps", robot.vx_max_mps()},
         {"wz_abs_max_radps", robot.wz_abs_max_radps()},
