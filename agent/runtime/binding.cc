@@ -64,7 +64,7 @@ absl::StatusOr<size_t> ScanSize(const std::string& path, const v1::InputBinding&
     return Wrong(path + ".scan.sectors", "must be 1 to %d, is %d", kMaxSectors, scan.sectors());
   }
   const double angle = scan.to_rad() - scan.from_rad();
-  if (!(std::isfinite(angle) && angle > 0 && angle <= kTwoPi + 1e-9)) {
+  if (!(angle > 0 && angle <= kTwoPi + 1e-9)) {
     return Wrong(path + ".scan.to_rad", "must be above from_rad by at most a full turn");
   }
   RETURN_IF_ERROR(

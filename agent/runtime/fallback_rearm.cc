@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "agent/base/clock.h"
 #include "agent/base/status_macros.h"
@@ -32,14 +33,15 @@ absl::Status FallbackCompiler::FlapPart() {
 
 // A window that is over before what clears the soonest has been raised so often counts nothing.
 absl::Status FallbackCompiler::FlapCounts() const {
-  Nanos soonest = Nanos::max();
+  std::vector<Nanos> episodes;
   for (const TriggerRule& rule : rules_.triggers_) {
-    if (rule.quiet > Nanos{0}) soonest = std::min(soonest, rule.quiet + rule.after);
+    if (rule.quiet == Nanos{0}) continue;  // waits for a person
+    episodes.push_back(rule.quiet + rule.after + policy_.command().period);
   }
-  if (soonest == Nanos::max()) return absl::OkStatus();  // all wait for a person
-  const Nanos episode = soonest + policy_.command().period;
+  if (episodes.empty()) return absl::OkStatus();
+  const Nanos soonest = *std::min_element(episodes.begin(), episodes.end());
   return CheckFrom("flap.window_s", document_.flap().window_s(),
-                   base::Seconds(episode * rules_.flap_.max_transitions),
+                   base::Seconds(soonest * rules_.flap_.max_transitions),
                    "max_transitions of the trigger that clears the soonest take as long");
 }
 

@@ -40,7 +40,7 @@ absl::Status CheckWithin(const std::string& path, double value, double most,
 
 absl::Status CheckFrom(const std::string& path, double value, double least,
                        const std::string& why) {
-  if (std::isfinite(value) && value >= least) return absl::OkStatus();
+  if (value >= least) return absl::OkStatus();
   return Under("S14", Wrong(path, "must be at least %.10g, is %.10g: %s", least, value, why));
 }
 
@@ -303,7 +303,6 @@ absl::Status PolicyCompiler::Uncertainty() {
 // An uncertainty is a share of 1, or the spread of a command's field in that field's unit. What is
 // spread as far as the largest command may reach says nothing any more.
 absl::Status PolicyCompiler::UncertaintyActs() const {
-  if (!policy_.uncertainty_) return absl::OkStatus();
   double most = 1;
   if (twist()) {
     const TwistLimits& limits = policy_.nominal();
@@ -312,7 +311,7 @@ absl::Status PolicyCompiler::UncertaintyActs() const {
   for (const JointLimits& joint : policy_.joints_) {
     most = std::max({most, joint.q_max_rad, -joint.q_min_rad});
   }
-  const double entered = document_.output().uncertainty().enter_above();
+  const double entered = document_.output().uncertainty().enter_above();  // 0: none is told
   if (entered < most) return absl::OkStatus();
   return Wrong("output.uncertainty.enter_above",
                "must be below %g, the largest number that a command can be, or 1; is %g: it would "

@@ -29,8 +29,8 @@ absl::Status CheckPositive(const std::string& path, double value, const std::str
 // The same, and what is above `most` (ceilings.h).
 absl::Status CheckWithin(const std::string& path, double value, double most,
                          const std::string& why);
-// Refuses what is not finite, and what is below `least` (ceilings.h); `why` completes "must be at
-// least 1, is 0: ...".
+// Refuses what is no number, and what is below `least` (ceilings.h); `why` completes "must be at
+// least 1, is 0: ...". What is too large, infinity first of all, is another check's matter.
 absl::Status CheckFrom(const std::string& path, double value, double least, const std::string& why);
 // As CheckWithin, and turned into a duration.
 absl::StatusOr<Nanos> PositiveMs(const std::string& path, double ms, const std::string& why,

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "agent/control/control_records.h"
+#include "agent/control/two_slot_file.h"
 #include "nlohmann/json.hpp"
 #include "tests/agent/control/rearm_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -75,24 +75,6 @@ TEST_F(LatchTest, IsReleasedInTheNamesOfThosePeople) {
   ASSERT_NE(told, report.events().end());
   EXPECT_EQ(told->detail(), "incident " + challenge.incident() +
                                 ", approved by ada as local_operator, bo as safety_officer");
-}
-
-TEST_F(LatchTest, LeavesNothingOnTheDiskButThePermissionAndWhatFollowsFromIt) {
-  // A model that flapped waits for a person as well, who sees to both.
-  for (int i = 0; i < 4; ++i) {
-    source_->ScriptOf(a_)->vx_mps = std::nanf("");
-    Steps(1);
-    source_->ScriptOf(a_)->vx_mps = 0.2F;
-    Steps(14);
-  }
-  Answer(ByBoth(Challenge()));
-  const v1::LatchRecord record = agent::control::ControlRecords(files_, "state/control").latch();
-  EXPECT_FALSE(record.latched());
-  EXPECT_TRUE(record.awaiting_start());
-  EXPECT_TRUE(record.probation());
-  EXPECT_EQ(record.cause(), "");
-  EXPECT_EQ(record.incident(), "");
-  EXPECT_THAT(record.held(), IsEmpty());
 }
 
 TEST_F(LatchTest, IsAnotherStopWhenTheButtonIsPressedBeforeTheStart) {
@@ -253,6 +235,35 @@ TEST_F(BarredTest, NoChallengeStandsWhileTheRobotBrakes) {
   EXPECT_THAT(Answer({"x"}).rearm_refused(), HasSubstr("no challenge"));
   Steps(40);
   EXPECT_TRUE(Report().has_rearm());
+}
+
+// A model that flaps waits for a person as well, who sees to both.
+TEST_F(BarredTest, APermissionLeavesNothingOnTheDiskButItselfAndWhatFollowsFromIt) {
+  const auto record = [&] {
+    v1::LatchRecord latch;
+    const auto slot = agent::control::TwoSlotFile(files_, "state/control/latch").Load();
+    EXPECT_TRUE(slot.ok() && slot->has_value() && latch.ParseFromString((*slot)->payload));
+    return latch;
+  };
+  Commit(a_);
+  for (int i = 0; i < 40 && record().held().empty(); ++i) {
+    source_->ScriptOf(a_)->vx_mps = std::nanf("");
+    Steps(1);
+    source_->ScriptOf(a_)->vx_mps = 0.2F;
+    Steps(14);
+  }
+  ASSERT_THAT(record().held(), ElementsAre("flapping"));
+  StopAndRelease();
+  ASSERT_TRUE(record().latched());
+
+  ASSERT_FALSE(Answer(ByBoth(Report().rearm())).latched());
+
+  EXPECT_FALSE(record().latched());
+  EXPECT_TRUE(record().awaiting_start());
+  EXPECT_TRUE(record().probation());
+  EXPECT_EQ(record().cause(), "");
+  EXPECT_EQ(record().incident(), "");
+  EXPECT_THAT(record().held(), IsEmpty());
 }
 
 TEST_F(BarredTest, NobodyReArmsARobotThatWasNeverEnrolled) {

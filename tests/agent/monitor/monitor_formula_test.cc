@@ -110,6 +110,7 @@ TEST(FormulaTest, TellsNotANumberFromAbsent) {
   EXPECT_EQ(Compare("stop > 1", {0.0, 0.0, nan, 0.0}), kSurelyFalse);
   EXPECT_EQ(Compare("stop < vx_mps", {0.0, nan, 0.0, 0.0}), kSurelyFalse);
   EXPECT_EQ(Compare("min(stop, vx_mps) < 1", {0.0, nan, 0.0, 0.0}), kSurelyFalse);
+  EXPECT_EQ(Compare("min(vx_mps, stop) < 1", {0.0, nan, 0.0, 0.0}), kSurelyFalse);
   EXPECT_EQ(Compare("max(vx_mps, stop) > -9", {0.0, nan, 0.0, 0.0}), kSurelyFalse);
   EXPECT_EQ(Compare("stop < 1", {0.0, 0.0, std::nullopt, 0.0}), kUnknown);
   EXPECT_EQ(Compare("stop < vx_mps", {0.0, std::nullopt, nan, 0.0}), kUnknown);
@@ -309,6 +310,9 @@ TEST(FormulaTest, KnowsHowManySamplesItsWindowsHoldAtMost) {
 TEST(FormulaTest, MayKeepAsManySamplesAsThereIsMemoryFor) {
   ASSERT_OK_AND_ASSIGN(const Formula most, Parse("always[0,99.26](stop < 1)"));
   EXPECT_EQ(most.MostKept(), kMaxFormulaSamples);
+  EXPECT_THAT(Parse("always[0,63.6](stop < 1) and once[0,22.95](stop < 1)"), IsOk());
+  EXPECT_THAT(Parse("always[0,63.6](stop < 1) and once[0,22.96](stop < 1)"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("hold up to 65537 samples")));
   EXPECT_THAT(Parse("always[0,99.27](stop < 1)"),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        "column 1: its windows hold up to 65542 samples, at most 65536 may be kept: "

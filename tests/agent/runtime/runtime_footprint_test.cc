@@ -55,6 +55,13 @@ TEST(FootprintTest, LiesInAnUprightBox) {
   EXPECT_EQ(kite.low().y, -0.6);
   EXPECT_EQ(kite.high().x, 0.5);
   EXPECT_EQ(kite.high().y, 0.4);
+
+  const Footprint ahead(Region::Polygon({{1, 2}, {3, 2}, {3, 5}}));
+  EXPECT_EQ(ahead.low().x, 1);
+  EXPECT_EQ(ahead.low().y, 2);
+  const Footprint behind(Region::Polygon({{-1, -2}, {-3, -2}, {-3, -5}}));
+  EXPECT_EQ(behind.high().x, -1);
+  EXPECT_EQ(behind.high().y, -2);
 }
 
 TEST(FootprintTest, MeasuresFromItsOutlineToAPoint) {

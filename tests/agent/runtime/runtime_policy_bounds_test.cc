@@ -147,11 +147,11 @@ INSTANTIATE_TEST_SUITE_P(
               "command can be, or 1; is 3: it would never act"},
         Bound{"doubt_as_a_share",
               [](P& p) {
-                DoubtAt(p, 1, -0.5, 0.99);
+                DoubtAt(p, 0.9, -0.5, 0.99);
                 Set(tests::Nominal(p).mutable_wz_abs_max_radps(), {0.8});
               },
               [](P& p) {
-                DoubtAt(p, 1, -0.5, 1);
+                DoubtAt(p, 0.9, -0.5, 1);
                 Set(tests::Nominal(p).mutable_wz_abs_max_radps(), {0.8});
               },
               "[output.uncertainty.enter_above] must be below 1, the largest number that a "

@@ -134,10 +134,12 @@ TEST(CardDoubtTest, AConfidenceMustBeAbleToFallBelowWhereThePolicyDoubts) {
   card.mutable_outputs(2)->set_clip_min(std::nextafter(0.3, 0));
   EXPECT_OK(SignatureFor(card, policy).status());
   card.mutable_outputs(2)->set_clip_min(0.3);
+  EXPECT_FALSE(SignatureFor(card, policy).ok());
+  card.mutable_outputs(2)->set_clip_min(0.4);
   const absl::Status refused = SignatureFor(card, policy).status();
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument,
                                 "[outputs[2].clip_min] must be below the policy's "
-                                "output.confidence.enter_below (0.3), is 0.3: the model could "
+                                "output.confidence.enter_below (0.3), is 0.4: the model could "
                                 "never be in doubt"));
   EXPECT_EQ(RuleOf(refused), "S14");
   EXPECT_OK(SignatureFor(card, tests::Compiled(NavPolicyDocument())).status()) << "nobody asks";

@@ -95,6 +95,7 @@ TEST_F(DrivingShadowTest, IsClampedForItsOwnJumpsAndOnlyWhileItMakesThem) {
   EXPECT_TRUE(Step(0.5, 0.2F).raw.size() == 2 && Step(0.5, 0.9F).clamped);
   candidate_.model->outcome = base::RunOutcome::kFailed;
   EXPECT_FALSE(Step(0.5, 0.9F).clamped);
+  EXPECT_THAT(Step(0.5, 0.9F).enforced, IsEmpty());
 }
 
 TEST_F(DrivingShadowTest, IsDerated) {
@@ -107,12 +108,15 @@ TEST_F(DrivingShadowTest, StopsBeforeWhatStandsInItsWay) {
   EXPECT_THAT(Step(0.5, 1).enforced, ElementsAre(0, 0));
 }
 
-// An arm beside the one that drives: 10 rad/s2.
+// An arm beside the one that drives: 10 rad/s2, and 100 rad/s3.
 class ArmCandidateTest : public testing::Test {
  protected:
   static void MakeArm(v1::ControlPolicy& policy, v1::FallbackRules& rules, v1::ModelCard& card) {
     policy = tests::ArmPolicyDocument();
-    for (auto& [name, joint] : *policy.mutable_joints()) joint.set_qdd_abs_max_radps2(10);
+    for (auto& [name, joint] : *policy.mutable_joints()) {
+      joint.set_qdd_abs_max_radps2(10);
+      joint.set_qddd_abs_max_radps3(100);
+    }
     rules = tests::ArmFallbackDocument();
     card.mutable_outputs(0)->set_field("shoulder");
     card.mutable_outputs(1)->set_field("elbow");
@@ -138,15 +142,18 @@ class ArmCandidateTest : public testing::Test {
   Nanos now_ = tests::kStartOfTime;
 };
 
-TEST_F(ArmCandidateTest, GathersSpeedFromTheDrivenTargets) {
+TEST_F(ArmCandidateTest, GathersSpeedFromTheDrivenTargetsAndTheirAcceleration) {
+  // 5 rad/s2 after a period of 50 ms: 0.25 rad/s.
   const ShadowTick& tick = Step({0, 0});
-  EXPECT_THAT(tick.enforced, ElementsAre(DoubleNear(0.025, 1e-9), DoubleNear(0, 1e-9)));
+  EXPECT_THAT(tick.enforced, ElementsAre(DoubleNear(0.0125, 1e-9), DoubleNear(0, 1e-9)));
   EXPECT_EQ(tick.confidence, 0.75);
+  // What was driven rose by 10 rad/s2 to 0.5 rad/s, then went on with it.
   EXPECT_THAT(Step({0.025, 0}).enforced, ElementsAre(DoubleNear(0.075, 1e-9), DoubleNear(0, 1e-9)));
+  EXPECT_THAT(Step({0.05, 0}).enforced, ElementsAre(DoubleNear(0.0875, 1e-9), DoubleNear(0, 1e-9)));
 }
 
 TEST_F(ArmCandidateTest, BeginsWhereTheJointsAreMeasuredBeforeAnythingWasDriven) {
-  EXPECT_THAT(Step({}).enforced, ElementsAre(DoubleNear(0.275, 1e-9), DoubleNear(0, 1e-9)));
+  EXPECT_THAT(Step({}).enforced, ElementsAre(DoubleNear(0.2625, 1e-9), DoubleNear(0, 1e-9)));
 }
 
 }  // namespace
