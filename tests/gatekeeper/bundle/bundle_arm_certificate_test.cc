@@ -192,10 +192,12 @@ TEST_F(ArmCertificateTest, SaysNothingOfWheelsNorThatOfWheelsOfJoints) {
       HasSubstr("must give an arm's joints and tcp_v_max_mps: other numbers are of wheels"));
   EXPECT_OK(
       agent::base::ReadYaml(tests::NavFile("../site/hall.yaml"), "site", "site/1", document_));
-  v1::Capability& base = document_.mutable_robots()->at("diff-drive-2");
-  EXPECT_THAT(Refusal([&] { base.set_tcp_v_max_mps(0.25); }),
+  const auto base = [this]() -> v1::Capability& {
+    return document_.mutable_robots()->at("diff-drive-2");
+  };
+  EXPECT_THAT(Refusal([&] { base().set_tcp_v_max_mps(0.25); }),
               HasSubstr("must not give joints nor tcp_v_max_mps: they are of arms"));
-  EXPECT_THAT(Refusal([&] { base.add_joints(); }), HasSubstr("they are of arms"));
+  EXPECT_THAT(Refusal([&] { base().add_joints(); }), HasSubstr("they are of arms"));
   EXPECT_EQ(Refusal([] {}), "taken");
 }
 
