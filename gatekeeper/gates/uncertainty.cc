@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -85,42 +86,54 @@ Answers Collect(const Evidence& evidence, const Scores& scores, Word word) {
   return answers;
 }
 
-// 1 for every wrong tick and 0 for every right one of those that the policy accepts, in a segment
-// or (empty tag) everywhere; by recording.
-std::vector<Series> Accepted(const Evidence& evidence, const Scores& scores,
-                             const std::string& tag) {
-  std::vector<Series> recordings;
+// What the policy accepts in a segment or (empty tag) everywhere, and how much of it is wrong, by
+// recording. Ticks of one drive are not independent, so recordings are what is drawn and counted;
+// one of which nothing is accepted is none.
+struct AcceptedAnswers {
+  std::vector<double> wrong;
+  std::vector<double> accepted;
+
+  uint64_t recordings() const { return accepted.size(); }
+};
+
+AcceptedAnswers Accepted(const Evidence& evidence, const Scores& scores, const std::string& tag) {
+  AcceptedAnswers answers;
   std::map<std::string, size_t> places;
   for (size_t i = 0; i < scores.size(); ++i) {
     const Replay& replay = evidence.replays[i];
-    const auto [place, first] = places.try_emplace(RecordingOf(replay), recordings.size());
-    if (first) recordings.emplace_back();
-    Series& recording = recordings[place->second];
     for (const TickScore& score : scores[i]) {
       const v1::TickRecord& tick = replay.ticks[score.tick];
       const double at_s = replay.Second(tick.now_ns());
       if (tick.raw_size() == 0 || !Accepted(evidence.policy.output(), tick)) continue;
       if (!tag.empty() && !InSegment(replay.scenario->document, at_s, tag)) continue;
-      recording.push_back(score.agrees() ? 0 : 1);
+      const size_t place = places.try_emplace(RecordingOf(replay), places.size()).first->second;
+      answers.wrong.resize(places.size());
+      answers.accepted.resize(places.size());
+      answers.wrong[place] += score.agrees() ? 0 : 1;
+      answers.accepted[place] += 1;
     }
   }
-  return recordings;
+  return answers;
 }
 
-v1::SegmentBound RiskRow(const std::string& tag, const MeanBounds& risk, double alpha,
-                         double limit) {
+v1::SegmentBound RiskRow(const std::string& tag, const AcceptedAnswers& answers, double alpha,
+                         const v1::GateSuite& suite) {
+  const double limit = suite.uncertainty().max_risk();
+  const Bounds risk = BootstrapRatio(answers.wrong, answers.accepted, alpha, suite.seed());
   v1::SegmentBound row;
   row.set_tag(tag.empty() ? "risk" : "risk in " + tag);
-  row.set_n(risk.n);
-  row.set_value(risk.bounds.value);
-  row.set_lower(risk.bounds.lower);
-  // Blocks without a wrong tick cannot tell how many there are elsewhere: the rule of three does.
-  row.set_upper(std::max(risk.bounds.upper, UpperBound(0, risk.blocks, alpha)));
+  row.set_n(static_cast<uint64_t>(
+      std::accumulate(answers.accepted.begin(), answers.accepted.end(), 0.0)));
+  row.set_value(risk.value);
+  row.set_lower(risk.lower);
+  // Recordings without a wrong tick cannot tell how many there are elsewhere: never below what as
+  // many without any leave open.
+  row.set_upper(std::max(risk.upper, UpperBound(0, answers.recordings(), alpha)));
   row.set_limit(limit);
-  row.set_outcome(risk.blocks < kLeastBlocks  ? v1::INSUFFICIENT
-                  : row.upper() <= limit      ? v1::PASS
-                  : risk.bounds.value > limit ? v1::FAIL
-                                              : v1::INSUFFICIENT);
+  row.set_outcome(answers.recordings() < kLeastBlocks ? v1::INSUFFICIENT
+                  : row.upper() <= limit              ? v1::PASS
+                  : risk.value > limit                ? v1::FAIL
+                                                      : v1::INSUFFICIENT);
   return row;
 }
 
@@ -229,23 +242,22 @@ v1::GateResult JudgeUncertainty(const Evidence& evidence) {
   const DoubtedAnswers sorted(answers.all);
 
   v1::GateResult result;
-  const MeanBounds risk = BootstrapMean(Accepted(evidence, scores, ""), alpha, seed);
+  const AcceptedAnswers accepted = Accepted(evidence, scores, "");
   const Bounds auroc = Bootstrap(
       answers.recordings, [&](const auto& times) { return sorted.Auroc(times); }, alpha, seed);
   const Bounds error = Bootstrap(
       answers.recordings, [&](const auto& times) { return sorted.CalibrationError(times); }, alpha,
       seed);
-  *result.add_segments() = RiskRow("", risk, alpha, limits.max_risk());
+  *result.add_segments() = RiskRow("", accepted, alpha, evidence.suite);
   *result.add_segments() = Row("auroc", auroc, Wanted::kAtLeast, limits.min_auroc());
   *result.add_segments() = Row("calibration error", error, Wanted::kAtMost, limits.max_ece());
   result.mutable_segments(1)->set_n(answers.all.size());
   result.mutable_segments(2)->set_n(answers.all.size());
   for (const std::string& tag : tags) {
-    const MeanBounds part = BootstrapMean(Accepted(evidence, scores, tag), alpha, seed);
-    *result.add_segments() = RiskRow(tag, part, alpha, limits.max_risk());
+    *result.add_segments() = RiskRow(tag, Accepted(evidence, scores, tag), alpha, evidence.suite);
   }
   result.set_n(answers.all.size());
-  result.set_n_eff(risk.n_eff);
+  result.set_n_eff(static_cast<double>(accepted.recordings()));
   Decide(alpha, sorted.Brier(std::vector<uint32_t>(answers.recordings, 1)), result);
   if (result.outcome() == v1::FAIL) AddSurest(evidence, scores, word, result);
   for (const v1::SegmentBound& row : result.segments()) {

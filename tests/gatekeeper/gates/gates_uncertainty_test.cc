@@ -17,7 +17,7 @@ class UncertaintyTest : public EvidenceTest {
   // by 95 %, and the policy takes those below 50 % back.
   void Honest() {
     v1::UncertaintyGate& gate = *evidence_.suite.mutable_uncertainty();
-    gate.set_max_risk(0.02);
+    gate.set_max_risk(0.1);
     gate.set_min_auroc(0.9);
     gate.set_max_ece(0.1);
     v1::Confidence& confidence = *evidence_.policy.mutable_output()->mutable_confidence();
@@ -51,8 +51,40 @@ TEST_F(UncertaintyTest, AModelThatDoubtsItsMistakesPasses) {
   EXPECT_EQ(result.n(), 4'000u);
 }
 
+TEST_F(UncertaintyTest, TenRecordingsWithoutAWrongTickSayNoMoreThanTenDraws) {
+  Honest();
+  evidence_.replays.resize(10);
+  constexpr double kOpen = 0.32376;  // 1 - 0.02^(1/10): none of ten, alpha 0.1 over five rows
+  v1::UncertaintyGate& gate = *evidence_.suite.mutable_uncertainty();
+  gate.set_max_risk(0.323);
+  const v1::GateResult few = JudgeUncertainty(evidence_);
+  EXPECT_NEAR(RowOf(few, "risk").upper(), kOpen, 1e-4);
+  EXPECT_EQ(RowOf(few, "risk").outcome(), v1::INSUFFICIENT);
+  EXPECT_EQ(RowOf(few, "risk").n(), 900u);
+  EXPECT_EQ(few.n_eff(), 10);
+  gate.set_max_risk(0.324);
+  EXPECT_EQ(RowOf(JudgeUncertainty(evidence_), "risk").outcome(), v1::PASS);
+}
+
+TEST_F(UncertaintyTest, ASegmentOfNineRecordingsIsInsufficientHoweverLongTheyAre) {
+  Honest();
+  evidence_.suite.mutable_uncertainty()->set_max_risk(0.5);
+  for (size_t clip = 0; clip < 40; ++clip) {
+    v1::Segment& dusty = *scenarios_[clip].document.mutable_segments(0);
+    dusty.set_tags(1, clip < 10 ? "dusty" : "clear");
+  }
+  EXPECT_EQ(RowOf(JudgeUncertainty(evidence_), "risk in dusty").outcome(), v1::PASS);
+  // Two clips of one drive are one recording.
+  scenarios_[9].document.set_sha256(scenarios_[8].document.sha256());
+  const v1::GateResult nine = JudgeUncertainty(evidence_);
+  EXPECT_EQ(RowOf(nine, "risk in dusty").outcome(), v1::INSUFFICIENT);
+  EXPECT_EQ(RowOf(nine, "risk in dusty").n(), 900u);
+  EXPECT_EQ(nine.n_eff(), 39);
+}
+
 TEST_F(UncertaintyTest, WrongTicksThatThePolicyAcceptsAreTheRisk) {
   Honest();
+  evidence_.suite.mutable_uncertainty()->set_max_risk(0.02);
   // 3 % of what is accepted is wrong: the bound of 2 % is crossed whatever the order says.
   for (size_t clip = 0; clip < 40; ++clip) {
     for (const size_t tick : {15u, 45u, 75u}) {
@@ -79,12 +111,13 @@ TEST_F(UncertaintyTest, MistakesInOneSegmentCountThere) {
     dusty.add_tags("clear");
     if (clip >= 20) continue;
     dusty.set_tags(0, "dusty");
-    for (const size_t tick : {15u, 45u, 75u}) {
+    for (size_t tick = 0; tick < 100; ++tick) {
+      if (tick % 10 < 7) continue;  // a third of what is accepted
       Tick(clip, tick).set_raw(1, 0.9);
       Tick(clip, tick).set_confidence(0.6);
     }
   }
-  evidence_.suite.mutable_uncertainty()->set_max_risk(0.03);
+  evidence_.suite.mutable_uncertainty()->set_max_risk(0.2);
   const v1::GateResult result = JudgeUncertainty(evidence_);
   EXPECT_EQ(RowOf(result, "risk in clear").outcome(), v1::PASS);
   EXPECT_EQ(RowOf(result, "risk in dusty").outcome(), v1::FAIL);
@@ -204,7 +237,7 @@ Evidence DriveTelling(const std::vector<Scenario>& scenarios, float sure_in_dust
   Evidence evidence;
   evidence.suite = tests::SuiteDocument();
   v1::UncertaintyGate& gate = *evidence.suite.mutable_uncertainty();
-  gate.set_max_risk(0.1);
+  gate.set_max_risk(0.21);
   gate.set_min_auroc(0.9);
   gate.set_max_ece(0.1);
   evidence.policy = tests::PolicyDocument();
