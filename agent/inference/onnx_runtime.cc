@@ -155,9 +155,10 @@ absl::StatusOr<std::unique_ptr<base::Model>> OnnxRuntime::LoadOn(
   RETURN_IF_ERROR(
       ToStatus(api, api.CreateSessionFromArray(library_->environment.get(), onnx_bytes.data(),
                                                onnx_bytes.size(), options.get(), &raw)));
-  ASSIGN_OR_RETURN(std::unique_ptr<OrtModel> model,
-                   OrtModel::Make(shared_from_this(), api,
-                                  OrtHandle<OrtSession>(raw, api.ReleaseSession), wanted));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<OrtModel> model,
+      OrtModel::Make(shared_from_this(), api, OrtHandle<OrtSession>(raw, api.ReleaseSession),
+                     wanted, provider));
   RETURN_IF_ERROR(model->WarmUp(kWarmUpRuns));
   return std::unique_ptr<base::Model>(std::move(model));
 }

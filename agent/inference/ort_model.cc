@@ -31,18 +31,17 @@ OrtModel::OrtModel(std::shared_ptr<const void> library, const OrtApi& api,
 absl::StatusOr<std::unique_ptr<OrtModel>> OrtModel::Make(std::shared_ptr<const void> library,
                                                          const OrtApi& api,
                                                          OrtHandle<OrtSession> session,
-                                                         const base::ModelSignature& signature) {
+                                                         const base::ModelSignature& signature,
+                                                         base::ExecutionProvider provider) {
   std::unique_ptr<OrtModel> model(
       new OrtModel(std::move(library), api, std::move(session), signature));
-  OrtIoBinding* binding = nullptr;
-  RETURN_IF_ERROR(ToStatus(api, api.CreateIoBinding(model->session_.get(), &binding)));
-  model->binding_.reset(binding);
-  RETURN_IF_ERROR(model->Bind(Side::kInput));
-  RETURN_IF_ERROR(model->Bind(Side::kOutput));
+  RETURN_IF_ERROR(model->MakeTensors(Side::kInput));
+  RETURN_IF_ERROR(model->MakeTensors(Side::kOutput));
+  if (provider == base::ExecutionProvider::kCpu) RETURN_IF_ERROR(model->Bind());
   return model;
 }
 
-absl::Status OrtModel::Bind(Side side) {
+absl::Status OrtModel::MakeTensors(Side side) {
   const bool is_input = side == Side::kInput;
   const std::vector<base::TensorSpec>& wanted = is_input ? signature_.inputs : signature_.outputs;
   ASSIGN_OR_RETURN(const std::vector<FoundTensor> found, FindTensors(api_, *session_, side));
@@ -63,15 +62,32 @@ absl::Status OrtModel::Bind(Side side) {
                   memory.get(), tensor.buffer.get(), held * sizeof(float), shapes[i].data(),
                   shapes[i].size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &raw)));
     values_.emplace_back(raw, api_.ReleaseValue);
-    const auto bind = is_input ? api_.BindInput : api_.BindOutput;
-    RETURN_IF_ERROR(ToStatus(api_, bind(binding_.get(), wanted[i].name.c_str(), raw)));
+    if (is_input) input_values_.push_back(raw);
+    if (!is_input) output_values_.push_back(raw);
+    (is_input ? input_names_ : output_names_).push_back(wanted[i].name.c_str());
     (is_input ? inputs_ : outputs_).push_back(std::move(tensor));
   }
   return absl::OkStatus();
 }
 
+absl::Status OrtModel::Bind() {
+  OrtIoBinding* binding = nullptr;
+  RETURN_IF_ERROR(ToStatus(api_, api_.CreateIoBinding(session_.get(), &binding)));
+  binding_.reset(binding);
+  for (size_t i = 0; i < input_names_.size(); ++i) {
+    RETURN_IF_ERROR(ToStatus(api_, api_.BindInput(binding, input_names_[i], input_values_[i])));
+  }
+  for (size_t i = 0; i < output_names_.size(); ++i) {
+    RETURN_IF_ERROR(ToStatus(api_, api_.BindOutput(binding, output_names_[i], output_values_[i])));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status OrtModel::RunOnce() {
-  return ToStatus(api_, api_.RunWithBinding(session_.get(), nullptr, binding_.get()));
+  if (binding_) return ToStatus(api_, api_.RunWithBinding(session_.get(), nullptr, binding_.get()));
+  return ToStatus(api_, api_.Run(session_.get(), nullptr, input_names_.data(), input_values_.data(),
+                                 input_values_.size(), output_names_.data(), output_names_.size(),
+                                 output_values_.data()));
 }
 
 absl::Status OrtModel::WarmUp(int runs) {
