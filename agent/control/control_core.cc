@@ -193,7 +193,8 @@ void ControlCore::OnChange(const UnitShelf::Change& change, Nanos now) {
 std::shared_ptr<const Crew> ControlCore::UsableLastGood() const {
   const std::string& digest = pointer_.last_good_digest();
   const bool lent =
-      candidate_.digest == digest && (candidate_.state == v1::CANDIDATE_SHADOWING || shadow_out_);
+      RunsLate(digest) ||
+      (candidate_.digest == digest && (candidate_.state == v1::CANDIDATE_SHADOWING || shadow_out_));
   const bool refused = IsQuarantined(quarantine_, digest) || IsRecalled(quarantine_, digest);
   return lent || refused ? nullptr : shelf_.crew(digest);
 }
@@ -265,6 +266,11 @@ void ControlCore::AcceptShadow(const ShadowResult& result, Nanos now) {
     }
   }
   Poll(now);
+}
+
+bool ControlCore::RunsLate(const std::string& digest) const {
+  const std::shared_ptr<const Crew> late = late_.lock();
+  return late && late->pilot.digest == digest;
 }
 
 // What a model does after its deadline is the computer's time too, whoever the candidate is by

@@ -138,6 +138,8 @@ class ControlCore {
   bool NamedByPointer(const std::string& digest) const;
   bool on_trial() const { return candidate_.state == ::gatekeeper::v1::CANDIDATE_ON_TRIAL; }
   void CheckLease(base::Nanos now);
+  // Whether its model still runs on a frame that it was shown as a shadow.
+  bool RunsLate(const std::string& digest) const;
   void FollowLateShadow(base::Nanos now);
   std::optional<runtime::Driver> DriverNow() const;
 

@@ -138,7 +138,8 @@ bool ControlCore::LoadCandidate(Nanos now) {
               now);
   switch (shelf_.state(candidate_.digest)) {
     case UnitShelf::State::kReady:
-      return !shadow_out_;  // the shadow thread may be inside its model just now
+      // The shadow thread may be inside its model just now.
+      return !shadow_out_ && !RunsLate(candidate_.digest);
     case UnitShelf::State::kFailed:
       Refuse(std::string(shelf_.reason(candidate_.digest).message()));
       return false;

@@ -177,6 +177,20 @@ TEST_F(ShadowTest, ALateRunOfOneThatIsACandidateNoMoreCountsAgainstTheNext) {
   EXPECT_GT(source_->ScriptOf(c_)->runs, 0);
 }
 
+TEST_F(ShadowTest, ItsTrialWaitsForALateRunToEnd) {
+  const auto script = source_->ScriptOf(b_);
+  script->outcome = RunOutcome::kDeadlineMissed;
+  script->busy = true;
+  Step();
+  Order(v1::STAGE_TRIAL, b_);
+  Steps(4);
+  EXPECT_EQ(Report().running_digest(), a_) << "its first ticks would be missed";
+  script->outcome = RunOutcome::kDone;
+  script->busy = false;
+  Steps(2);
+  EXPECT_EQ(Report().running_digest(), b_);
+}
+
 TEST_F(ShadowTest, ATickThatComesBeforeTheLastResultIsShed) {
   clock_.Advance(kPeriod);
   core_->Tick(clock_.Now());
