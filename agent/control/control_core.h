@@ -146,6 +146,7 @@ class ControlCore {
   // --- memory (control_memory.cc) ---
   void NoteLatch();
   void SaveLatch(base::Nanos now);
+  bool WriteLatch(base::Nanos now);  // latch_ as it is; true: the disk has it
   void SaveWhatIsDue(base::Nanos now);
   absl::Status SavePointer(const ::gatekeeper::v1::Pointer& pointer);
   void Quarantine(const std::string& digest, const std::string& reason);
@@ -172,9 +173,9 @@ class ControlCore {
   std::optional<runtime::LatchState> saved_latch_;  // nothing: the disk may hold another one
   bool pointer_due_ = false;
   bool quarantine_due_ = false;
-  bool latch_told_ = false;   // that it cannot be written
-  uint64_t estop_event_ = 0;  // its number, of the latched stop
-  bool told_due_ = false;     // the agent keeps it, and the disk does not know
+  bool latch_trouble_told_ = false;  // that it cannot be written
+  uint64_t estop_event_ = 0;         // its number, of the latched stop
+  bool told_due_ = false;            // the agent keeps it, and the disk does not know
   base::Nanos save_again_at_{};
   base::Nanos latch_again_at_{};
 

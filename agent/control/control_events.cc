@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/digest.h"
 #include "agent/control/control_core.h"
 #include "agent/control/own_signals.h"
 
@@ -59,15 +60,16 @@ void ControlCore::TellEstop(const std::string& digest, Blame blame) {
 }
 
 // The stop of an earlier life. Events are kept in memory until the agent keeps them, so what that
-// life told may be lost. Whose layer its cause is says the unit, which is not loaded yet.
+// life told may be lost. Of the unit that was told then, whatever drives or is wanted by now: of
+// two tellings the first that arrives is believed. Whose layer the cause is says that unit, which
+// is not loaded yet.
 void ControlCore::TellEstopAgain() {
   if (latch_.incident().empty()) {  // it could not be read
     latch_.set_since_wall_ms(clock_.WallMs());
     SaveLatch(started_);
   }
   if (latch_.told()) return;
-  const bool tried = pointer_.phase() == ::gatekeeper::v1::ON_TRIAL;
-  TellEstop(tried ? pointer_.trial_digest() : pointer_.committed_digest(), {});
+  TellEstop(base::ToHex(latch_.unit()), {});
 }
 
 // The first trigger, in the order of the rules, of those in whose place the machine stands. Without

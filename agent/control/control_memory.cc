@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/digest.h"
 #include "agent/control/control_core.h"
 #include "agent/trust/hash.h"
 
@@ -13,6 +14,12 @@ namespace v1 = ::gatekeeper::v1;
 using base::Nanos;
 
 constexpr Nanos kSaveAgainAfter = std::chrono::seconds(1);
+
+// Half as long as in hex, so that the record fits its slot.
+std::string Raw(const std::string& hex) {
+  const absl::StatusOr<base::Digest> digest = base::Digest::Parse(hex);
+  return digest.ok() ? std::string(digest->bytes.begin(), digest->bytes.end()) : "";
+}
 
 }  // namespace
 
@@ -25,32 +32,37 @@ void ControlCore::Remember(Nanos now) {
 void ControlCore::NoteLatch() {
   const runtime::LatchState& state = controller_.latch();
   const bool stopped = state.latched && !latch_.latched();
+  const std::string unit = active_ ? active_->pilot.digest : "";
   if (stopped) {
+    latch_.set_unit(Raw(unit));
     latch_.set_since_wall_ms(clock_.WallMs());
     latch_.clear_incident();
     latch_.clear_told();
   }
   if (state.latched && latch_.incident().empty()) latch_.set_incident(trust::RandomToken());
-  constexpr size_t kMaxCause = 200;  // bytes: the record must fit its slot, see SetHeld
   latch_.set_latched(state.latched);
   latch_.set_awaiting_start(state.awaiting_start);
   latch_.set_probation(state.probation);
-  latch_.set_cause(state.cause.substr(0, kMaxCause));
+  latch_.set_cause(state.cause.substr(0, kMaxLatchCause));
   SetHeld(state.held, latch_);
-  if (stopped) TellEstop(active_ ? active_->pilot.digest : "", Blamed());
+  if (stopped) TellEstop(unit, Blamed());
 }
 
 void ControlCore::SaveLatch(Nanos now) {
   NoteLatch();
-  const absl::Status saved = records_.SaveLatch(latch_);
   saved_latch_.reset();
-  if (saved.ok()) {
-    saved_latch_ = controller_.latch();
-    told_due_ = false;
-  }
+  if (WriteLatch(now)) saved_latch_ = controller_.latch();
+}
+
+bool ControlCore::WriteLatch(Nanos now) {
+  const absl::Status saved = records_.SaveLatch(latch_);
+  if (saved.ok()) told_due_ = false;
   latch_again_at_ = saved.ok() ? Nanos{} : now + kSaveAgainAfter;
-  if (!saved.ok() && !latch_told_) Tell("latch_not_saved", "", std::string(saved.message()));
-  latch_told_ = !saved.ok();
+  if (!saved.ok() && !latch_trouble_told_) {
+    Tell("latch_not_saved", "", std::string(saved.message()));
+  }
+  latch_trouble_told_ = !saved.ok();
+  return saved.ok();
 }
 
 absl::Status ControlCore::SavePointer(const v1::Pointer& pointer) {
@@ -64,9 +76,10 @@ absl::Status ControlCore::SavePointer(const v1::Pointer& pointer) {
 
 void ControlCore::SaveWhatIsDue(Nanos now) {
   // That the agent keeps the stop's event can wait until the robot stands: if it is lost, the event
-  // is told once more, and a write would hold up the ticks of a robot that brakes.
+  // is told once more, and a write would hold up the ticks of a robot that brakes. Whether the disk
+  // takes it or not, the latch that stands there is the same: what people sign stays good.
   if (told_due_ && last_tick_ != nullptr && last_tick_->stop && now >= latch_again_at_) {
-    SaveLatch(now);
+    WriteLatch(now);
   }
   if ((!pointer_due_ && !quarantine_due_) || now < save_again_at_) return;
   absl::Status saved = pointer_due_ ? SavePointer(pointer_) : absl::OkStatus();

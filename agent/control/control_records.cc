@@ -129,7 +129,7 @@ absl::Status ControlRecords::SaveQuarantine(const v1::QuarantineRecord& quaranti
 }
 
 void SetHeld(const std::vector<std::string>& triggers, v1::LatchRecord& latch) {
-  // With a cause of 200 bytes and every number at its longest the record still fits its slot.
+  // With the longest cause, a unit and every number at its longest the record still fits its slot.
   constexpr size_t kRoom = 200;
   constexpr size_t kPerName = 3;  // its tag and length
   size_t used = 0;

@@ -52,6 +52,9 @@ class ControlRecords {
   bool start_writable_ = false;
 };
 
+// Bytes of a latch's cause; what goes beyond is cut, for the record must fit its slot.
+inline constexpr size_t kMaxLatchCause = 180;
+
 // Names in `latch` the triggers that hold the robot until a person acknowledges. What does not fit
 // its slot is named by `flapping`, the stop that every unit knows and only a person clears.
 void SetHeld(const std::vector<std::string>& triggers, ::gatekeeper::v1::LatchRecord& latch);

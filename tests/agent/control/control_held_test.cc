@@ -105,7 +105,9 @@ TEST_F(HeldOverRestartTest, WhatDoesNotFitItsSlotIsHeldByFlapping) {
   latch.set_latched(true);
   latch.set_awaiting_start(true);
   latch.set_probation(true);
-  latch.set_cause(std::string(200, 'c'));
+  latch.set_told(true);
+  latch.set_unit(std::string(32, 'u'));
+  latch.set_cause(std::string(agent::control::kMaxLatchCause, 'c'));
   latch.set_since_wall_ms(-1);
   latch.set_acknowledged_seq(UINT64_MAX);
   latch.set_incident(std::string(32, 'i'));

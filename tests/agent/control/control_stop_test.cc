@@ -177,11 +177,14 @@ TEST_F(StopTest, ARobotThatBrakesIsNotHeldUpByWritingDownThatTheAgentKeepsTheSto
 TEST_F(StopTest, ADiskThatRefusesIsAskedAgainWhetherTheStopIsKept) {
   estop_pressed_ = true;
   Steps(60);
+  const std::string nonce = Report().rearm().nonce();
+  ASSERT_THAT(nonce, SizeIs(32));
   files_.FailOverwrites(true);
   Keep(Told("estop")[0].seq());
   EXPECT_FALSE(Record().told());
   const size_t before = files_.overwrites();
   Steps(20 * 5);
+  EXPECT_EQ(Report().rearm().nonce(), nonce) << "the stop stands on the disk: sign on";
   EXPECT_GE(files_.overwrites() - before, 4u);
   EXPECT_LE(files_.overwrites() - before, 6u);
 
@@ -234,6 +237,7 @@ TEST_F(StopTest, ALatchThatCannotBeReadIsAStopOfNowThatIsToldUntilItIsKept) {
   ASSERT_THAT(Told("estop"), SizeIs(1));
   EXPECT_EQ(Told("estop")[0].wall_ms(), stop.wall_ms());
   EXPECT_EQ(Told("estop")[0].detail(), stop.detail()) << "the same stop";
+  EXPECT_EQ(Told("estop")[0].unit_digest(), "") << "of whichever unit";
 }
 
 TEST_F(StopTest, AnEmergencyStopInATrialIsToldAgainOfTheUnitOnTrial) {
@@ -258,6 +262,43 @@ TEST_F(StopTest, AnEmergencyStopInATrialIsToldOfTheUnitOnTrialThoughItIsPutAwayA
   ASSERT_THAT(Told("estop"), SizeIs(1));
   EXPECT_EQ(Told("estop")[0].unit_digest(), b_);
   EXPECT_EQ(Told("estop")[0].cause(), "estop_button");
+
+  Start();
+  ASSERT_THAT(Told("estop"), SizeIs(1));
+  EXPECT_EQ(Told("estop")[0].unit_digest(), b_) << "the innocent one is committed";
+}
+
+TEST_F(StopTest, AnEmergencyStopUnderTheUnitBeforeIsToldAgainOfThatOne) {
+  Commit(b_);
+  source_->Lose(b_, "killed by signal 9");
+  source_->broken[b_] = "card.yaml does not match its digest";
+  Steps(40);
+  ASSERT_EQ(Report().running_digest(), a_);
+  estop_pressed_ = true;
+  Steps(2);
+  ASSERT_THAT(Told("estop"), SizeIs(1));
+  EXPECT_EQ(Told("estop")[0].unit_digest(), a_);
+
+  Start();
+  ASSERT_EQ(Report().pointer().committed_digest(), b_);
+  ASSERT_THAT(Told("estop"), SizeIs(1));
+  EXPECT_EQ(Told("estop")[0].unit_digest(), a_);
+}
+
+TEST_F(StopTest, AnEmergencyStopBeforeAUnitIsLoadedIsToldAgainOfNone) {
+  core_.reset();
+  source_ = std::make_unique<ScriptedSource>();
+  source_->slow[a_] = 1;
+  core_ = std::make_unique<agent::control::ControlCore>("state", files_, clock_, *source_);
+  estop_pressed_ = true;
+  Steps(2);
+  ASSERT_THAT(Told("estop"), SizeIs(1));
+  EXPECT_EQ(Told("estop")[0].unit_digest(), "");
+
+  Start();
+  ASSERT_EQ(Report().pointer().committed_digest(), a_);
+  ASSERT_THAT(Told("estop"), SizeIs(1));
+  EXPECT_EQ(Told("estop")[0].unit_digest(), "");
 }
 
 TEST_F(StopTest, WithoutAUnitTheButtonIsToBlame) {
