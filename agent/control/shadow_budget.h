@@ -11,9 +11,8 @@ namespace agent::control {
 //  - the driving model missed a deadline in the last five seconds,
 //  - its run time (p99 of the last minute) is above four fifths of its deadline,
 //  - the robot derates: heat, supply or latency already cost it speed, or
-//  - the shadow's own runs would take more than a quarter of one core: a run counts to its end,
-//  also
-//    where that comes after its deadline.
+//  - the shadow's own runs would take more than a quarter of one core: a run counts to its
+//    end, also where that comes after its deadline.
 class ShadowBudget {
  public:
   // After every tick; `hard`: the deadline of the unit at the wheel, the longest time without one.
