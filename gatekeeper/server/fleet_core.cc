@@ -15,6 +15,7 @@ namespace {
 constexpr int64_t kObservedEveryMs = 1000;
 // More waits on the robot: its outbox holds what is not acknowledged.
 constexpr size_t kMostUnsavedEvents = 20'000;
+constexpr int64_t kLatestMs = 253'402'300'799'999;  // the last moment of the year 9999
 
 // What a robot holds and may come to drive.
 std::set<std::string> UnitsOf(const v1::ObservedState& observed) {
@@ -127,7 +128,10 @@ void FleetCore::OnEvent(const std::string& robot, const v1::RobotEvent& event, M
   if (!robots_.contains(robot)) return;
   contact_ms_[robot] = now.ms;
   if (unsaved_events_.size() >= kMostUnsavedEvents) return;  // unacknowledged: it is sent again
-  unsaved_events_.push_back({.robot = robot, .event = event, .received_ms = now.wall_ms});
+  store::StoredEvent& kept = unsaved_events_.emplace_back(
+      store::StoredEvent{.robot = robot, .event = event, .received_ms = now.wall_ms});
+  // A robot's clock may say anything; what is counted with must not overflow.
+  kept.event.set_wall_ms(std::clamp<int64_t>(event.wall_ms(), 0, kLatestMs));
 }
 
 v1::DesiredState FleetCore::DesiredFor(const std::string& robot) const {
@@ -186,10 +190,9 @@ absl::Status FleetCore::FlushEvents(Moment now) {
     }
     return absl::OkStatus();
   });
-  if (!written.ok()) {
-    LoadStops().IgnoreError();  // as the disk has them; without them a stop opens one incident more
-    return written;
-  }
+  const std::map<std::string, KnownStop> stops = std::exchange(unsaved_stops_, {});
+  RETURN_IF_ERROR(written);
+  for (const auto& [same, known] : stops) stops_.insert_or_assign(same, known);
   const std::vector<store::StoredEvent> saved = std::exchange(unsaved_events_, {});
   for (const store::StoredEvent& stored : saved) {
     outgoing_.emplace_back(Outgoing{stored.robot, {}})

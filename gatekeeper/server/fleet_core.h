@@ -198,7 +198,9 @@ class FleetCore {
   static store::StoredIncident Stored(const incident::Facts& facts);
   absl::Status LoadStops();
   static bool Continues(const incident::Stops& known, const store::StoredEvent& event);
-  absl::Status CountStop(KnownStop& known, const store::StoredEvent& event);
+  const KnownStop* FindStop(const std::string& same) const;
+  absl::Status CountStop(const std::string& same, const KnownStop& known,
+                         const store::StoredEvent& event);
   absl::Status TakeStop(const store::StoredEvent& event, Moment now);
   incident::Facts StopFacts(const store::StoredEvent& event, Moment now) const;
   absl::StatusOr<std::vector<incident::TimelineLine>> Timeline(const incident::Facts& facts);
@@ -221,6 +223,7 @@ class FleetCore {
   std::set<std::pair<std::string, std::string>> unsaved_served_;
   std::set<std::string> unsaved_incidents_;
   std::map<std::string, KnownStop> stops_;  // by what makes two of them the same, the newest
+  std::map<std::string, KnownStop> unsaved_stops_;  // of a write that goes on: newer than stops_
   std::vector<store::StoredEvent> unsaved_events_;
   std::map<std::string, Approvals> approvals_;  // robot -> answers to its newest challenge
   std::vector<Outgoing> outgoing_;

@@ -55,14 +55,22 @@ bool FleetCore::Continues(const incident::Stops& known, const store::StoredEvent
          happened >= known.told_ms - kSameStopMs;
 }
 
-absl::Status FleetCore::CountStop(KnownStop& known, const store::StoredEvent& event) {
+const FleetCore::KnownStop* FleetCore::FindStop(const std::string& same) const {
+  for (const auto* stops : {&unsaved_stops_, &stops_}) {
+    if (const auto known = stops->find(same); known != stops->end()) return &known->second;
+  }
+  return nullptr;
+}
+
+absl::Status FleetCore::CountStop(const std::string& same, const KnownStop& known,
+                                  const store::StoredEvent& event) {
   ASSIGN_OR_RETURN(incident::Facts facts, IncidentFacts(known.incident));
   facts.stops.times = known.stops.times + 1;
   facts.stops.first_ms = std::min(known.stops.first_ms, event.event.wall_ms());
   facts.stops.last_ms = std::max(known.stops.last_ms, event.event.wall_ms());
   facts.stops.told_ms = event.received_ms;
   RETURN_IF_ERROR(store_.PutIncident(Stored(facts)));
-  known.stops = facts.stops;
+  unsaved_stops_.insert_or_assign(same, KnownStop{facts.id, facts.stops});
   return absl::OkStatus();
 }
 
@@ -71,15 +79,13 @@ absl::Status FleetCore::TakeStop(const store::StoredEvent& event, Moment now) {
   if (!estop && event.event.kind() != "stopped") return absl::OkStatus();
   const std::string same = SameStop(event.robot, estop ? kEstop : kStop, event.event.unit_digest(),
                                     event.event.detail());
-  const auto known = stops_.find(same);
+  const KnownStop* known = FindStop(same);
   // An emergency stop is told until the robot knows that it was heard.
-  if (known != stops_.end() && estop) return absl::OkStatus();
-  if (known != stops_.end() && Continues(known->second.stops, event)) {
-    return CountStop(known->second, event);
-  }
+  if (known != nullptr && estop) return absl::OkStatus();
+  if (known != nullptr && Continues(known->stops, event)) return CountStop(same, *known, event);
   incident::Facts facts = StopFacts(event, now);
   ASSIGN_OR_RETURN(facts.id, store_.NextId("incident"));
-  if (!same.empty()) stops_.insert_or_assign(same, KnownStop{facts.id, facts.stops});
+  if (!same.empty()) unsaved_stops_.insert_or_assign(same, KnownStop{facts.id, facts.stops});
   Changes changes;
   changes.audit.push_back(
       AuditEntryOf("robot/" + event.robot, "incident.open", facts.id, facts.reason, now));

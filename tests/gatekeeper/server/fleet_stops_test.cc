@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
+#include <limits>
+
 #include "gatekeeper/server/stop_id.h"
 #include "tests/gatekeeper/server/core_world.h"
 
@@ -154,6 +156,44 @@ TEST_F(FleetStopsTest, WhatIsKnownOutlivesTheServer) {
   EXPECT_EQ(Stop(now()), 2);
   EXPECT_THAT(Report() + world_.core->ShowIncident("incident-2", world_.now)->report_markdown(),
               HasSubstr("| Stopped | 3 times, "));
+}
+
+TEST_F(FleetStopsTest, AClockThatSaysAnythingIsCountedWithAllTheSame) {
+  constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(Stop(kLeast), 1);
+  EXPECT_EQ(Stop(kLeast), 1);
+  EXPECT_EQ(Stop(kHour), 1);
+  EXPECT_EQ(Stop(kMost), 2) << "far from the first";
+  EXPECT_EQ(Stop(kMost), 2);
+  EXPECT_THAT(Report(), HasSubstr("| Stopped | 2 times, 9999-12-31 23:59:59.999 to 9999-12-31"));
+  EXPECT_EQ(Stop(kLeast), 3);
+  EXPECT_THAT(Report(), HasSubstr("| Stopped | 1970-01-01 00:00:00.000 by the robot's clock |"));
+}
+
+TEST_F(FleetStopsTest, WhatWasKnownBeforeAWriteFailedIsKnownAfterIt) {
+  Hear("estop", Estop("contact", 'a'), now());
+  ASSERT_EQ(Stop(now()), 2);
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open((world_.folder / "gatekeeper.db").c_str(), &other), SQLITE_OK);
+  const auto rename = [&](const char* sql) {
+    ASSERT_EQ(sqlite3_exec(other, sql, nullptr, nullptr, nullptr), SQLITE_OK);
+  };
+  for (const std::string table : {"audit", "incidents"}) {
+    rename(("ALTER TABLE " + table + " RENAME TO away").c_str());
+    Hear("stopped", kContact, now());
+    Hear("estop", Estop("contact", table[0] == 'a' ? 'b' : 'c'), now());
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(world_.core->Poll(world_.now).ok()) << table;
+    rename(("ALTER TABLE away RENAME TO " + table).c_str());
+    EXPECT_OK(world_.core->Poll(world_.now)) << table;
+  }
+  sqlite3_close(other);
+
+  Hear("estop", Estop("contact", 'a'), now());
+  EXPECT_EQ(Incidents(), 4) << "told again: no other stop";
+  EXPECT_THAT(world_.core->ShowIncident("incident-2", world_.now)->report_markdown(),
+              HasSubstr("| Stopped | 3 times, "))
+      << "counted once each";
 }
 
 TEST_F(FleetStopsTest, AStopThatCouldNotBeWrittenDownIsAnIncidentOnceItCan) {
