@@ -49,10 +49,10 @@ std::string Status(const Facts& facts) {
 std::string When(const Stops& stops) {
   if (stops.times == 0) return "";
   const std::string first = UtcText(stops.first_ms);
-  if (stops.times == 1) return absl::StrFormat("| Stopped | %s by the robot's clock |\n", first);
-  return absl::StrFormat(
-      "| Stopped | %d times, %s to %s by the robot's clock; last told %s UTC |\n", stops.times,
-      first, UtcText(stops.last_ms), UtcText(stops.told_ms));
+  const std::string_view clock = stops.by_robot ? " by the robot's clock" : "";
+  if (stops.times == 1) return absl::StrFormat("| Stopped | %s%s |\n", first, clock);
+  return absl::StrFormat("| Stopped | %d times, %s to %s%s; last told %s UTC |\n", stops.times,
+                         first, UtcText(stops.last_ms), clock, UtcText(stops.told_ms));
 }
 
 std::string Header(const Facts& facts) {

@@ -42,6 +42,7 @@ struct Stops {
   int64_t first_ms = 0;  // by the robot's clock
   int64_t last_ms = 0;   // likewise
   int64_t told_ms = 0;   // by the gatekeeper's: when it heard of the newest
+  bool by_robot = true;  // false: first_ms of an older version's facts, by the gatekeeper's clock
 };
 
 // What a machine knows of an incident. Causes are people's to find.

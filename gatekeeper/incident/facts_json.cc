@@ -59,14 +59,16 @@ json ToJson(const Stops& stops) {
   return {{"times", stops.times},
           {"first_ms", stops.first_ms},
           {"last_ms", stops.last_ms},
-          {"told_ms", stops.told_ms}};
+          {"told_ms", stops.told_ms},
+          {"by_robot", stops.by_robot}};
 }
 
 Stops StopsFrom(const json& value) {
   return {.times = value.at("times"),
           .first_ms = value.at("first_ms"),
           .last_ms = value.at("last_ms"),
-          .told_ms = value.at("told_ms")};
+          .told_ms = value.at("told_ms"),
+          .by_robot = value.value("by_robot", true)};
 }
 
 Facts FactsFrom(const json& value) {
@@ -87,7 +89,10 @@ Facts FactsFrom(const json& value) {
   // Older facts do not know; those of a stop tell of one, which happened when it was told.
   const bool stop = facts.kind == "stop" || facts.kind == "estop";
   const int64_t told = facts.opened_ms;
-  if (stop) facts.stops = {.times = 1, .first_ms = told, .last_ms = told, .told_ms = told};
+  if (stop) {
+    facts.stops = {
+        .times = 1, .first_ms = told, .last_ms = told, .told_ms = told, .by_robot = false};
+  }
   if (value.contains("stops")) facts.stops = StopsFrom(value.at("stops"));
   return facts;
 }

@@ -105,6 +105,13 @@ TEST(IncidentDraftTest, AStopOfAnEarlierVersionHappenedOnceWhenItWasTold) {
   facts.stops = {.times = 7, .first_ms = 1, .last_ms = 2, .told_ms = 3};
   ASSERT_OK_AND_ASSIGN(const Facts now, FromJson(ToJson(facts)));
   EXPECT_EQ(now.stops.times, 7u);
+  EXPECT_THAT(Draft(now, {}), HasSubstr("00.002 by the robot's clock; last told"));
+  std::string without = ToJson(facts);  // of a version that knew no other clock
+  const size_t clock = without.find("\"by_robot\":true,");
+  ASSERT_NE(clock, std::string::npos) << without;
+  without.erase(clock, std::string_view("\"by_robot\":true,").size());
+  ASSERT_OK_AND_ASSIGN(const Facts known, FromJson(without));
+  EXPECT_TRUE(known.stops.by_robot);
   std::string older = ToJson(facts);
   const size_t at = older.find(",\"stops\":{");
   ASSERT_NE(at, std::string::npos) << older;
@@ -113,8 +120,11 @@ TEST(IncidentDraftTest, AStopOfAnEarlierVersionHappenedOnceWhenItWasTold) {
 
   EXPECT_EQ(back.stops.times, 1u);
   EXPECT_EQ(back.stops.last_ms, kOpened);
-  EXPECT_THAT(Draft(back, {}),
-              HasSubstr("| Stopped | 2026-01-01 00:00:07.250 by the robot's clock |"));
+  EXPECT_THAT(Draft(back, {}), HasSubstr("| Stopped | 2026-01-01 00:00:07.250 |"))
+      << "by whose clock it happened is not known";
+  ASSERT_OK_AND_ASSIGN(Facts counted, FromJson(ToJson(back)));
+  counted.stops.times = 2;
+  EXPECT_THAT(Draft(counted, {}), HasSubstr("to 2026-01-01 00:00:07.250; last told"));
 }
 
 TEST(IncidentDraftTest, WhatIsNoStopSaysNothingOfStops) {
