@@ -26,13 +26,19 @@ absl::Status Show(const Session& session) {
 // A folder is kept as the whole path: the next run may start elsewhere. What the branch holds now
 // is what rules must hold from now on.
 absl::Status SetPolicy(PolicyHome policy, const Session& session) {
+  RETURN_IF_ERROR(CheckHome(session.home));
   std::error_code error;
-  if (std::filesystem::exists(policy.repository, error)) {
+  if (!IsUrl(policy.repository) && std::filesystem::exists(policy.repository, error)) {
     policy.repository = std::filesystem::canonical(policy.repository, error).string();
   }
   if (policy.repository.empty()) return Show(session);
-  ASSIGN_OR_RETURN(policy.not_before, TipOf(policy, session.home));
-  RETURN_IF_ERROR(WritePolicyHome(session.home, policy));
+  ASSIGN_OR_RETURN(const source::Repository repository, OpenPolicy(policy, session.home));
+  ASSIGN_OR_RETURN(policy.not_before, repository.ResolveCommit("refs/heads/" + policy.branch));
+  ASSIGN_OR_RETURN(const std::string left, SetPolicyHome(session.home, repository, policy));
+  if (!left.empty()) {
+    std::printf("%s goes back from %s to %s, which does not hold that commit as far as is known\n",
+                session.home.c_str(), left.c_str(), policy.not_before.c_str());
+  }
   return Show(session);
 }
 

@@ -20,12 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using source::Repository;
 
-// https://..., or host:path as ssh has it. A folder of that name is none.
-bool IsUrl(const std::string& name) {
-  const size_t colon = name.find(':');
-  return colon != std::string::npos && name.find('/') > colon;
-}
-
 // A path, or a URL through a mirror in the home: a second run needs the network only for commits
 // that it has not seen.
 absl::StatusOr<Repository> OpenRepository(const std::string& name, const std::string& commit,
@@ -42,20 +36,35 @@ absl::StatusOr<Repository> OpenRepository(const std::string& name, const std::st
   return Repository::OpenMirror(name, mirror, commit);
 }
 
-report::Root RootOf(const std::string& repository, const std::string& commit) {
+// What a URL has before its host may be a password.
+std::string WithoutLogin(const std::string& name) {
+  const size_t scheme = name.find("://");
+  if (!IsUrl(name) || scheme == std::string::npos) return name;
+  const size_t begin = scheme + 3;
+  const size_t login = name.substr(begin, name.find('/', begin) - begin).rfind('@');
+  return login == std::string::npos ? name : name.substr(0, begin) + name.substr(begin + login + 1);
+}
+
+report::Root RootOf(const std::string& named, const std::string& commit) {
+  const std::string repository = WithoutLogin(named);
   constexpr std::string_view kFile = "file://";
   constexpr size_t kShort = 12;
   if (repository.starts_with(kFile)) return {.path = repository.substr(kFile.size())};
-  if (!IsUrl(repository)) return {.path = repository};
+  if (repository.empty()) return {};
+  if (!IsUrl(repository)) {
+    // Any folder inside names it.
+    const auto opened = Repository::Open(repository);
+    return {.path = opened.ok() ? opened->folder() : repository};
+  }
   const size_t scheme = repository.find("://");
   const std::string name = scheme == std::string::npos ? repository : repository.substr(scheme + 3);
   return {.path = name + "@" + commit.substr(0, kShort), .elsewhere = true};
 }
 
-// One folder may be written in several ways; a URL may not.
+// One folder may be written in several ways; a URL may not, though a folder can bear its name.
 bool SameRepository(const std::string& a, const std::string& b) {
   std::error_code error;
-  return a == b || fs::equivalent(a, b, error);
+  return a == b || (!IsUrl(a) && !IsUrl(b) && fs::equivalent(a, b, error));
 }
 
 absl::Status CheckSuiteForSeal(const GateSource& source, const PolicyHome& policy,
@@ -68,11 +77,17 @@ absl::Status CheckSuiteForSeal(const GateSource& source, const PolicyHome& polic
         policy.repository,
         repository == nullptr ? "the plain file " + source.suite : source.policy_repo));
   }
-  return JudgeByCommit(home, *repository, source.policy_commit);
+  return MayJudgeBy(home, *repository, source.policy_commit);
 }
 
-absl::StatusOr<gates::NamedSuite> ReadSuite(GateSource source, const std::string& home,
-                                            const ScratchFolder& scratch) {
+// A suite, and the repository that it is from; none: it is a plain file.
+struct FoundSuite {
+  gates::NamedSuite suite;
+  std::optional<Repository> repository;
+};
+
+absl::StatusOr<FoundSuite> ReadSuite(GateSource source, const std::string& home,
+                                     const ScratchFolder& scratch) {
   ASSIGN_OR_RETURN(const PolicyHome policy, ReadPolicyHome(home));
   if (source.policy_repo.empty() && !source.policy_commit.empty()) {
     source.policy_repo = policy.repository;
@@ -83,16 +98,39 @@ absl::StatusOr<gates::NamedSuite> ReadSuite(GateSource source, const std::string
   }
   if (source.policy_repo.empty()) {
     if (source.for_seal) RETURN_IF_ERROR(CheckSuiteForSeal(source, policy, nullptr, home));
-    return gates::ReadPlainSuite(source.suite);
+    ASSIGN_OR_RETURN(gates::NamedSuite suite, gates::ReadPlainSuite(source.suite));
+    return FoundSuite{std::move(suite), std::nullopt};
   }
   RETURN_IF_ERROR(gates::CheckPinned(source.policy_commit));
-  ASSIGN_OR_RETURN(const Repository repository,
+  ASSIGN_OR_RETURN(Repository repository,
                    OpenRepository(source.policy_repo, source.policy_commit, home, scratch));
   if (source.for_seal) RETURN_IF_ERROR(CheckSuiteForSeal(source, policy, &repository, home));
-  return gates::ReadPinnedSuite(
-      repository,
-      {.name = source.policy_repo, .commit = source.policy_commit, .suite_path = source.suite},
-      scratch.path());
+  ASSIGN_OR_RETURN(gates::NamedSuite suite,
+                   gates::ReadPinnedSuite(repository,
+                                          {.name = WithoutLogin(source.policy_repo),
+                                           .commit = source.policy_commit,
+                                           .suite_path = source.suite},
+                                          scratch.path()));
+  return FoundSuite{std::move(suite), std::move(repository)};
+}
+
+void PutSuite(gates::NamedSuite suite, const GateSource& source, gates::SuiteInput& input) {
+  input.suite_yaml = std::move(suite.yaml);
+  input.suite_file = std::move(suite.file);
+  input.policy = std::move(suite.beside);
+  input.recordings_folder = source.recordings;
+  input.wall_ms = agent::base::SystemClock().WallMs();
+}
+
+// Those of the command line, for a suite that names none.
+absl::Status CheckNoOthers(const GateSource& source, const gates::SuiteInput& input) {
+  if (source.scenarios.empty() && source.scenarios_repo.empty() &&
+      source.scenarios_commit.empty()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s says itself which scenarios judge (%s); leave --scenarios and --scenarios-repo out",
+      input.suite_file, input.policy.scenarios->name));
 }
 
 // For a seal the scenarios must be the safety team's choice too.
@@ -146,11 +184,15 @@ ScratchFolder::~ScratchFolder() {
   if (!path_.empty()) (void)agent::base::OsFiles().RemoveAll(path_);
 }
 
-absl::StatusOr<std::string> TipOf(const PolicyHome& policy, const std::string& home) {
+// https://..., or host:path as ssh has it. A folder of that name is none.
+bool IsUrl(const std::string& name) {
+  const size_t colon = name.find(':');
+  return colon != std::string::npos && name.find('/') > colon;
+}
+
+absl::StatusOr<Repository> OpenPolicy(const PolicyHome& policy, const std::string& home) {
   ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::Make());
-  ASSIGN_OR_RETURN(const Repository repository,
-                   OpenRepository(policy.repository, "", home, scratch));
-  return repository.ResolveCommit("refs/heads/" + policy.branch);
+  return OpenRepository(policy.repository, "", home, scratch);
 }
 
 void AddSourceOptions(CLI::App& verb, GateSource& source) {
@@ -173,32 +215,27 @@ void AddSourceOptions(CLI::App& verb, GateSource& source) {
 
 absl::Status ReadSuiteSource(const GateSource& source, const std::string& home,
                              const ScratchFolder& scratch, gates::SuiteInput& input) {
-  ASSIGN_OR_RETURN(gates::NamedSuite suite, ReadSuite(source, home, scratch));
-  input.suite_yaml = std::move(suite.yaml);
-  input.suite_file = std::move(suite.file);
-  input.policy = std::move(suite.beside);
-  input.recordings_folder = source.recordings;
-  input.wall_ms = agent::base::SystemClock().WallMs();
+  ASSIGN_OR_RETURN(FoundSuite found, ReadSuite(source, home, scratch));
+  PutSuite(std::move(found.suite), source, input);
   return absl::OkStatus();
 }
 
 absl::Status ReadSource(const GateSource& source, const std::string& home,
                         const ScratchFolder& scratch, gates::SuiteInput& input) {
-  RETURN_IF_ERROR(ReadSuiteSource(source, home, scratch, input));
+  ASSIGN_OR_RETURN(FoundSuite found, ReadSuite(source, home, scratch));
+  PutSuite(std::move(found.suite), source, input);
   std::optional<gates::ScenarioFiles> scenarios = input.policy.scenarios;
-  const bool named = scenarios.has_value();
-  if (named && !(source.scenarios.empty() && source.scenarios_repo.empty() &&
-                 source.scenarios_commit.empty())) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s says itself which scenarios judge (%s); leave --scenarios and --scenarios-repo out",
-        input.suite_file, scenarios->name));
-  }
-  if (!named) {
+  if (scenarios) {
+    RETURN_IF_ERROR(CheckNoOthers(source, input));
+  } else {
     ASSIGN_OR_RETURN(scenarios, ReadScenarios(source, home, scratch));
   }
   input.scenarios_folder = std::move(scenarios->folder);
   input.scenarios_name = std::move(scenarios->name);
-  return absl::OkStatus();
+  if (!source.for_seal || !found.repository) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const PolicyHome policy, ReadPolicyHome(home));
+  return policy.repository.empty() ? absl::OkStatus()
+                                   : JudgeByCommit(home, *found.repository, input.policy.commit);
 }
 
 report::Place PlaceOf(const GateSource& source, const std::string& unit,

@@ -40,13 +40,17 @@ struct GateSource {
 };
 void AddSourceOptions(CLI::App& verb, GateSource& source);
 
-// The tip of the home's branch as its repository has it now.
-absl::StatusOr<std::string> TipOf(const PolicyHome& policy, const std::string& home);
+// Whether a repository's name is a URL, and no folder's.
+bool IsUrl(const std::string& name);
+
+// The home's repository as it is now; the home must be there.
+absl::StatusOr<source::Repository> OpenPolicy(const PolicyHome& policy, const std::string& home);
 
 // Fills the input's suite, policy, scenarios, recordings and today. What comes from git is written
 // out below `scratch`, which must outlive the run. A suite that names its scenarios is judged by no
 // others (kInvalidArgument). kPermissionDenied: for a seal, and suite or scenarios are not from
-// where the home says, or from before (JudgeByCommit).
+// where the home says, or from before (MayJudgeBy). For a seal the home keeps the commit, if all of
+// it could be read (JudgeByCommit).
 absl::Status ReadSource(const GateSource& source, const std::string& home,
                         const ScratchFolder& scratch, gates::SuiteInput& input);
 

@@ -5,7 +5,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
@@ -33,6 +35,13 @@ absl::StatusOr<agent::base::UniqueFd> LockPolicy(const std::string& home) {
   return fd;
 }
 
+absl::Status WritePolicyHome(const std::string& home, const PolicyHome& policy) {
+  const nlohmann::json json = {{"repository", policy.repository},
+                               {"branch", policy.branch},
+                               {"not_before", policy.not_before}};
+  return agent::base::OsFiles().WriteDurably(home + kPolicyHome, json.dump(2) + "\n", 0644);
+}
+
 absl::Status CheckApproved(const source::Repository& repository, const std::string& commit,
                            const PolicyHome& policy) {
   ASSIGN_OR_RETURN(const bool approved, repository.IsWithin(commit, policy.branch));
@@ -42,17 +51,31 @@ absl::Status CheckApproved(const source::Repository& repository, const std::stri
                       commit, policy.branch, policy.repository));
 }
 
+// Of a history that is not all here nobody knows whether it was rewritten.
+absl::Status CheckKept(const source::Repository& repository, const PolicyHome& policy) {
+  const auto kept = repository.IsWithin(policy.not_before, policy.branch);
+  if (kept.value_or(false)) return absl::OkStatus();
+  const std::string asked = absl::StrFormat(
+      "this home judges by commit %s or later (policy.json), and ", policy.not_before);
+  const absl::Status whole = repository.RequireHistory();
+  if (!whole.ok()) return absl::Status(whole.code(), absl::StrCat(asked, whole.message()));
+  if (absl::IsNotFound(kept.status())) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("%s%s has no such commit: fetch it, e.g. git pull; if git finds it "
+                        "nowhere, ask who keeps that repository what became of it",
+                        asked, repository.folder()));
+  }
+  RETURN_IF_ERROR(kept.status());
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "%s of %s has lost commit %s, by which this home judged (policy.json): its history was "
+      "rewritten. Where that was meant, say gatekeeper gate policy %s --branch %s again",
+      policy.branch, policy.repository, policy.not_before, policy.repository, policy.branch));
+}
+
 absl::Status CheckNotBefore(const source::Repository& repository, const std::string& commit,
                             const PolicyHome& policy) {
   if (policy.not_before.empty()) return absl::OkStatus();
-  const auto kept = repository.IsWithin(policy.not_before, policy.branch);
-  if (absl::IsNotFound(kept.status()) || (kept.ok() && !*kept)) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "%s of %s has lost commit %s, by which this home judged (policy.json): its history was "
-        "rewritten. Where that was meant, say gatekeeper gate policy %s --branch %s again",
-        policy.branch, policy.repository, policy.not_before, policy.repository, policy.branch));
-  }
-  RETURN_IF_ERROR(kept.status());
+  RETURN_IF_ERROR(CheckKept(repository, policy));
   ASSIGN_OR_RETURN(const bool holds, repository.LeadsTo(policy.not_before, commit));
   if (holds) return absl::OkStatus();
   return absl::PermissionDeniedError(absl::StrFormat(
@@ -86,19 +109,36 @@ absl::StatusOr<PolicyHome> ReadPolicyHome(const std::string& home) {
                     pinned ? not_before.get<std::string>() : std::string()};
 }
 
-absl::Status WritePolicyHome(const std::string& home, const PolicyHome& policy) {
-  const nlohmann::json json = {{"repository", policy.repository},
-                               {"branch", policy.branch},
-                               {"not_before", policy.not_before}};
-  return agent::base::OsFiles().WriteDurably(home + kPolicyHome, json.dump(2) + "\n", 0644);
+absl::StatusOr<std::string> SetPolicyHome(const std::string& home,
+                                          const source::Repository& repository,
+                                          const PolicyHome& policy) {
+  ASSIGN_OR_RETURN(const agent::base::UniqueFd lock, LockPolicy(home));
+  ASSIGN_OR_RETURN(const PolicyHome old, ReadPolicyHome(home));
+  RETURN_IF_ERROR(WritePolicyHome(home, policy));
+  if (old.not_before.empty()) return std::string();
+  return repository.LeadsTo(old.not_before, policy.not_before).value_or(false) ? std::string()
+                                                                               : old.not_before;
+}
+
+absl::Status CheckHome(const std::string& home) {
+  std::error_code error;
+  if (std::filesystem::is_directory(home, error)) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrFormat(
+      "there is no gatekeeper's home at %s: make it with gatekeeper init %s", home, home));
+}
+
+absl::Status MayJudgeBy(const std::string& home, const source::Repository& repository,
+                        const std::string& commit) {
+  ASSIGN_OR_RETURN(const PolicyHome policy, ReadPolicyHome(home));
+  RETURN_IF_ERROR(CheckApproved(repository, commit, policy));
+  return CheckNotBefore(repository, commit, policy);
 }
 
 absl::Status JudgeByCommit(const std::string& home, const source::Repository& repository,
                            const std::string& commit) {
   ASSIGN_OR_RETURN(const agent::base::UniqueFd lock, LockPolicy(home));
   ASSIGN_OR_RETURN(PolicyHome policy, ReadPolicyHome(home));
-  RETURN_IF_ERROR(CheckApproved(repository, commit, policy));
-  RETURN_IF_ERROR(CheckNotBefore(repository, commit, policy));
+  RETURN_IF_ERROR(MayJudgeBy(home, repository, commit));
   if (policy.not_before == commit) return absl::OkStatus();
   policy.not_before = commit;
   return WritePolicyHome(home, policy);

@@ -58,10 +58,14 @@ class Repository {
   absl::StatusOr<std::vector<std::string>> Versions(const std::string& commit,
                                                     const std::string& path, size_t cap) const;
 
+  // kFailedPrecondition when the history at hand is cut off (a shallow clone).
+  absl::Status RequireHistory() const;
+
   // Whether `commit` is the tip of `branch` or lies before it.
   absl::StatusOr<bool> IsWithin(const std::string& commit, const std::string& branch) const;
 
   // Whether `commit` is `other` or lies before it. kNotFound: either is not here.
+  // kFailedPrecondition: what is here is cut off between them.
   absl::StatusOr<bool> LeadsTo(const std::string& commit, const std::string& other) const;
 
   // The work tree's folder, or the repository's own when it is bare.

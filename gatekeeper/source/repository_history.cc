@@ -83,12 +83,7 @@ absl::StatusOr<std::vector<std::string>> Repository::ListFiles(const std::string
 absl::StatusOr<std::vector<std::string>> Repository::Versions(const std::string& commit,
                                                               const std::string& path,
                                                               size_t cap) const {
-  if (git_repository_is_shallow(repository_.get()) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("the history of %s is cut off (a shallow clone): fetch all of it, e.g. git "
-                        "fetch --unshallow",
-                        folder()));
-  }
+  RETURN_IF_ERROR(RequireHistory());
   ASSIGN_OR_RETURN(const git_oid from, CommitId(repository_.get(), commit));
   git_revwalk* raw = nullptr;
   if (git_revwalk_new(&raw, repository_.get()) != 0) return absl::InternalError(LastError());
@@ -115,14 +110,24 @@ absl::StatusOr<std::vector<std::string>> Repository::Versions(const std::string&
   return versions;
 }
 
+absl::Status Repository::RequireHistory() const {
+  if (git_repository_is_shallow(repository_.get()) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrFormat("the history of %s is cut off (a shallow clone): fetch all of it, e.g. git "
+                      "fetch --unshallow",
+                      folder()));
+}
+
 absl::StatusOr<bool> Repository::LeadsTo(const std::string& commit,
                                          const std::string& other) const {
   ASSIGN_OR_RETURN(const git_oid earlier, CommitId(repository_.get(), commit));
   ASSIGN_OR_RETURN(const git_oid later, CommitId(repository_.get(), other));
   if (git_oid_equal(&earlier, &later) != 0) return true;
   const int answer = git_graph_descendant_of(repository_.get(), &later, &earlier);
-  if (answer < 0) return absl::DataLossError(LastError());
-  return answer == 1;
+  if (answer >= 0) return answer == 1;
+  const std::string why = LastError();
+  RETURN_IF_ERROR(RequireHistory());
+  return absl::DataLossError(why);
 }
 
 absl::StatusOr<bool> Repository::IsWithin(const std::string& commit,

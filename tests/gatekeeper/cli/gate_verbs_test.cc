@@ -4,86 +4,19 @@
 
 #include "absl/strings/str_replace.h"
 #include "agent/trust/hash.h"
-#include "gatekeeper/cli/verbs.h"
-#include "gatekeeper/seal/keyring.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/gatekeeper/cli/typed_verb.h"
-#include "tests/gatekeeper/gates/drive_fixture.h"
-#include "tests/support/git_folder.h"
-#include "tests/support/status_matchers.h"
-#include "tests/support/temp_folder.h"
+#include "tests/gatekeeper/cli/gate_verbs_fixture.h"
 
 // `gatekeeper gate ...` as a person types it, with a real policy repository.
 
 namespace {
 
-using gatekeeper::cli::Session;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
+using tests::GateVerbsTest;
 using tests::Printed;
-using tests::Typed;
-
-class GateVerbsTest : public testing::Test {
- protected:
-  GateVerbsTest() {
-    for (int i = 0; i < 6; ++i) {
-      tests::RecordScenario(folder_ / "scenarios", "drive" + std::to_string(i),
-                            {.seconds = 6, .number = i, .dusty_from_s = 3, .without = {}});
-    }
-    tests::WriteUnit(folder_ / "unit", tests::LinearOnnx(0.5F, 0), tests::PolicyYaml());
-    git_.Write("suites/hall.yaml", tests::SuiteYaml() + tests::kSiteBeside);
-    git_.Write("suites/site.yaml", tests::SiteYaml());
-    commit_ = git_.Commit("policy");
-    git_.Git("branch -f approved");
-  }
-  Printed Gate(const std::string& arguments) {
-    Session session;
-    session.home = home();
-    CLI::App app;
-    gatekeeper::cli::AddGateVerbs(app, session);
-    return Typed(app, session, "gate " + arguments);
-  }
-  Printed Run(const std::string& arguments) {
-    return Gate("run " + (folder_ / "unit") + " --scenarios " + (folder_ / "scenarios") +
-                " --threads 2 " + arguments);
-  }
-  std::string Pinned(const std::string& commit) {
-    return "--suite suites/hall.yaml --policy-repo " + git_.path() + " --policy-commit " + commit;
-  }
-  // The same scenarios in the policy repository, by their recordings' digests alone.
-  void WriteScenarios(const tests::GitFolder& git, const std::string& folder) const {
-    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "scenarios")) {
-      if (entry.path().extension() != ".yaml") continue;
-      std::ifstream file(entry.path());
-      std::string text;
-      for (std::string line; std::getline(file, line);) {
-        if (line.rfind("recording:", 0) != 0) text += line + "\n";
-      }
-      git.Write(folder + "/" + entry.path().filename().string(), text);
-    }
-  }
-  // A suite of the branch "approved" that names them.
-  std::string ApproveSuiteWithScenarios() {
-    WriteScenarios(git_, "library");
-    git_.Write("suites/hall.yaml",
-               tests::SuiteYaml() + tests::kSiteBeside + "scenarios: ../library\n");
-    std::string commit = git_.Commit("scenarios");
-    git_.Git("branch -f approved");
-    return commit;
-  }
-  Printed Judge(const std::string& arguments) {
-    return Gate("run " + (folder_ / "unit") + " --threads 2 --recordings " +
-                (folder_ / "scenarios") + " " + arguments);
-  }
-  std::string home() const { return folder_ / "home"; }
-  void MakeHome() { ASSERT_OK(gatekeeper::seal::InitKeyring(home(), {}, 1'700'000'000'000)); }
-
-  tests::TempFolder folder_;
-  tests::GitFolder git_;
-  std::string commit_;
-};
 
 TEST_F(GateVerbsTest, ReportsThePinnedCommitAndCountsAttemptsInTheHome) {
   MakeHome();

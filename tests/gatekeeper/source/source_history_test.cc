@@ -70,6 +70,10 @@ TEST(RepositoryHistoryTest, AShallowCloneHasNoHistoryToTell) {
   ASSERT_OK_AND_ASSIGN(const Repository repository, Repository::Open(folder / "clone"));
   EXPECT_THAT(repository.Versions(last, "lock", GitFolder::kCap),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("shallow")));
+  EXPECT_THAT(repository.RequireHistory(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("--unshallow")));
+  EXPECT_TRUE(*repository.LeadsTo(last, last)) << "which is here";
+  EXPECT_OK(Repository::Open(git.path())->RequireHistory());
 }
 
 TEST(RepositoryHistoryTest, KnowsWhatLiesBeforeABranch) {
