@@ -171,6 +171,7 @@ class ImportRun {
     }
     if (destination.has_parent_path())
       RETURN_IF_ERROR(files_.MakeFolders(destination.parent_path().string()));
+    const size_t skipped = skipped_.size();
     for (const WantedClip& wanted : source->clips) {
       absl::Status made = Make(*source, wanted);
       if (made.ok()) continue;
@@ -179,19 +180,18 @@ class ImportRun {
       if (!request_.cut.every_s || !passable) return made;
       skipped_.push_back({wanted.recording, made});
     }
-    return request_.overwrite ? RemoveStale(*source, destination) : absl::OkStatus();
+    return request_.overwrite ? RemoveStale(*source, destination, skipped_.size() == skipped)
+                              : absl::OkStatus();
   }
 
-  // Overwritten are all clips of the recording, also those that would not be made any more.
-  absl::Status RemoveStale(const OpenedSource& source, const fs::path& destination) {
+  // Overwritten are all clips of the recording, also those that would not be made any more; but
+  // only by an import that made all of it again.
+  absl::Status RemoveStale(const OpenedSource& source, const fs::path& destination, bool all_made) {
     std::set<std::string> made;
-    for (const MadeClip& clip : made_) made.insert(clip.wanted.scenario());
-    ASSIGN_OR_RETURN(const StaleClips stale,
-                     RemoveStaleClips({destination.string(), source.origin.sha256()}, made));
-    stale_.removed.insert(stale_.removed.end(), stale.removed.begin(), stale.removed.end());
-    stale_.left_alone.insert(stale_.left_alone.end(), stale.left_alone.begin(),
-                             stale.left_alone.end());
-    return absl::OkStatus();
+    for (const MadeClip& clip : made_)
+      made.insert(fs::path(clip.wanted.scenario()).filename().string());
+    const bool whole = all_made && !request_.cut.from_s && !request_.cut.until_s;
+    return RemoveStaleClips({destination.string(), source.origin.sha256()}, made, whole, stale_);
   }
 
   absl::Status Make(const OpenedSource& source, const WantedClip& wanted) {
@@ -237,6 +237,12 @@ void PrintImportTable(const ImportRun& run) {
   }
   for (const std::string& scenario : run.stale().removed)
     std::printf("removed %s: an earlier import of the same recording\n", scenario.c_str());
+  for (const std::string& scenario : run.stale().kept) {
+    std::printf(
+        "kept %s: an earlier import of the same recording, of which only a part was made "
+        "again; remove it yourself if it is not wanted\n",
+        scenario.c_str());
+  }
   for (const std::string& scenario : run.stale().left_alone)
     std::printf("left alone %s: not of this recording\n", scenario.c_str());
 }
@@ -260,6 +266,7 @@ void PrintImportJson(const ImportRun& run) {
         {{"recording", clip.recording}, {"why", std::string(clip.why.message())}});
   }
   json["removed"] = run.stale().removed;
+  json["kept"] = run.stale().kept;
   json["left_alone"] = run.stale().left_alone;
   std::printf("%s\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
@@ -305,7 +312,8 @@ void AddScenarioImport(CLI::App& scenario, Session& session) {
       ->check(CLI::Range(kShortestClipS, kLongestClipS));
   import->add_flag(
       "--overwrite", request->overwrite,
-      "also what is there already; clips of the same recording that are not made again go");
+      "also what is there already; clips of the same recording that are not made again go, if "
+      "all of the recording was made");
   import->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
   import->callback(
       [request, &session] { session.exit_code = Report(Import(*request, session));

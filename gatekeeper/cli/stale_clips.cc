@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
@@ -54,28 +55,31 @@ absl::Status Remove(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<StaleClips> RemoveStaleClips(const ClipFamily& family,
-                                            const std::set<std::string>& made) {
-  StaleClips stale;
+absl::Status RemoveStaleClips(const ClipFamily& family, const std::set<std::string>& made,
+                              bool whole, StaleClips& stale) {
   ASSIGN_OR_RETURN(const std::vector<std::string> scenarios, ScenariosOf(family.destination));
   agent::base::OsFiles files;
   for (const std::string& scenario : scenarios) {
-    if (made.contains(scenario)) continue;
+    if (made.contains(fs::path(scenario).filename().string())) continue;
     ASSIGN_OR_RETURN(const std::string text, files.Read(scenario, gates::kMaxScenarioBytes));
     const auto document = gates::ParseScenario(text, scenario);
     if (!document.ok() || document->document.origin().sha256() != family.source_sha256) {
       stale.left_alone.push_back(scenario);
       continue;
     }
+    if (!whole) {
+      stale.kept.push_back(scenario);
+      continue;
+    }
     // First what names it: a recording without a scenario judges nobody.
     RETURN_IF_ERROR(Remove(scenario));
+    stale.removed.push_back(scenario);
     const std::string recording = fs::path(scenario).replace_extension(".mcap").string();
     const auto digest = agent::trust::Sha256File(recording);
     if (digest.ok() && digest->hex() == document->document.sha256())
       RETURN_IF_ERROR(Remove(recording));
-    stale.removed.push_back(scenario);
   }
-  return stale;
+  return absl::OkStatus();
 }
 
 }  // namespace gatekeeper::cli

@@ -148,7 +148,7 @@ TEST_F(ScenarioFolderTest, ALongDriveIsOneSampleWhateverItIsCutInto) {
   const Printed judged = JudgeLibrary(json);
   EXPECT_EQ(judged.code, 10) << judged.out << judged.err;
   EXPECT_THAT(judged.out,
-              AllOf(HasSubstr("1 clip with recorded commands (of 7 scenarios, those of one "
+              AllOf(HasSubstr("1 recording with recorded commands (of 7 clips, those of one "
                               "recording count once), at least 6 are needed"),
                     HasSubstr("0 failed")));
 }
@@ -257,6 +257,52 @@ TEST_F(ScenarioFolderTest, OverwritingTakesAwayClipsThatAreNotMadeAgainAndNobody
                     HasSubstr("left alone " + (folder_ / "library/run7-007.yaml") + ": not of"),
                     HasSubstr("left alone " + (folder_ / "library/run7-009.yaml") + ":"),
                     Not(HasSubstr("run8-000")), Not(HasSubstr("north"))));
+}
+
+TEST_F(ScenarioFolderTest, OverwritingKeepsWhatItHasJustMadeHoweverTheFolderIsWritten) {
+  ASSERT_NO_FATAL_FAILURE(Drive("run7", 2));
+  for (const char* to : {"library", "library/", "library//", "./library/../library/"}) {
+    const Printed made = Import("run7", "--every 1 --overwrite" + To(to));
+    ASSERT_EQ(made.code, 0) << made.err;
+    EXPECT_THAT(made.out, Not(HasSubstr("removed "))) << to;
+    EXPECT_TRUE(fs::exists(folder_ / "library/run7-000.yaml")) << to;
+    EXPECT_TRUE(fs::exists(folder_ / "library/run7-001.mcap")) << to;
+  }
+}
+
+TEST_F(ScenarioFolderTest, OverwritingAPartKeepsTheClipsOfTheRest) {
+  ASSERT_NO_FATAL_FAILURE(Drive("run7", 4));
+  ASSERT_EQ(Import("run7", "--every 1" + To("library")).code, 0);
+  for (const char* part : {"--from 1", "--until 3"}) {
+    const Printed again =
+        Import("run7", std::string(part) + " --every 3 --overwrite" + To("library"));
+    ASSERT_EQ(again.code, 0) << again.err;
+    EXPECT_THAT(again.out, AllOf(HasSubstr("kept " + (folder_ / "library/run7-002.yaml")),
+                                 HasSubstr("remove it yourself"), Not(HasSubstr("removed "))));
+    for (const char* name : {"run7-001", "run7-002", "run7-003"})
+      EXPECT_TRUE(fs::exists(folder_ / "library/" + name + ".yaml")) << part << name;
+  }
+}
+
+TEST_F(ScenarioFolderTest, OverwritingRemovesNothingWhereAClipCannotBeMade) {
+  ASSERT_NO_FATAL_FAILURE(Drive("run7", 3, 99));
+  const std::string map = folder_ / "import.yaml";
+  const std::string import = "scenario import " + (folder_ / "bags/run7") + " --map " + map +
+                             " --overwrite" + To("library");
+  ASSERT_EQ(Import("run7", To("library")).code, 0);  // run7.yaml, of all of it
+  const std::string odom = "schema: import/1\nchannels:\n  odom: {topic: /odom}\n";
+  std::ofstream(map) << odom << kFollowed;
+  const Printed some = Run(import + " --every 1 -o json");
+  ASSERT_EQ(some.code, 0) << some.err;
+  const auto json = nlohmann::json::parse(some.out);
+  EXPECT_EQ(json["skipped"].size(), 1u) << "the first second has nothing";
+  EXPECT_THAT(json["removed"], testing::IsEmpty());
+  EXPECT_THAT(json["kept"], ElementsAre(folder_ / "library/run7.yaml"));
+  EXPECT_TRUE(fs::exists(folder_ / "library/run7.yaml"));
+
+  std::ofstream(map) << odom << "frames: {body: base_link, site: nowhere}\n";
+  EXPECT_NE(Run(import + " --every 1").code, 0);
+  EXPECT_TRUE(fs::exists(folder_ / "library/run7.yaml")) << "nothing could be made";
 }
 
 TEST_F(ScenarioFolderTest, AClipWithNothingInItIsNamedAndTheOthersAreMade) {
