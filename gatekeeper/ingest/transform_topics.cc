@@ -8,16 +8,20 @@
 namespace gatekeeper::ingest {
 namespace {
 
+// Some recorders leave the first '/' out.
+std::string Whole(const std::string& name) { return name.starts_with('/') ? name : "/" + name; }
+
 void AddNearest(const RecordingFile& file, const std::string& topic, const std::string& name,
                 std::set<std::string>& found) {
-  for (size_t end = topic.rfind('/'); end != std::string::npos;
-       end = end == 0 ? std::string::npos : topic.rfind('/', end - 1)) {
-    const std::string wanted = topic.substr(0, end) + name;
-    const bool there = std::any_of(
+  const std::string from = Whole(topic);
+  for (size_t end = from.rfind('/'); end != std::string::npos;
+       end = end == 0 ? std::string::npos : from.rfind('/', end - 1)) {
+    const std::string wanted = from.substr(0, end) + name;
+    const auto there = std::find_if(
         file.topics().begin(), file.topics().end(),
-        [&](const Topic& other) { return other.name == wanted && IsTransforms(other); });
-    if (!there) continue;
-    found.insert(wanted);
+        [&](const Topic& other) { return Whole(other.name) == wanted && IsTransforms(other); });
+    if (there == file.topics().end()) continue;
+    found.insert(there->name);
     return;
   }
 }

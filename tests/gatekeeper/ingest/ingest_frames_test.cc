@@ -294,4 +294,36 @@ TEST_F(NamespacedTest, WhatIsFixedMayBeToldElsewhereThanWhatMoves) {
   EXPECT_NEAR(Packets()[0].scan().angle_min_rad(), 0, 1e-6);
 }
 
+TEST_F(NamespacedTest, TopicsWithoutTheFirstSlashHaveTheSameTree) {
+  for (const std::string& tree : {std::string("r1"), std::string()}) {
+    bag_ = {};
+    DriveIn("r1");
+    Tell(tree, 5, pi / 2);  // of "" on /tf
+    Tell("/r2", 50, 0);
+    ASSERT_OK(Import().status()) << tree;
+    const auto packets = Packets();
+    EXPECT_NEAR(packets[0].scan().angle_min_rad(), 0, 1e-6) << tree;
+    EXPECT_NEAR(packets[1].odom().x_m(), 5, 1e-9) << tree;
+  }
+}
+
+TEST_F(NamespacedTest, ATopicWithoutAnySlashIsInTheTreeOfTheRoot) {
+  Only("scan");
+  map_.mutable_channels()->at("scan").set_topic("scan");
+  Follow("base_link", "");
+  for (const std::string& topic : {std::string("/tf_static"), std::string("tf_static")}) {
+    bag_ = {};
+    bag_.Add(10, "scan", "sensor_msgs/msg/LaserScan",
+             tests::ScanBytes({.stamp_s = 10,
+                               .angle_min_rad = -90 * tests::kDegree,
+                               .increment_rad = 90 * tests::kDegree,
+                               .ranges_m = {1, 2, 3}}));
+    bag_.Add(
+        9, topic, "tf2_msgs/msg/TFMessage",
+        tests::TransformBytes({{.parent = "base_link", .child = "base_scan", .yaw_rad = pi / 2}}));
+    ASSERT_OK(Import().status()) << topic;
+    EXPECT_NEAR(Packets()[0].scan().angle_min_rad(), 0, 1e-6) << topic;
+  }
+}
+
 }  // namespace
