@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include "absl/strings/str_format.h"
 
@@ -31,12 +32,21 @@ fs::path FromRoot(const SourceFile& file) {
   return file.root == nullptr ? fs::path(file.path) : fs::path(file.root->path) / file.path;
 }
 
+fs::path Below(const fs::path& path, const Place& place) {
+  const fs::path below = Whole(path.string(), place).lexically_relative(Whole("", place));
+  return below.empty() || *below.begin() == ".." ? fs::path() : below;
+}
+
 // Relative to the working folder; empty for what lies outside.
 fs::path BelowFolder(const SourceFile& file, const Place& place) {
   const fs::path path = FromRoot(file);
   if (place.folder.empty() && path.is_absolute()) return {};
-  const fs::path below = Whole(path.string(), place).lexically_relative(Whole("", place));
-  return below.empty() || *below.begin() == ".." ? fs::path() : below;
+  const fs::path below = Below(path, place);
+  if (!below.empty() || !path.is_absolute()) return below;
+  // The way to the working folder may have been written through a link.
+  std::error_code error;
+  const fs::path real = fs::weakly_canonical(path.parent_path(), error);
+  return error ? fs::path() : Below(real / path.filename(), place);
 }
 
 // Gates that look at the unit's own files name them as the unit does.

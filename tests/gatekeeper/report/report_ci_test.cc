@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <fstream>
 
 #include "gatekeeper/report/text.h"
@@ -6,6 +7,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/gatekeeper/report/sample_report.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_folder.h"
 
 // What continuous integration systems read, within the limits that they keep in silence.
 
@@ -130,6 +132,21 @@ TEST(SarifTest, FilesOfUnitAndPolicyRepositoryStandWhereTheyLieInTheCheckout) {
     EXPECT_FALSE(
         result["locations"][0]["physicalLocation"]["artifactLocation"].contains("uriBaseId"));
   }
+}
+
+TEST(SarifTest, AWorkingFolderMayBeWrittenThroughALink) {
+  const tests::TempFolder folder;
+  std::filesystem::create_directories(folder / "real/library");
+  std::filesystem::create_directory_symlink(folder / "real", folder / "link");
+  Place checkout{.folder = folder / "real", .file = ""};
+  checkout.unit = {.path = folder / "link/unit"};
+  checkout.policy = {.path = folder / "link/safety"};
+  v1::GateReport report = Sample();
+  report.mutable_inputs(0)->set_file(folder / "link/library/dusty_07.yaml");
+  EXPECT_THAT(
+      Uris(Sarif(report, checkout)),
+      ElementsAre("safety/suites/nav.yaml", "library/dusty_07.yaml", "safety/suites/nav.yaml",
+                  "unit/policy/control_policy.yaml", "safety/suites/nav.yaml"));
 }
 
 TEST(SarifTest, FilesOfARepositoryElsewhereSaySoInTheirPath) {
