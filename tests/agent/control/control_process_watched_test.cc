@@ -98,5 +98,16 @@ TEST_F(SupervisedTest, AControlThatEndsIsStartedAgainAndEndsWithItsSupervisor) {
   EXPECT_EQ(kill(second, 0), -1) << "it is gone too";
 }
 
+TEST_F(SupervisedTest, AControlThatHangsDoesNotKeepItsSupervisorFromEnding) {
+  const pid_t hangs = Control();
+  ASSERT_GT(hangs, 0);
+  kill(hangs, SIGSTOP);
+
+  const int status = End(SIGTERM);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(kill(hangs, 0), -1) << "it is gone too";
+  EXPECT_THAT(Log(), ::testing::HasSubstr("control does not end; killing it\n"));
+}
+
 }  // namespace
 }  // namespace tests
