@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,7 @@
 #include "agent/runtime/arm_limits.h"
 #include "agent/runtime/policy_compiler.h"
 #include "gatekeeper/bundle/capability_checks.h"
+#include "gatekeeper/bundle/flat_document.h"
 
 namespace gatekeeper::bundle {
 namespace {
@@ -27,6 +29,7 @@ absl::Status CheckJoint(const v1::CertifiedJoint& joint, const std::string& path
     if (!std::isfinite(number)) return Wrong(path + ".link", "must have finite numbers");
   }
   if (!joint.has_link()) return Wrong(path + ".link", "must be given: %s", kWhyArm);
+  if (!joint.has_limits()) return Wrong(path + ".limits", "must be given: %s", kWhyArm);
   const v1::JointLimit& limits = joint.limits();
   const std::string of = path + ".limits.";
   const bool has_room = std::isfinite(limits.q_min_rad()) && std::isfinite(limits.q_max_rad()) &&
@@ -57,6 +60,12 @@ class ArmChecks {
       : policy_(policy), name_(name), arm_(arm) {}
 
   std::vector<Finding> Run() {
+    if (arm_.joints().empty()) {
+      Add("command.type", absl::StrFormat("must be twist2d: '%s' is certified for wheels, and for "
+                                          "no joints",
+                                          name_));
+      return std::move(found_);
+    }
     const auto& fields = policy_.command().fields();
     const std::vector<std::string> ids = IdsOf(arm_);
     if (!std::equal(fields.begin(), fields.end(), ids.begin(), ids.end())) {
@@ -71,18 +80,21 @@ class ArmChecks {
   }
 
  private:
+  // To the last bit: the tool stands where its chain says.
   void CheckLink(int i) {
     const v1::DhLink& certified = arm_.joints(i).link();
     const v1::DhLink& link = policy_.arm().chain(i);
-    if (link.a_m() == certified.a_m() && link.alpha_rad() == certified.alpha_rad() &&
-        link.d_m() == certified.d_m() && link.theta_offset_rad() == certified.theta_offset_rad()) {
-      return;
+    const std::tuple<const char*, double, double> numbers[] = {
+        {"a_m", link.a_m(), certified.a_m()},
+        {"alpha_rad", link.alpha_rad(), certified.alpha_rad()},
+        {"d_m", link.d_m(), certified.d_m()},
+        {"theta_offset_rad", link.theta_offset_rad(), certified.theta_offset_rad()}};
+    for (const auto& [key, is, must] : numbers) {
+      if (is == must) continue;
+      Add(absl::StrFormat("arm.chain[%d].%s", i, key),
+          absl::StrFormat("must be %s, as the link of joint '%s' of '%s' has it, is %s",
+                          Number(must), arm_.joints(i).id(), name_, Number(is)));
     }
-    Add(absl::StrFormat("arm.chain[%d]", i),
-        absl::StrFormat("must be the link of joint '%s' of '%s': a_m %g, alpha_rad %g, d_m %g, "
-                        "theta_offset_rad %g",
-                        arm_.joints(i).id(), name_, certified.a_m(), certified.alpha_rad(),
-                        certified.d_m(), certified.theta_offset_rad()));
   }
 
   void CheckLimits(const v1::CertifiedJoint& joint) {
@@ -108,7 +120,7 @@ class ArmChecks {
 
   void Given(const std::string& path, bool given, double asked, double certified) {
     if (given) return AtMost(path, asked, certified);
-    Add(path, absl::StrFormat("must be given: '%s' is certified for %g", name_, certified));
+    Add(path, absl::StrFormat("must be given: '%s' is certified for %s", name_, Number(certified)));
   }
   void AtMost(const std::string& path, double asked, double certified) {
     if (asked > certified) found_.push_back(BeyondCertificate(path, asked, name_, certified));

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "agent/runtime/envelope.h"
 #include "gatekeeper/bundle/arm_certificate.h"
+#include "gatekeeper/bundle/flat_document.h"
 
 namespace gatekeeper::bundle {
 namespace {
@@ -84,13 +85,18 @@ class CapabilityChecks {
   std::vector<Finding> found_;
 };
 
+// How far a policy is off an arm: other joints than it has are no arm of this kind at all.
+std::pair<bool, size_t> Misfit(const std::vector<Finding>& found) {
+  return {!found.empty() && found.front().path == "command.fields", found.size()};
+}
+
 }  // namespace
 
 Finding BeyondCertificate(const std::string& path, double asked, const std::string& robot,
                           double certified) {
-  return {
-      "S9", path,
-      absl::StrFormat("asks for %g of '%s', which is certified for %g", asked, robot, certified)};
+  return {"S9", path,
+          absl::StrFormat("asks for %s of '%s', which is certified for %s", Number(asked), robot,
+                          Number(certified))};
 }
 
 std::vector<const v1::Capability*> RobotsFor(const v1::ControlPolicy& policy, const Site& site,
@@ -111,12 +117,20 @@ std::vector<Finding> CheckCapability(const v1::ControlPolicy& policy, const Site
                                      site.document().id(), name)});
   }
   if (hardware.empty() && robots.empty()) {
-    found.push_back({"S9", "robot_class",
-                     absl::StrFormat("site '%s' certifies no robot of class %s",
-                                     site.document().id(), policy.robot_class())});
+    return {{"S9", "robot_class",
+             absl::StrFormat("site '%s' certifies no robot of class %s", site.document().id(),
+                             policy.robot_class())}};
   }
+  std::vector<std::vector<Finding>> by_robot;
   for (const auto& [name, robot] : robots) {
-    std::vector<Finding> more = CapabilityChecks(policy, name, *robot).Run();
+    by_robot.push_back(CapabilityChecks(policy, name, *robot).Run());
+  }
+  if (hardware.empty() && policy.command().type() == "joints") {
+    return *std::min_element(
+        by_robot.begin(), by_robot.end(),
+        [](const auto& one, const auto& other) { return Misfit(one) < Misfit(other); });
+  }
+  for (const std::vector<Finding>& more : by_robot) {
     found.insert(found.end(), more.begin(), more.end());
   }
   return found;

@@ -17,7 +17,8 @@ std::vector<const v1::Capability*> RobotsFor(const v1::ControlPolicy& policy, co
 
 // S9: the site certifies those robots for the policy's robot_class, and the policy asks no more of
 // them than their certificate says; of a mobile base its footprint also covers theirs. Paths are of
-// the policy.
+// the policy. Without `hardware` a base's policy must suit every robot of its class, an arm's one
+// of them, since no two kinds of arm have the same links.
 std::vector<Finding> CheckCapability(const v1::ControlPolicy& policy, const Site& site,
                                      const std::vector<std::string>& hardware);
 

@@ -19,14 +19,6 @@ std::string Join(const std::string& path, const std::string& key) {
   return path.empty() ? key : path + "." + key;
 }
 
-// The shortest text that reads back as the same number: two numbers differ exactly when their texts
-// do.
-std::string Number(double value) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value);
-  return std::string(text, end.ptr);
-}
-
 std::string Scalar(const Message& message, const FieldDescriptor& field, int index) {
   const Reflection& r = *message.GetReflection();
   const bool list = index >= 0;
@@ -143,6 +135,12 @@ void Walk(const Message& message, const std::string& path, Flat& flat) {
 }
 
 }  // namespace
+
+std::string Number(double value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value);
+  return std::string(text, end.ptr);
+}
 
 Flat Flatten(const google::protobuf::Message& document) {
   Flat flat;

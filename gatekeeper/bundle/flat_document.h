@@ -14,6 +14,10 @@ namespace gatekeeper::bundle {
 using Flat = std::map<std::string, std::string>;
 Flat Flatten(const google::protobuf::Message& document);
 
+// The shortest text that reads back as the same number: two numbers differ exactly when their texts
+// do.
+std::string Number(double value);
+
 // The path of what holds it; empty at the top.
 inline std::string Parent(const std::string& path) {
   const size_t dot = path.rfind('.');

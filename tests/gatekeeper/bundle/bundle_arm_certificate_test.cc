@@ -39,7 +39,7 @@ class ArmCertificateTest : public testing::Test {
     const absl::StatusOr<bundle::Site> site = bundle::Site::Compile(document_);
     EXPECT_OK(site);
     std::vector<std::string> texts;
-    for (const bundle::Finding& finding : bundle::CheckCapability(policy_, *site, {"arm-900"})) {
+    for (const bundle::Finding& finding : bundle::CheckCapability(policy_, *site, hardware_)) {
       texts.push_back(finding.rule + " " + finding.path + " " + finding.message);
     }
     return texts;
@@ -53,6 +53,7 @@ class ArmCertificateTest : public testing::Test {
     return site.ok() ? "taken" : std::string(site.status().message());
   }
 
+  std::vector<std::string> hardware_ = {"arm-900"};
   v1::ControlPolicy policy_;
   v1::Site document_;
 };
@@ -111,6 +112,60 @@ TEST_F(ArmCertificateTest, AllowsNoFasterTool) {
                                    "certified for 0.25"));
 }
 
+TEST_F(ArmCertificateTest, SaysByHowLittleAPolicyAsksForMore) {
+  policy_.mutable_arm()->set_tcp_v_max_mps(0.2500001);
+  EXPECT_THAT(Check(), ElementsAre("S9 arm.tcp_v_max_mps asks for 0.2500001 of 'arm-900', which is "
+                                   "certified for 0.25"));
+}
+
+TEST_F(ArmCertificateTest, OfWheelsAllowsNoJoints) {
+  EXPECT_OK(
+      agent::base::ReadYaml(tests::NavFile("../site/hall.yaml"), "site", "site/1", document_));
+  policy_.set_robot_class("diff_drive");
+  hardware_ = {"diff-drive-2"};
+  EXPECT_THAT(Check(), ElementsAre("S9 command.type must be twist2d: 'diff-drive-2' is certified "
+                                   "for wheels, and for no joints"));
+}
+
+// Another kind of arm stands in the cell as well.
+TEST_F(ArmCertificateTest, IsOfOneOfTheSitesArmsWhereNoHardwareIsNamed) {
+  hardware_ = {};
+  v1::Capability& other = (*document_.mutable_robots())["arm-500"];
+  other = arm();
+  other.mutable_joints(1)->mutable_link()->set_a_m(0.25);
+  EXPECT_THAT(Check(), IsEmpty());
+  hardware_ = {"arm-500", "arm-900"};
+  EXPECT_THAT(Check(), ElementsAre(HasSubstr("arm.chain[1].a_m must be 0.25, as the link of joint "
+                                             "'shoulder' of 'arm-500'")));
+  hardware_ = {};
+  policy_.mutable_arm()->set_tcp_v_max_mps(0.26);
+  EXPECT_THAT(Check(), ElementsAre(HasSubstr("asks for 0.26 of 'arm-900'")))
+      << "of the arm that it fits best";
+  policy_.mutable_arm()->mutable_chain(1)->set_a_m(0.25);
+  EXPECT_THAT(Check(), ElementsAre(HasSubstr("asks for 0.26 of 'arm-500'")));
+}
+
+TEST_F(ArmCertificateTest, OfOtherJointsIsTheLastThatAPolicyIsJudgedBy) {
+  hardware_ = {};
+  v1::Capability& other = (*document_.mutable_robots())["arm-500"];
+  other = arm();
+  other.mutable_joints()->RemoveLast();
+  EXPECT_THAT(Check(), IsEmpty());
+  policy_.mutable_arm()->set_tcp_v_max_mps(0.26);
+  asked("elbow").set_q_max_rad(2.75);
+  EXPECT_THAT(Check(), ElementsAre(HasSubstr("'arm-900'"), HasSubstr("'arm-900'")));
+  document_.mutable_robots()->erase("arm-900");
+  EXPECT_THAT(Check(), ElementsAre(HasSubstr("command.fields must be the joints of 'arm-500'")));
+}
+
+TEST_F(ArmCertificateTest, OfNoneOfTheSitesArmsIsSaid) {
+  hardware_ = {};
+  document_.clear_robots();
+  EXPECT_THAT(Check(),
+              ElementsAre("S9 robot_class site 'assembly-cell' certifies no robot of class "
+                          "arm"));
+}
+
 TEST_F(ArmCertificateTest, IsOfTheseJointsInTheirOrderFromTheFoot) {
   policy_.mutable_command()->mutable_fields()->SwapElements(3, 4);
   EXPECT_THAT(Check(),
@@ -131,13 +186,19 @@ TEST_F(ArmCertificateTest, IsOfTheseLinks) {
     return found;
   };
   EXPECT_THAT(wrong(1, &v1::DhLink::set_a_m, 0.44),
-              ElementsAre("S9 arm.chain[1] must be the link of joint 'shoulder' of 'arm-900': a_m "
-                          "0.45, alpha_rad 0, d_m 0, theta_offset_rad 0"));
-  EXPECT_THAT(wrong(1, &v1::DhLink::set_alpha_rad, 0.01), ElementsAre(HasSubstr("arm.chain[1]")));
-  EXPECT_THAT(wrong(5, &v1::DhLink::set_d_m, 0.05), ElementsAre(HasSubstr("'wrist_3'")))
+              ElementsAre("S9 arm.chain[1].a_m must be 0.45, as the link of joint 'shoulder' of "
+                          "'arm-900' has it, is 0.44"));
+  EXPECT_THAT(wrong(0, &v1::DhLink::set_alpha_rad, 1.5708),
+              ElementsAre("S9 arm.chain[0].alpha_rad must be 1.570796326794897, as the link of "
+                          "joint 'base' of 'arm-900' has it, is 1.5708"));
+  EXPECT_THAT(wrong(5, &v1::DhLink::set_d_m, 0.05),
+              ElementsAre(HasSubstr("chain[5].d_m must be 0.1, as the link of joint 'wrist_3'")))
       << "a shorter tool than there is";
   EXPECT_THAT(wrong(0, &v1::DhLink::set_theta_offset_rad, 0.1),
-              ElementsAre(HasSubstr("arm.chain[0]")));
+              ElementsAre(HasSubstr("arm.chain[0].theta_offset_rad must be 0,")));
+  policy_.mutable_arm()->mutable_chain(3)->set_a_m(0.5);
+  policy_.mutable_arm()->mutable_chain(3)->set_d_m(0.5);
+  EXPECT_THAT(Check(), ElementsAre(HasSubstr("chain[3].a_m"), HasSubstr("chain[3].d_m")));
 }
 
 TEST_F(ArmCertificateTest, SaysAllThatAPolicyIsHeldTo) {
@@ -164,6 +225,8 @@ TEST_F(ArmCertificateTest, SaysAllThatAPolicyIsHeldTo) {
   EXPECT_THAT(Refusal([this] { certified(1).set_id("base"); }), HasSubstr("is 'base'"));
   EXPECT_THAT(Refusal([this] { certified(1).clear_link(); }),
               HasSubstr("joints[1].link] must be given"));
+  EXPECT_THAT(Refusal([this] { certified(1).clear_limits(); }),
+              HasSubstr("joints[1].limits] must be given: a certificate says what the arm can do"));
   EXPECT_THAT(Refusal([this] { certified(1).mutable_link()->set_d_m(kNan); }),
               HasSubstr("joints[1].link] must have finite numbers"));
 }
