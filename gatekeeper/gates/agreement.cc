@@ -92,9 +92,12 @@ ClipScore ScoreClip(const Replay& replay, const std::vector<TickScore>& scores,
   return clip;
 }
 
-const std::string& RecordingOf(const v1::Scenario& scenario) {
-  if (!scenario.origin().sha256().empty()) return scenario.origin().sha256();
+const std::string& ClipOf(const v1::Scenario& scenario) {
   return scenario.sha256().empty() ? scenario.id() : scenario.sha256();
+}
+
+const std::string& RecordingOf(const v1::Scenario& scenario) {
+  return scenario.origin().sha256().empty() ? ClipOf(scenario) : scenario.origin().sha256();
 }
 
 const std::string& RecordingOf(const Replay& replay) {

@@ -37,6 +37,9 @@ struct ClipScore {
 ClipScore ScoreClip(const Replay& replay, const std::vector<TickScore>& scores,
                     const std::string& tag, double rate_hz);
 
+// Names a clip: its file, or where a scenario names none, the scenario.
+const std::string& ClipOf(const v1::Scenario& scenario);
+
 // Names the drive that a clip was cut from, or the recording that it is: clips of one drive share
 // floor, light and day, and two scenarios of it are one independent sample, not two.
 const std::string& RecordingOf(const v1::Scenario& scenario);

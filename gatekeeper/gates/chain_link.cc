@@ -80,28 +80,27 @@ std::vector<PlannedFault> PlanFallbackChain(const std::vector<Replay>& replays,
   constexpr double kFrom = 0.3;  // of the way: the robot drives, and there is road ahead
   const agent::base::Nanos calm = CalmBefore(rules.policy);
   const v1::FallbackChainGate& gate = suite.fallback_chain();
-  const auto everything = static_cast<uint32_t>(replays.size());
+  const auto onset_of = [&](const Replay& replay) {
+    return CalmOnset(replay, kFrom, rules.fallback.states()[0].name, calm);
+  };
+  const Usable calms = [&](const Replay& replay) { return onset_of(replay).has_value(); };
   std::vector<PlannedFault> plan;
-  uint32_t used = 0;
-  for (const size_t index : DrawClips(replays, suite, "fallback_chain", everything)) {
-    if (used >= gate.clips()) break;
-    const auto onset = CalmOnset(replays[index], kFrom, rules.fallback.states()[0].name, calm);
-    if (!onset.has_value()) continue;
-    ++used;
+  for (const size_t index : DrawClips(replays, suite, "fallback_chain", gate.clips(), calms)) {
+    const int64_t onset = *onset_of(replays[index]);
     for (const ChainLink& link : LinksOf(document)) {
       PlannedFault planned;
       planned.id = link.id;
       planned.scenario = index;
       Fault& fault = planned.fault;
       fault.kind = Fault::Kind::kCatalogue;
-      fault.onset_ns = *onset;
-      fault.from_ns = std::max<int64_t>(0, *onset - calm.count());
+      fault.onset_ns = onset;
+      fault.from_ns = std::max<int64_t>(0, onset - calm.count());
       fault.until_ns =
-          *onset + static_cast<int64_t>(std::llround(
-                       (link.after_s + gate.safe_within_ms() * 1e-3 + kWatchOn_s) * 1e9));
+          onset + static_cast<int64_t>(std::llround(
+                      (link.after_s + gate.safe_within_ms() * 1e-3 + kWatchOn_s) * 1e9));
       fault.previous = link.previous;
       fault.spec = {
-          .id = "model_crashed", .channel = {}, .onset_ns = *onset, .end_ns = fault.until_ns + 1};
+          .id = "model_crashed", .channel = {}, .onset_ns = onset, .end_ns = fault.until_ns + 1};
       if (!link.silent.empty()) {
         fault.also = fault.spec;
         fault.also.id = "drop_all";

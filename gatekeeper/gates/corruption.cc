@@ -39,9 +39,8 @@ struct SeverityCell {
 
 struct Kind {
   std::map<int, SeverityCell> severities;
-  std::set<size_t> clips;
-  std::set<size_t> silent;  // clips that were wrong without a trigger at severity 4 or 5
-  FailingShare silence;     // recordings with such a clip
+  // Recordings of which a clip was wrong without a trigger at severity 4 or 5.
+  FailingShare silence;
 };
 
 std::set<std::string> TriggersOf(const Replay& replay) {
@@ -89,12 +88,10 @@ std::map<std::string, Kind> Sort(const Evidence& evidence, v1::GateResult& resul
     if (shown == Shown::kNothing) continue;
     const faults::Spec& spec = run.planned.fault.spec;
     Kind& kind = kinds[spec.id];
-    kind.clips.insert(run.planned.scenario);
     SeverityCell& cell = kind.severities[spec.severity];
     cell.agreeing.push_back(run.drive.agreeing());
     cell.wrong.Add(clean, shown != Shown::kRight);
     kind.silence.Add(clean, shown == Shown::kSilentlyWrong);
-    if (shown == Shown::kSilentlyWrong) kind.silent.insert(run.planned.scenario);
   }
   return kinds;
 }
@@ -153,11 +150,11 @@ void Explain(const std::string& id, const Kind& kind, v1::GateOutcome outcome,
     curve += absl::StrFormat("%s%.2f", curve.empty() ? "" : " ", cell.mean());
   v1::Finding& finding = *result.add_findings();
   finding.set_segment(id);
-  finding.set_message(
-      absl::StrFormat("%s %s: agreement by severity %s; silently wrong on %d of %s%s", id,
-                      outcome == v1::FAIL ? "below what is wanted" : "too few clips", curve,
-                      kind.silent.size(), agent::base::Counted(kind.clips.size(), "clip"),
-                      Rises(kind) ? "; rises with more corruption" : ""));
+  finding.set_message(absl::StrFormat(
+      "%s %s: agreement by severity %s; silently wrong on %d of %s%s", id,
+      outcome == v1::FAIL ? "below what is wanted" : "too few recordings", curve,
+      kind.silence.failed(), agent::base::Counted(kind.silence.recordings(), "recording"),
+      Rises(kind) ? "; rises with more corruption" : ""));
 }
 
 // Of every kind the first drive that is wrong where the floor is asked, and the first that is
@@ -233,19 +230,17 @@ v1::GateResult JudgeCorruption(const Evidence& evidence) {
   const double alpha =
       evidence.suite.alpha() / static_cast<double>(std::max<size_t>(1, kinds.size()));
   double worst = 1;
-  size_t clips = 0;
   uint64_t recordings = 0;
   int rises = 0;
   for (const auto& [id, kind] : kinds) {
     const v1::GateOutcome outcome = Judge(id, kind, alpha, limits, result);
     failed = failed || outcome == v1::FAIL;
-    enough = enough && outcome == v1::PASS && kind.clips.size() >= limits.clips();
+    enough = enough && outcome == v1::PASS && kind.silence.recordings() >= limits.clips();
     if (outcome != v1::PASS) {
       Explain(id, kind, outcome, result);
       AddExamples(id, evidence, result);
     }
     rises += Rises(kind) ? 1 : 0;
-    clips = std::max(clips, kind.clips.size());
     recordings = std::max(recordings, kind.silence.recordings());
     const auto at_floor = kind.severities.find(kFloorSeverity);
     if (at_floor == kind.severities.end()) continue;
@@ -264,14 +259,14 @@ v1::GateResult JudgeCorruption(const Evidence& evidence) {
   result.set_limit(limits.floor_at_3());
   result.set_margin(worst - limits.floor_at_3());
   result.set_outcome(failed ? v1::FAIL : enough ? v1::PASS : v1::INSUFFICIENT);
-  result.set_summary(kinds.empty()
-                         ? std::string("no clip could be scored under any corruption that fits the "
-                                       "unit's inputs")
-                         : absl::StrFormat("%s on %d of %s: least lower bound at "
-                                           "severity 3 %.3f, wanted %.2f; %d curves rise",
-                                           agent::base::Counted(kinds.size(), "corruption"), clips,
-                                           agent::base::Counted(limits.clips(), "clip"), worst,
-                                           limits.floor_at_3(), rises));
+  result.set_summary(
+      kinds.empty() ? std::string("no clip could be scored under any corruption that fits the "
+                                  "unit's inputs")
+                    : absl::StrFormat("%s on %d of %s: least lower bound at "
+                                      "severity 3 %.3f, wanted %.2f; %d curves rise",
+                                      agent::base::Counted(kinds.size(), "corruption"), recordings,
+                                      agent::base::Counted(limits.clips(), "recording"), worst,
+                                      limits.floor_at_3(), rises));
   return result;
 }
 

@@ -91,31 +91,32 @@ double HoursOf(const Evidence& evidence) {
   std::map<std::string, double> hours;
   for (const Replay& replay : evidence.replays) {
     if (!replay.status.ok()) continue;
-    const v1::Scenario& scenario = replay.scenario->document;
-    hours[scenario.sha256().empty() ? scenario.id() : scenario.sha256()] =
-        replay.Second(replay.last_ns) / 3600;
+    hours[ClipOf(replay.scenario->document)] = replay.Second(replay.last_ns) / 3600;
   }
   double sum = 0;
   for (const auto& [recording, h] : hours) sum += h;
   return sum;
 }
 
-// What the fallback rules did anywhere: in which scenarios a trigger fired, which states were
+// What the fallback rules did anywhere: in which recordings a trigger fired, which states were
 // visited.
 struct Seen {
+  std::map<std::string, std::string> recordings;  // by scenario
   std::map<std::string, std::set<std::string>> fired;
   std::set<std::string> visited;
 
   void Take(const Replay& replay) {
+    recordings[replay.id()] = RecordingOf(replay);
     for (const v1::TickRecord& tick : replay.ticks) {
       visited.insert(tick.state());
-      for (const std::string& trigger : tick.triggers()) fired[trigger].insert(replay.id());
+      for (const std::string& trigger : tick.triggers()) fired[trigger].insert(RecordingOf(replay));
     }
   }
   void Take(const v1::HurtDrive& drive) {
+    const auto recording = recordings.try_emplace(drive.scenario(), drive.scenario()).first;
     for (const v1::HurtDrive::Change& change : drive.changes()) {
       visited.insert(change.state());
-      for (const std::string& trigger : change.triggers()) fired[trigger].insert(drive.scenario());
+      for (const std::string& trigger : change.triggers()) fired[trigger].insert(recording->second);
     }
   }
 };
@@ -155,14 +156,14 @@ Covered CountTriggers(const Evidence& evidence, const Seen& seen, v1::GateResult
   Covered share{.had = 0, .of = static_cast<uint64_t>(evidence.fallback.triggers_size())};
   for (const v1::Trigger& trigger : evidence.fallback.triggers()) {
     const auto fired = seen.fired.find(trigger.id());
-    const uint64_t clips = fired == seen.fired.end() ? 0 : fired->second.size();
-    if (clips >= wanted) {
+    const uint64_t recordings = fired == seen.fired.end() ? 0 : fired->second.size();
+    if (recordings >= wanted) {
       ++share.had;
       continue;
     }
     result.add_findings()->set_message(
         absl::StrFormat("trigger %s fired in %s, injected faults included; %d are wanted",
-                        trigger.id(), agent::base::Counted(clips, "clip"), wanted));
+                        trigger.id(), agent::base::Counted(recordings, "recording"), wanted));
   }
   return share;
 }

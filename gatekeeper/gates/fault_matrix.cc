@@ -168,7 +168,6 @@ v1::GateResult JudgeFaultMatrix(const Evidence& evidence) {
     result.set_summary("the policy does not compile: " + std::string(policy.status().message()));
     return result;
   }
-  std::set<size_t> clips;
   std::set<std::string> recordings;
   std::set<std::string> kinds;
   Attribution layers;
@@ -176,7 +175,6 @@ v1::GateResult JudgeFaultMatrix(const Evidence& evidence) {
   double slowest_ms = 0;
   double latest_ms = 0;
   for (const Judged& judged : JudgeCells(evidence, *policy)) {
-    clips.insert(judged.run->planned.scenario);
     recordings.insert(RecordingOf(evidence.replays[judged.run->planned.scenario]));
     kinds.insert(judged.run->planned.fault.spec.id);
     *result.add_cells() = judged.cell;
@@ -208,11 +206,11 @@ v1::GateResult JudgeFaultMatrix(const Evidence& evidence) {
   result.set_bound(right);
   result.set_limit(kRightLayers);
   result.set_margin(right - kRightLayers);
-  result.set_outcome(Decide(failed, layers, alpha, clips.size() >= limits.clips()));
+  result.set_outcome(Decide(failed, layers, alpha, recordings.size() >= limits.clips()));
   result.set_summary(absl::StrFormat(
       "%d of %d cells went wrong (%d faults, %d of %d recordings); slowest trigger %.0f ms, latest "
       "safe state %.0f ms; %d of %d layers right, lower bound %.3f, wanted %.2f",
-      failed, n, kinds.size(), clips.size(), limits.clips(), slowest_ms, latest_ms,
+      failed, n, kinds.size(), recordings.size(), limits.clips(), slowest_ms, latest_ms,
       layers.guesses - layers.wrong, layers.guesses, right, kRightLayers));
   return result;
 }

@@ -48,24 +48,19 @@ std::optional<int64_t> Onset(const Replay& replay, double share, const std::stri
 
 std::vector<PlannedFault> Plan(const std::vector<Replay>& replays, const std::string& nominal,
                                const v1::GateSuite& suite, const PlannedFault& pattern) {
-  std::vector<std::pair<Digest, size_t>> order;
-  for (size_t i = 0; i < replays.size(); ++i) {
-    const bool usable =
-        replays[i].status.ok() &&
-        (pattern.fault.channel.empty() || replays[i].channels.count(pattern.fault.channel));
-    if (usable) order.emplace_back(Draw(suite, pattern.id, replays[i]), i);
-  }
-  std::sort(order.begin(), order.end());
-
+  const auto onset_of = [&](const Replay& replay) {
+    return Onset(replay, OnsetShare(Draw(suite, pattern.id, replay)), nominal);
+  };
+  const Usable usable = [&](const Replay& replay) {
+    return replay.channels.count(pattern.fault.channel) > 0 && onset_of(replay).has_value();
+  };
   std::vector<PlannedFault> plan;
-  for (const auto& [draw, index] : order) {
-    if (plan.size() >= suite.faults().clips()) break;
-    const auto onset = Onset(replays[index], OnsetShare(draw), nominal);
-    if (!onset.has_value()) continue;
+  for (const size_t index : DrawClips(replays, suite, pattern.id, suite.faults().clips(), usable)) {
+    const int64_t onset = *onset_of(replays[index]);
     PlannedFault planned = pattern;
     planned.scenario = index;
-    planned.fault.onset_ns = *onset;
-    planned.fault.until_ns = *onset + pattern.fault.until_ns;
+    planned.fault.onset_ns = onset;
+    planned.fault.until_ns = onset + pattern.fault.until_ns;
     plan.push_back(std::move(planned));
   }
   return plan;

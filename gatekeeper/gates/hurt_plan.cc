@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "agent/trust/hash.h"
 #include "gatekeeper/faults/catalogue.h"
 #include "gatekeeper/faults/corruption.h"
+#include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/log_time.h"
 
 namespace gatekeeper::gates {
@@ -116,34 +118,39 @@ std::optional<int64_t> CalmOnset(const Replay& replay, double share, const std::
 }
 
 std::vector<size_t> DrawClips(const std::vector<Replay>& replays, const v1::GateSuite& suite,
-                              const std::string& gate, uint32_t clips) {
+                              const std::string& gate, uint32_t clips, const Usable& usable) {
   std::vector<std::pair<Digest, size_t>> order;
   for (size_t i = 0; i < replays.size(); ++i) {
-    if (!replays[i].status.ok() || replays[i].ticks.empty()) continue;
+    if (!replays[i].status.ok() || replays[i].ticks.empty() || !usable(replays[i])) continue;
     order.emplace_back(agent::trust::Sha256(absl::StrFormat("%d/%s/%s", suite.seed(), gate,
                                                             RecordingSha(replays[i]))),
                        i);
   }
   std::sort(order.begin(), order.end());
+  std::map<std::string, size_t> drawn;            // by recording
+  std::vector<std::pair<size_t, size_t>> rounds;  // which clip of its recording, and its index
+  for (const auto& [draw, index] : order)
+    rounds.emplace_back(drawn[RecordingOf(replays[index])]++, index);
+  std::stable_sort(rounds.begin(), rounds.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  rounds.resize(std::min<size_t>(rounds.size(), clips));
   std::vector<size_t> chosen;
-  for (const auto& [draw, index] : order) {
-    if (chosen.size() < clips) chosen.push_back(index);
-  }
+  for (const auto& [round, index] : rounds) chosen.push_back(index);
   return chosen;
 }
+
+bool AnyClip(const Replay&) { return true; }
 
 std::vector<PlannedFault> PlanFaultMatrix(const std::vector<Replay>& replays,
                                           const UnitRules& rules, const v1::GateSuite& suite) {
   const v1::FaultMatrixGate& gate = suite.fault_matrix();
-  const auto everything = static_cast<uint32_t>(replays.size());
+  const Usable has_places = [&](const Replay& replay) {
+    return !Places(replay, 0, rules, gate).empty();
+  };
   std::vector<PlannedFault> plan;
-  uint32_t used = 0;
-  for (const size_t index : DrawClips(replays, suite, "fault_matrix", everything)) {
-    if (used >= gate.clips()) break;
+  for (const size_t index : DrawClips(replays, suite, "fault_matrix", gate.clips(), has_places)) {
     const Replay& replay = replays[index];
     const std::vector<Place> places = Places(replay, index, rules, gate);
-    if (places.empty()) continue;
-    ++used;
     const double longest_s =
         *std::max_element(gate.durations_s().begin(), gate.durations_s().end());
     for (const Place& place : places)
@@ -171,7 +178,7 @@ std::vector<PlannedFault> PlanCorruptions(const std::vector<Replay>& replays,
   const v1::CorruptionGate& gate = suite.corruption();
   const auto& ids = gate.corruptions();
   std::vector<PlannedFault> plan;
-  for (const size_t index : DrawClips(replays, suite, "corruption", gate.clips())) {
+  for (const size_t index : DrawClips(replays, suite, "corruption", gate.clips(), AnyClip)) {
     for (const faults::Corruption& corruption : faults::Corruptions()) {
       if (!ids.empty() && std::find(ids.begin(), ids.end(), corruption.id) == ids.end()) continue;
       const auto* const input = rules.policy.FindInput(corruption.channel);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "agent/runtime/unit_rules.h"
@@ -29,9 +31,13 @@ std::vector<PlannedFault> PlanCorruptions(const std::vector<Replay>& replays,
                                           const agent::runtime::UnitRules& rules,
                                           const v1::GateSuite& suite);
 
-// Up to `clips` of the recordings that could be replayed, least draw first.
+// Up to `clips` of the clips that could be replayed and are usable. One of every recording comes
+// first, then the second ones; among them the least draw. A part of the library draws of its own
+// clips at least those that the whole library draws.
+using Usable = std::function<bool(const Replay&)>;
 std::vector<size_t> DrawClips(const std::vector<Replay>& replays, const v1::GateSuite& suite,
-                              const std::string& gate, uint32_t clips);
+                              const std::string& gate, uint32_t clips, const Usable& usable);
+bool AnyClip(const Replay& replay);
 
 // The tick at which a fault may begin: see PlanFaultMatrix. `calm`: how long before.
 std::optional<int64_t> CalmOnset(const Replay& replay, double share, const std::string& nominal,

@@ -17,7 +17,6 @@ namespace {
 
 struct RelationTally {
   bool exact = false;
-  uint64_t clips = 0;
   FailingShare share;  // of recordings, that violate it
   v1::GateOutcome outcome = v1::PASS;
 };
@@ -106,7 +105,6 @@ v1::GateResult JudgeMetamorphic(const Evidence& evidence) {
   for (const RelationRun& run : evidence.relation_runs) {
     RelationTally& tally = tallies[run.planned.rule->id];
     tally.exact = run.planned.rule->exact;
-    ++tally.clips;
     failed = failed || !run.check.error().empty();
     tally.share.Add(evidence.replays[run.planned.scenario], !Holds(run, evidence.suite));
   }
@@ -118,7 +116,7 @@ v1::GateResult JudgeMetamorphic(const Evidence& evidence) {
   for (auto& [id, tally] : tallies) {
     tally.outcome = Judge(id, tally, alpha, limits, result);
     failed = failed || tally.outcome == v1::FAIL;
-    enough = enough && tally.outcome == v1::PASS && tally.clips >= limits.clips();
+    enough = enough && tally.outcome == v1::PASS && tally.share.recordings() >= limits.clips();
     if (!tally.exact) worst = std::max(worst, result.segments().rbegin()->upper());
   }
   AddViolations(evidence, tallies, result);
@@ -135,7 +133,7 @@ v1::GateResult JudgeMetamorphic(const Evidence& evidence) {
   result.set_summary(absl::StrFormat(
       "%s on %s: %s; worst upper bound of a soft one %.3f, limit %.2f",
       agent::base::Counted(tallies.size(), "relation"),
-      agent::base::Counted(limits.clips(), "clip"),
+      agent::base::Counted(limits.clips(), "recording"),
       agent::base::Counted(static_cast<uint64_t>(result.findings_size()), "violation"), worst,
       limits.max_soft_violations()));
   return result;

@@ -240,7 +240,8 @@ v1::ControlPolicy PolicyUnder(const RelationRule& rule, const v1::ControlPolicy&
 std::vector<PlannedRelation> PlanRelations(const std::vector<Replay>& replays,
                                            const UnitRules& rules, const v1::GateSuite& suite) {
   std::vector<PlannedRelation> plan;
-  for (const size_t index : DrawClips(replays, suite, "metamorphic", suite.metamorphic().clips())) {
+  for (const size_t index :
+       DrawClips(replays, suite, "metamorphic", suite.metamorphic().clips(), AnyClip)) {
     for (const RelationRule& rule : RelationRules()) {
       if (rule.fits(rules)) plan.push_back({&rule, index});
     }

@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string>
 
 #include "absl/strings/str_format.h"
 #include "agent/base/counted.h"
+#include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/failing_share.h"
 #include "gatekeeper/gates/fault_judgement.h"
 #include "gatekeeper/gates/gate.h"
@@ -39,9 +42,9 @@ WorstSeen Nearer(double slowest_ms, double latest_safe_ms, const v1::FaultGate& 
 v1::GateResult JudgeStaleInput(const Evidence& evidence) {
   const v1::FaultGate& limits = evidence.suite.faults();
   v1::GateResult result;
-  std::map<std::string, uint32_t> clips;  // by channel
+  std::map<std::string, std::set<std::string>> recordings;  // by channel
   for (const auto& [channel, rule] : evidence.policy.inputs()) {
-    if (rule.required()) clips[channel] = 0;
+    if (rule.required()) recordings[channel] = {};
   }
   double slowest_ms = 0;
   double latest_safe_ms = 0;
@@ -50,7 +53,7 @@ v1::GateResult JudgeStaleInput(const Evidence& evidence) {
     const std::string& channel = run.planned.fault.channel;
     const auto rule = evidence.policy.inputs().find(channel);
     if (rule == evidence.policy.inputs().end()) continue;
-    ++clips[channel];
+    recordings[channel].insert(RecordingOf(run.replay));
     const std::string& trigger = rule->second.trigger();
     const Reaction reaction = ReactionOf(run, trigger, evidence.fallback);
     slowest_ms = std::max(slowest_ms, AtLeastMs(reaction.detected_ms, run));
@@ -66,14 +69,14 @@ v1::GateResult JudgeStaleInput(const Evidence& evidence) {
                  channel, trigger, InWords(reaction.detected_ms), limits.detect_within_ms(),
                  InWords(reaction.safe_ms), limits.safe_within_ms()));
   }
-  bool enough = !clips.empty();
+  bool enough = !recordings.empty();
   const int failures = result.findings_size();
-  for (const auto& [channel, count] : clips) {
-    if (count >= limits.clips()) continue;
+  for (const auto& [channel, silenced] : recordings) {
+    if (silenced.size() >= limits.clips()) continue;
     enough = false;
     result.add_findings()->set_message(
         absl::StrFormat("channel %s could be silenced in %s, %d are wanted", channel,
-                        agent::base::Counted(count, "recording"), limits.clips()));
+                        agent::base::Counted(silenced.size(), "recording"), limits.clips()));
   }
   result.set_n(evidence.stale_runs.size());
   if (share.recordings() > 0)

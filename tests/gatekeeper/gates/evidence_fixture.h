@@ -86,14 +86,15 @@ class EvidenceTest : public testing::Test {
   }
 
   // A run in which `channel` fell silent at tick 40.
-  FaultRun& AddStale(const std::string& channel, int trigger_tick, int safe_tick) {
+  FaultRun& AddStale(const std::string& channel, int trigger_tick, int safe_tick, size_t clip = 0) {
     FaultRun run;
     run.planned.id = "drop:" + channel;
     run.planned.fault = {.kind = Fault::Kind::kDropChannel,
                          .channel = channel,
                          .onset_ns = tests::kDriveStart_ns + 40 * kTick_ns,
                          .until_ns = tests::kDriveStart_ns + 99 * kTick_ns};
-    run.replay = MakeReplay(scenarios_.front());
+    run.planned.scenario = clip;
+    run.replay = MakeReplay(scenarios_[clip]);
     React(run.replay, "input_stale", trigger_tick, safe_tick);
     evidence_.stale_runs.push_back(std::move(run));
     return evidence_.stale_runs.back();
@@ -112,7 +113,7 @@ class EvidenceTest : public testing::Test {
 
   void AddAllStale(int trigger_tick, int safe_tick) {
     for (const char* channel : {"scan", "odom", "goal_bearing_rad", "dust"}) {
-      for (int clip = 0; clip < 2; ++clip) AddStale(channel, trigger_tick, safe_tick);
+      for (size_t clip = 0; clip < 2; ++clip) AddStale(channel, trigger_tick, safe_tick, clip);
     }
   }
 

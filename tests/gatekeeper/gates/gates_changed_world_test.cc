@@ -90,6 +90,16 @@ TEST_F(CorruptionTest, FewClipsAreInsufficientAndNotAFailure) {
   EXPECT_EQ(JudgeCorruption(evidence_).outcome(), v1::INSUFFICIENT);
 }
 
+TEST_F(CorruptionTest, ClipsOfOneDriveAreOneRecording) {
+  for (size_t clip : {0U, 1U})
+    scenarios_[clip].document.mutable_origin()->set_sha256(std::string(64, 'd'));
+  const v1::GateResult nine = JudgeCorruption(evidence_);
+  EXPECT_EQ(nine.outcome(), v1::INSUFFICIENT);
+  EXPECT_THAT(nine.summary(), HasSubstr("on 9 of 10 recordings"));
+  evidence_.suite.mutable_corruption()->set_clips(9);
+  EXPECT_EQ(JudgeCorruption(evidence_).outcome(), v1::PASS);
+}
+
 TEST_F(CorruptionTest, ARiseWithMoreCorruptionIsTold) {
   for (size_t clip = 0; clip < 10; ++clip) Drive(clip, 2).set_agreeing(0.7);
   EXPECT_THAT(JudgeCorruption(evidence_).summary(), HasSubstr("1 curves rise"));
@@ -149,6 +159,17 @@ TEST_F(MetamorphicTest, ASymmetricDriverHoldsEveryRelation) {
   EXPECT_EQ(result.outcome(), v1::PASS) << Told(result);
   EXPECT_EQ(result.n(), 3u * 4) << "mirror, nearer, nearer_model, moved_site";
   for (const RelationRun& run : evidence_.relation_runs) EXPECT_GT(run.check.ticks(), 100u);
+}
+
+TEST_F(MetamorphicTest, ClipsOfOneDriveAreOneRecording) {
+  Drive(tests::GoodDriver);
+  evidence_.suite.mutable_metamorphic()->set_max_soft_violations(0.9);  // none of 2: up to 0.78
+  ASSERT_EQ(Judge().outcome(), v1::PASS);
+  for (size_t clip : {0U, 1U})
+    scenarios_[clip].document.mutable_origin()->set_sha256(std::string(64, 'd'));
+  EXPECT_EQ(Judge().outcome(), v1::INSUFFICIENT) << Judge().summary();
+  evidence_.suite.mutable_metamorphic()->set_clips(2);
+  EXPECT_EQ(Judge().outcome(), v1::PASS);
 }
 
 TEST_F(MetamorphicTest, ADriverWhoPullsToOneSideFailsInTheMirror) {

@@ -103,8 +103,17 @@ TEST_F(CoverageTest, ATriggerThatFiresTooSeldomIsNamed) {
   for (v1::TickRecord& tick : evidence_.replays[1].ticks) {
     if (tick.triggers_size() > 0 && tick.triggers(0) == "nonfinite") tick.clear_triggers();
   }
-  EXPECT_THAT(Missing(),
-              AllOf(HasSubstr("trigger nonfinite fired in 1 clip,"), HasSubstr("2 are wanted")));
+  EXPECT_THAT(Missing(), AllOf(HasSubstr("trigger nonfinite fired in 1 recording,"),
+                               HasSubstr("2 are wanted")));
+}
+
+TEST_F(CoverageTest, ATriggerInTwoClipsOfOneDriveFiredInOneRecording) {
+  Covered();
+  for (size_t clip : {0u, 1u})
+    scenarios_[clip].document.mutable_origin()->set_sha256(std::string(64, 'd'));
+  EXPECT_THAT(JudgeCoverage(evidence_).findings(0).message(), HasSubstr("fired in 1 recording,"));
+  scenarios_[1].document.clear_origin();
+  EXPECT_EQ(JudgeCoverage(evidence_).outcome(), v1::PASS);
 }
 
 TEST_F(CoverageTest, InjectedFaultsCountForTriggersAndStates) {
@@ -129,7 +138,7 @@ TEST_F(CoverageTest, DrivesOfTheFaultMatrixCountForTheirScenario) {
   change.add_triggers("nonfinite");
   change.set_state("CONTROLLED_STOP");
   drive.set_scenario("day-dry");  // fired there already
-  EXPECT_THAT(Missing(), HasSubstr("trigger nonfinite fired in 1 clip,"));
+  EXPECT_THAT(Missing(), HasSubstr("trigger nonfinite fired in 1 recording,"));
   drive.set_scenario("dusk-wet");
   EXPECT_EQ(JudgeCoverage(evidence_).outcome(), v1::PASS);
 }

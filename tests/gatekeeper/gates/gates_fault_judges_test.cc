@@ -12,13 +12,13 @@ using testing::HasSubstr;
 using FaultJudgesTest = EvidenceTest;
 
 TEST_F(FaultJudgesTest, StaleInputsPassAtBothLimits) {
-  AddReplays(1);
+  AddReplays(2);
   AddAllStale(48, 90);  // 400 ms to the trigger, 2500 ms to safety
   EXPECT_EQ(JudgeStaleInput(evidence_).outcome(), v1::PASS) << JudgeStaleInput(evidence_).summary();
 }
 
 TEST_F(FaultJudgesTest, StaleInputsFailBehindEitherLimit) {
-  AddReplays(1);
+  AddReplays(2);
   AddAllStale(48, 90);
   AddStale("scan", 49, 90);
   EXPECT_EQ(JudgeStaleInput(evidence_).outcome(), v1::FAIL);
@@ -31,12 +31,23 @@ TEST_F(FaultJudgesTest, StaleInputsFailBehindEitherLimit) {
 }
 
 TEST_F(FaultJudgesTest, AChannelThatCouldNotBeSilencedOftenEnoughIsInsufficient) {
-  AddReplays(1);
+  AddReplays(2);
   AddAllStale(45, 80);
   evidence_.stale_runs.pop_back();
   const v1::GateResult result = JudgeStaleInput(evidence_);
   EXPECT_EQ(result.outcome(), v1::INSUFFICIENT);
   EXPECT_THAT(result.findings(0).message(), HasSubstr("channel dust could be silenced in 1"));
+}
+
+TEST_F(FaultJudgesTest, TwoClipsOfOneDriveAreOneRecordingToSilence) {
+  AddReplays(2);
+  AddAllStale(45, 80);
+  ASSERT_EQ(JudgeStaleInput(evidence_).outcome(), v1::PASS);
+  for (Scenario& scenario : scenarios_)
+    scenario.document.mutable_origin()->set_sha256(std::string(64, 'd'));
+  const v1::GateResult result = JudgeStaleInput(evidence_);
+  EXPECT_EQ(result.outcome(), v1::INSUFFICIENT);
+  EXPECT_THAT(result.findings(0).message(), HasSubstr("silenced in 1 recording, 2 are wanted"));
 }
 
 TEST_F(FaultJudgesTest, NetworkDownPassesAtItsLimitAndFailsBehind) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_replace.h"
 #include "gatekeeper/faults/catalogue.h"
+#include "gatekeeper/gates/chain_link.h"
 #include "gatekeeper/gates/fault_expectation.h"
 #include "gatekeeper/gates/fault_plan.h"
 #include "gmock/gmock.h"
@@ -110,6 +111,92 @@ TEST_F(CutPlanTest, AGoodUnitSurvivesEveryCut) {
   const v1::GateResult result = JudgeNetworkDown(evidence_);
   EXPECT_EQ(result.outcome(), v1::PASS) << Told(result);
   EXPECT_EQ(result.n_eff(), 5);
+}
+
+// Which clips are hurt.
+class DrawTest : public HurtTest {
+ protected:
+  // The first three of four clips are of one drive.
+  void OneDriveAndAnother() {
+    Record(4, 8);
+    for (size_t i = 0; i < 3; ++i)
+      scenarios_[i].document.mutable_origin()->set_sha256(std::string(64, 'd'));
+  }
+  std::vector<size_t> Draw(const std::vector<Replay>& replays, uint32_t clips,
+                           const Usable& usable = AnyClip) {
+    return DrawClips(replays, evidence_.suite, "gate", clips, usable);
+  }
+  static std::set<size_t> Clips(const std::vector<PlannedFault>& plan) {
+    std::set<size_t> clips;
+    for (const PlannedFault& planned : plan) clips.insert(planned.scenario);
+    return clips;
+  }
+};
+
+TEST_F(DrawTest, GoesRoundTheRecordingsBeforeTheirSecondClips) {
+  OneDriveAndAnother();
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    evidence_.suite.set_seed(seed);
+    const std::vector<size_t> all = Draw(evidence_.replays, 9);
+    ASSERT_EQ(all.size(), 4u);
+    EXPECT_TRUE(all[0] == 3 || all[1] == 3) << seed;
+    EXPECT_EQ(Draw(evidence_.replays, 2), (std::vector<size_t>{all[0], all[1]}));
+    const auto not_first = [&](const Replay& replay) {
+      return &replay != &evidence_.replays[all[0]];
+    };
+    EXPECT_EQ(Draw(evidence_.replays, 9, not_first).size(), 3u);
+  }
+}
+
+TEST_F(DrawTest, OfAPartHoldsWhatTheWholeLibraryDrawsOfIt) {
+  OneDriveAndAnother();
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    evidence_.suite.set_seed(seed);
+    for (const uint32_t clips : {1u, 2u, 3u}) {
+      for (const size_t part : {0u, 1u}) {
+        std::vector<Replay> mine;
+        for (size_t i = part; i < 4; i += 2) mine.push_back(evidence_.replays[i]);
+        std::set<std::string> drawn;
+        for (const size_t i : Draw(mine, clips)) drawn.insert(mine[i].id());
+        for (const size_t i : Draw(evidence_.replays, clips)) {
+          if (i % 2 == part) EXPECT_TRUE(drawn.contains(evidence_.replays[i].id())) << seed;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(DrawTest, EveryGateThatHurtsClipsTakesOneOfEachRecordingFirst) {
+  OneDriveAndAnother();
+  v1::GateSuite& suite = evidence_.suite;
+  suite.mutable_faults()->set_clips(2);
+  suite.mutable_fault_matrix()->set_clips(2);
+  suite.mutable_fallback_chain()->set_clips(2);
+  suite.mutable_fallback_chain()->set_safe_within_ms(1000);
+  const auto& rules = bench_->rules();
+  for (uint64_t seed = 0; seed < 8; ++seed) {
+    suite.set_seed(seed);
+    const auto& replays = evidence_.replays;
+    EXPECT_TRUE(Clips(PlanFaultMatrix(replays, rules, suite)).contains(3)) << seed;
+    EXPECT_TRUE(Clips(PlanFallbackChain(replays, rules, evidence_.fallback, suite)).contains(3))
+        << seed;
+    size_t silenced = 0;
+    for (const PlannedFault& planned : PlanStaleInputs(replays, rules, suite))
+      silenced += planned.scenario == 3 ? 1 : 0;
+    EXPECT_EQ(silenced, PlanStaleInputs(replays, rules, suite).size() / 2) << seed;
+  }
+}
+
+TEST_F(DrawTest, ClipsOfOneDriveAreOneRecordingToTheMatrix) {
+  Record(2, 10);
+  evidence_.suite.mutable_fault_matrix()->add_faults("model_crashed");
+  evidence_.suite.mutable_fault_matrix()->set_clips(2);
+  const auto words = [&] { return Matrix().summary(); };
+  EXPECT_THAT(words(), testing::HasSubstr("2 of 2 recordings"));
+  for (Scenario& scenario : scenarios_)
+    scenario.document.mutable_origin()->set_sha256(std::string(64, 'd'));
+  EXPECT_THAT(words(), testing::HasSubstr("1 of 2 recordings"));
+  EXPECT_NE(Matrix().outcome(), v1::PASS);
 }
 
 // Which triggers the catalogue can raise.
