@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -193,11 +194,19 @@ double Share(uint64_t part, uint64_t of) {
 double SecondOfEnd(const v1::ClosedLoopRun& run) { return run.start_s() + EndSecond(run); }
 
 std::vector<size_t> FailingInWorlds(const Evidence& evidence) {
-  std::vector<size_t> failing;
-  for (size_t i = 0; i < evidence.closed_loop.size() && failing.size() < kMostShown; ++i) {
+  // First starts come before second ones: a part of the library makes more starts of a clip, which
+  // must not stand before those that the whole library shows.
+  std::map<std::string, size_t> starts;  // by scenario
+  std::vector<std::pair<size_t, size_t>> order;
+  for (size_t i = 0; i < evidence.closed_loop.size(); ++i) {
     const v1::ClosedLoopRun& run = evidence.closed_loop[i];
-    if (run.not_used().empty() && !Fate(run).empty()) failing.push_back(i);
+    const size_t start = starts[run.scenario()]++;
+    if (run.not_used().empty() && !Fate(run).empty()) order.emplace_back(start, i);
   }
+  std::sort(order.begin(), order.end());
+  order.resize(std::min<size_t>(order.size(), kMostShown));
+  std::vector<size_t> failing;
+  for (const auto& [start, i] : order) failing.push_back(i);
   return failing;
 }
 
@@ -242,9 +251,9 @@ v1::GateResult JudgeClosedLoop(const Evidence& evidence) {
   result.set_summary(absl::StrFormat(
       "%s (at least %d) in %s: %s with a collision, upper bound %.3f (%.3f); %d "
       "with the goal reached, lower bound %.3f (%.3f); %.1f stops an hour; %s not used",
-      agent::base::Counted(tally.drives, "drive"), limits.runs(), agent::base::Counted(n, "clip"),
-      agent::base::Counted(struck, "clip"), collisions, limits.max_collision_rate(), reached, goals,
-      limits.min_goal_rate(), tally.StopsAnHour(),
+      agent::base::Counted(tally.drives, "drive"), limits.runs(),
+      agent::base::Counted(n, "recording"), agent::base::Counted(struck, "recording"), collisions,
+      limits.max_collision_rate(), reached, goals, limits.min_goal_rate(), tally.StopsAnHour(),
       agent::base::Counted(tally.not_used.size(), "clip")));
   if (tally.drives > 0)
     result.set_summary(result.summary() + "; " + ReproductionText(tally, limits));

@@ -83,13 +83,6 @@ absl::StatusOr<std::vector<bool>> IntactBy(const std::map<std::string, bool>& to
   return intact;
 }
 
-// The shards took turns, and their findings with them: back into the order of the scenarios.
-void SortByScenario(std::vector<v1::Finding>& findings) {
-  std::stable_sort(
-      findings.begin(), findings.end(),
-      [](const v1::Finding& a, const v1::Finding& b) { return a.scenario() < b.scenario(); });
-}
-
 absl::StatusOr<RecordingFacts> FactsOf(const ShardSet& shards,
                                        const std::vector<Scenario>& scenarios) {
   RecordingFacts facts;

@@ -179,7 +179,14 @@ absl::StatusOr<LeakageCheck> CheckLeakage(const bundle::Document& list,
     if (!read.ok()) check.findings.push_back(At(scenarios[i], 0, std::string(read.message())));
   }
   BlameDrives(scenarios, clean, trained_on, check);
+  SortByScenario(check.findings);
   return check;
+}
+
+void SortByScenario(std::vector<v1::Finding>& findings) {
+  std::stable_sort(
+      findings.begin(), findings.end(),
+      [](const v1::Finding& a, const v1::Finding& b) { return a.scenario() < b.scenario(); });
 }
 
 v1::GateResult JudgeLeakage(const Evidence& evidence) {

@@ -43,12 +43,15 @@ struct LeakageCheck {
   uint64_t samples = 0;               // of the library, that could be recognised
   uint64_t known = 0;                 // of those, the very samples of the training set
   uint64_t near = 0;                  // images, near duplicates only
-  std::vector<v1::Finding> findings;  // the first of each kind in every clip
+  std::vector<v1::Finding> findings;  // the first of each kind in every clip, clip by clip
 };
 
 // `intact[i]`: scenario i may be read.
 absl::StatusOr<LeakageCheck> CheckLeakage(const bundle::Document& list,
                                           const std::vector<Scenario>& scenarios,
                                           const std::vector<bool>& intact);
+
+// Into the order of the scenarios; those of one scenario keep theirs.
+void SortByScenario(std::vector<v1::Finding>& findings);
 
 }  // namespace gatekeeper::gates

@@ -1,7 +1,9 @@
 #include "gatekeeper/gates/run_suite.h"
 
 #include <cstdio>
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -160,6 +162,18 @@ v1::ReplayUse UseOf(const ShardSet& shards) {
   return use;
 }
 
+// Clips of one drive stay together: which of them is hurt, and which one leaked, goes by the
+// others.
+std::vector<Scenario> ScenariosOf(const Part& part, std::vector<Scenario> scenarios) {
+  std::map<std::string, size_t> recordings;  // their numbers
+  std::vector<Scenario> mine;
+  for (Scenario& scenario : scenarios) {
+    const auto number = recordings.try_emplace(RecordingOf(scenario.document), recordings.size());
+    if (part.Has(number.first->second)) mine.push_back(std::move(scenario));
+  }
+  return mine;
+}
+
 }  // namespace
 
 // The one place where a pass is made.
@@ -208,11 +222,7 @@ absl::StatusOr<ShardRun> RunShard(const bundle::UngatedUnit& unit, const SuiteIn
                    ShardWriter::Create(file, cache.get()));
   books.kept = shard.get();
   ASSIGN_OR_RETURN(Prepared prepared, Prepare(HostOf(*runtime), input));
-  std::vector<Scenario> mine;
-  for (size_t i = 0; i < prepared.scenarios.size(); ++i) {
-    if (part.Has(i)) mine.push_back(std::move(prepared.scenarios[i]));
-  }
-  prepared.scenarios = std::move(mine);
+  prepared.scenarios = ScenariosOf(part, std::move(prepared.scenarios));
   ASSIGN_OR_RETURN(
       const Gathered gathered,
       Gather(unit, prepared, input, {.runtime = runtime.get(), .part = part, .books = books}));

@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/trust/hash.h"
 #include "gatekeeper/gates/closed_drive.h"
+#include "gatekeeper/gates/failing_drive.h"
 #include "gatekeeper/gates/gate.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -69,6 +70,20 @@ class ClosedLoopJudgeTest : public EvidenceTest {
     for (int i = 0; i < clips; ++i) AddRun(absl::StrFormat("clip%02d", i));
   }
 };
+
+TEST_F(ClosedLoopJudgeTest, ShowsFirstStartsBeforeSecondOnesAsAShardWithMoreStartsDoes) {
+  const auto add = [&](const std::string& scenario, int starts) {
+    for (int k = 0; k < starts; ++k) AddRun(scenario).set_collided_at_s(1);
+  };
+  for (const char* scenario : {"a", "b", "c"}) add(scenario, 4);
+  AddRun("d");
+  // The first starts of all three, then the second ones of the first two.
+  EXPECT_THAT(FailingInWorlds(evidence_), testing::ElementsAre(0, 4, 8, 1, 5));
+  evidence_.closed_loop[0].set_not_used("too near to its goal");
+  EXPECT_THAT(FailingInWorlds(evidence_), testing::ElementsAre(4, 8, 1, 5, 9));
+  evidence_.closed_loop.resize(3);
+  EXPECT_THAT(FailingInWorlds(evidence_), testing::ElementsAre(1, 2));
+}
 
 // Without a collision in 20 clips the rate is at most 1 - 0.05^(1/20) = 0.139; with one 0.216.
 TEST_F(ClosedLoopJudgeTest, PassesOnTheBoundsOfItsClips) {

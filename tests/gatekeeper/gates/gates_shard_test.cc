@@ -65,6 +65,24 @@ TEST_F(ShardTest, OneTwoThreeAndMoreShardsThanScenariosMergeToTheReportOfOneRun)
   }
 }
 
+TEST_F(ShardTest, AllClipsOfADriveLieInOneShard) {
+  for (const char* drive : {"drive0", "drive1", "drive3"}) {
+    std::ofstream(folder_ / absl::StrFormat("scenarios/%s.yaml", drive), std::ios::app)
+        << "origin: {file: bags/run7, sha256: " << std::string(64, 'a') << "}\n";
+  }
+  ASSERT_OK_AND_ASSIGN(const auto unit, MakeUnit("unit", 0.3F));
+  ASSERT_OK_AND_ASSIGN(const GateRun whole, RunSuite(unit, Input()));
+  const auto files = RunShards(unit, 3, Input());
+  ASSERT_OK_AND_ASSIGN(const GateRun merged, MergeShards(unit, Input(), files));
+  EXPECT_EQ(Comparable(merged.report), Comparable(whole.report));
+  std::vector<int> scenarios;
+  for (const std::string& path : files) {
+    ASSERT_OK_AND_ASSIGN(const ShardFile file, ShardFile::Open(path));
+    scenarios.push_back(file.index().scenarios_size());
+  }
+  EXPECT_THAT(scenarios, testing::ElementsAre(3, 1, 1)) << "the drive, drive2, drive4";
+}
+
 TEST_F(ShardTest, AGoodUnitGetsItsPassFromShardsMadeByThemselves) {
   suite_ = tests::SuiteYaml();
   tests::RecordScenario(folder_ / "scenarios", "drive5",
