@@ -102,6 +102,19 @@ std::vector<double> Lengths(const std::vector<Replay>& replays) {
   return lengths;
 }
 
+// Recordings of whose clips at least half leave the recorded way before this second. A clip that
+// ends before it does could have been longer: it says too little, not no.
+size_t LeavingBefore(double wanted_s, const std::vector<Replay>& replays) {
+  std::map<std::string, int> leaving;  // by recording: clips that leave less those that do not
+  for (const Replay& replay : replays) {
+    const Horizon& horizon = replay.horizon;
+    if (std::isnan(horizon.seconds)) continue;
+    leaving[RecordingOf(replay)] += horizon.left && horizon.seconds < wanted_s ? 1 : -1;
+  }
+  return static_cast<size_t>(std::count_if(leaving.begin(), leaving.end(),
+                                           [](const auto& entry) { return entry.second >= 0; }));
+}
+
 void CompareWithDeployed(const Evidence& evidence, double median_s, v1::GateResult& result) {
   if (!evidence.deployed.has_value()) return;
   const std::vector<double> before = Lengths(evidence.deployed->replays);
@@ -192,20 +205,14 @@ v1::GateResult JudgeHorizon(const Evidence& evidence) {
   // The lower bound of the median mirrors the upper one: as many samples from the other end.
   const int64_t below = SamplesAboveBound(lengths.size(), 0.5, 1 - evidence.suite.alpha());
   const double bound_s = below < 0 ? 0 : lengths[static_cast<size_t>(below)];
-  // A clip that ends before the commanded way leaves the recorded one is as long as it is, and
-  // could have been longer: it says too little, not no.
-  const auto too_short =
-      std::count_if(evidence.replays.begin(), evidence.replays.end(), [&](const Replay& replay) {
-        return replay.horizon.left && replay.horizon.seconds < wanted_s;
-      });
   result.set_value(median_s);
   result.set_bound(bound_s);
   result.set_margin(bound_s - wanted_s);
   if (bound_s >= wanted_s) {
     result.set_outcome(v1::PASS);
   } else {
-    const bool most_are = 2 * static_cast<size_t>(too_short) >= clips;
-    result.set_outcome(most_are ? v1::FAIL : v1::INSUFFICIENT);
+    const bool most_leave = 2 * LeavingBefore(wanted_s, evidence.replays) >= lengths.size();
+    result.set_outcome(most_leave ? v1::FAIL : v1::INSUFFICIENT);
   }
   const auto left = std::count_if(evidence.replays.begin(), evidence.replays.end(),
                                   [](const Replay& replay) { return replay.horizon.left; });

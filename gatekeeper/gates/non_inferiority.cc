@@ -236,7 +236,7 @@ v1::GateResult JudgeNonInferiority(const Evidence& evidence) {
       "difference on %s "
       "%.3f, wanted above %.3f",
       evidence.deployed->label, newly.size(), limits.max_newly_failing(), worst.tag(),
-      agent::base::Counted(worst.n(), "clip"), worst.lower(), worst.limit()));
+      agent::base::Counted(worst.n(), "recording"), worst.lower(), worst.limit()));
   return result;
 }
 

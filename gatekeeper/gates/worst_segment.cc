@@ -55,16 +55,16 @@ std::string Sentence(const SegmentScore& segment, const v1::SegmentGate& limits)
   const std::string shared =
       segment.recordings == segment.clips.size()
           ? ""
-          : absl::StrFormat(" (of %d scenarios, those of one recording count once)",
-                            segment.clips.size());
+          : absl::StrFormat(" (of %s, those of one recording count once)",
+                            agent::base::Counted(segment.clips.size(), "clip"));
   if (segment.recordings < limits.min_clips()) {
     return absl::StrFormat("%s: %s with recorded commands%s, at least %d are needed", segment.tag,
-                           agent::base::Counted(segment.recordings, "clip"), shared,
+                           agent::base::Counted(segment.recordings, "recording"), shared,
                            limits.min_clips());
   }
   return absl::StrFormat("%s: %d of %s agree%s, lower bound %.3f, floor %.3f", segment.tag,
-                         segment.passed, agent::base::Counted(segment.recordings, "clip"), shared,
-                         segment.lower, limits.floor());
+                         segment.passed, agent::base::Counted(segment.recordings, "recording"),
+                         shared, segment.lower, limits.floor());
 }
 
 void AddFindings(const SegmentScore& segment, double wanted, v1::GateResult& result) {

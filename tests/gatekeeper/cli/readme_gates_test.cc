@@ -261,7 +261,7 @@ TEST_F(ReadmeGatesTest, TheDeployedUnitPassesEveryGateOfTheChapter) {
   ASSERT_NO_FATAL_FAILURE(Prepare(ManyBags()));
   ASSERT_NO_FATAL_FAILURE(ImportLabelAndWriteSuite());
   EXPECT_EQ(RunGates("deployed"), 0) << printed_;
-  EXPECT_THAT(printed_, HasSubstr("60 of 62 clips agree"));
+  EXPECT_THAT(printed_, HasSubstr("60 of 62 recordings agree"));
   EXPECT_THAT(printed_,
               HasSubstr("PASS: of 16 gates 16 held, 0 failed, 0 had too little evidence"));
 }
@@ -271,7 +271,7 @@ TEST_F(ReadmeGatesTest, OneDriveIsOneSampleIntoHoweverManyClipsItIsCut) {
   ASSERT_NO_FATAL_FAILURE(Prepare(OneBag()));
   ASSERT_NO_FATAL_FAILURE(ImportLabelAndWriteSuite());
   EXPECT_EQ(RunGates("deployed"), 10) << printed_;
-  EXPECT_THAT(printed_, HasSubstr("corridor: 1 clip with recorded commands"));
+  EXPECT_THAT(printed_, HasSubstr("corridor: 1 recording with recorded commands"));
 }
 
 // 8. Let it drive by itself, in worlds that came of a real robot's laser and wheels.

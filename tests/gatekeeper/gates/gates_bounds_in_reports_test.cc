@@ -52,7 +52,7 @@ TEST_F(SegmentBoundsTest, TwoScenariosOfOneRecordingCountOnce) {
   EXPECT_EQ(six.n(), 12u);
   EXPECT_EQ(six.n_eff(), 6);
   EXPECT_NEAR(six.bound(), 0.607, 0.001) << "as of six clips, not of twelve";
-  EXPECT_THAT(six.summary(), HasSubstr("of 12 scenarios, those of one recording count once"));
+  EXPECT_THAT(six.summary(), HasSubstr("of 12 clips, those of one recording count once"));
   scenarios_[6].document.set_sha256(scenarios_[1].document.sha256());
   scenarios_[0].document.set_sha256(scenarios_[1].document.sha256());
   EXPECT_EQ(JudgeWorstSegment(evidence_).outcome(), v1::INSUFFICIENT) << "five recordings";
@@ -65,7 +65,7 @@ TEST_F(SegmentBoundsTest, ARecordingHoldsOnlyIfAllItsScenariosDo) {
   Spoil(evidence_.replays[8], 30);
   const v1::GateResult result = JudgeWorstSegment(evidence_);
   EXPECT_EQ(result.outcome(), v1::FAIL);
-  EXPECT_THAT(result.summary(), HasSubstr("5 of 6 clips agree"));
+  EXPECT_THAT(result.summary(), HasSubstr("5 of 6 recordings agree"));
 }
 
 TEST_F(LatencyBoundsTest, EveryPercentileHasItsMeasuredValueAndItsBound) {

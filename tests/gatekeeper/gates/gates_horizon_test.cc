@@ -139,6 +139,26 @@ TEST_F(HorizonTest, ClipsThatEndTooSoonAreNotEnough) {
   EXPECT_EQ(JudgeHorizon(evidence_).outcome(), v1::INSUFFICIENT);
 }
 
+TEST_F(HorizonTest, ClipsOfOneDriveLeaveAsOneRecording) {
+  for (int i = 0; i < 7; ++i) {
+    Stray(AddDriven("long" + std::to_string(i)), 20);
+    scenarios_.back().document.mutable_origin()->set_sha256(std::string(64, 'd'));
+  }
+  for (int i = 0; i < 6; ++i) AddDriven("short" + std::to_string(i));
+  evidence_.suite.mutable_horizon()->set_min_median_s(6);
+  SetHorizons(evidence_);
+  EXPECT_EQ(JudgeHorizon(evidence_).outcome(), v1::INSUFFICIENT) << "one of seven left";
+  for (size_t i = 0; i < 13; ++i) {
+    v1::Scenario& scenario = scenarios_[i].document;
+    if (i < 7) {
+      scenario.clear_origin();
+    } else {
+      scenario.mutable_origin()->set_sha256(std::string(64, 'd'));
+    }
+  }
+  EXPECT_EQ(JudgeHorizon(evidence_).outcome(), v1::FAIL) << "seven of eight";
+}
+
 TEST_F(HorizonTest, AFewClipsHaveNoBound) {
   for (int i = 0; i < 3; ++i) AddDriven("clip" + std::to_string(i));
   SetHorizons(evidence_);

@@ -124,7 +124,7 @@ TEST_F(NonInferiorityTest, ABetterWholeDoesNotBuyAWorseSegment) {
   EXPECT_EQ(RowOf(result, "dusty").outcome(), v1::FAIL);
   EXPECT_NEAR(RowOf(result, "dusty").value(), -0.25, 1e-12);
   EXPECT_EQ(result.outcome(), v1::FAIL);
-  EXPECT_THAT(result.summary(), HasSubstr("dusty: lower bound of the difference on 80 clips"));
+  EXPECT_THAT(result.summary(), HasSubstr("dusty: lower bound of the difference on 80 recordings"));
   EXPECT_EQ(result.findings(0).segment(), "dusty");
   EXPECT_EQ(result.findings(0).scenario(), "clip00");
 }

@@ -324,7 +324,7 @@ TEST_F(TubTest, ABetterMeanThatFailsWhatTheDeployedUnitPassedIsRefusedByName) {
 
   const v1::GateResult result = JudgeNonInferiority(trap);
   EXPECT_EQ(result.outcome(), v1::FAIL) << result.summary();
-  EXPECT_THAT(result.summary(), HasSubstr("glare: lower bound of the difference on 5 clips"));
+  EXPECT_THAT(result.summary(), HasSubstr("glare: lower bound of the difference on 5 recordings"));
   const auto agreement =
       std::find_if(result.segments().begin(), result.segments().end(),
                    [](const v1::SegmentBound& row) { return row.tag() == "agreement of ticks"; });

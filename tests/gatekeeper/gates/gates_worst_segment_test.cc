@@ -71,7 +71,7 @@ TEST_F(WorstSegmentTest, WithoutRecordedCommandsNothingCanBeScored) {
   for (Replay& replay : evidence_.replays) replay.commands.clear();
   const v1::GateResult result = JudgeWorstSegment(evidence_);
   EXPECT_EQ(result.outcome(), v1::INSUFFICIENT);
-  EXPECT_THAT(result.summary(), HasSubstr("0 clips with recorded commands"));
+  EXPECT_THAT(result.summary(), HasSubstr("0 recordings with recorded commands"));
 }
 
 TEST_F(WorstSegmentTest, ATickWithoutAnAnswerDisagrees) {
