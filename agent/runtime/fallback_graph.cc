@@ -3,13 +3,10 @@
 #include <algorithm>
 
 namespace agent::runtime {
-namespace {
 
 Nanos WholePeriods(Nanos time, Nanos period) {
   return (time + period - Nanos{1}) / period * period;
 }
-
-}  // namespace
 
 bool IsMachines(const std::string& trigger) {
   return trigger == kLatched || trigger == kAwaitingStart || trigger == kFlapping ||

@@ -27,9 +27,12 @@ bool EndsInLatch(const Fallback& rules, StateIndex state);
 // them gives way, a stop is completed, time passes.
 StateIndex RestOf(const Fallback& rules, StateIndex state);
 
+// Decisions fall on ticks: a time rounded up to whole periods.
+Nanos WholePeriods(Nanos time, Nanos period);
+
 // The longest time from entering this state, which neither model nor input drives, until a minimal
-// risk condition is reached: each stop fails and gives way to the slower of its ways. Decisions
-// fall on ticks, so every stage is rounded up to whole periods.
+// risk condition is reached: each stop fails and gives way to the slower of its ways. Every
+// stage is rounded up to whole periods.
 Nanos LongestStop(const Fallback& rules, StateIndex state, Nanos period);
 
 // Which states can be held and which triggers can win. Each trigger is explored by itself. That

@@ -1,11 +1,14 @@
-#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <set>
-#include <vector>
+#include <string>
 
 #include "agent/base/clock.h"
 #include "agent/base/status_macros.h"
 #include "agent/runtime/fallback_compiler.h"
+#include "agent/runtime/fallback_graph.h"
 #include "agent/runtime/policy_compiler.h"
+#include "agent/runtime/rule_id.h"
 
 // The part of the FallbackCompiler that knows what a person must do, and what holds afterwards.
 
@@ -16,7 +19,8 @@ namespace v1 = ::gatekeeper::v1;
 absl::Status FallbackCompiler::FlapPart() {
   const v1::Flap& flap = document_.flap();
   ASSIGN_OR_RETURN(rules_.flap_.window,
-                   PositiveS("flap.window_s", flap.window_s(), "flapping must end in a safe stop"));
+                   LongS("flap.window_s", flap.window_s(), base::Seconds(policy_.command().period),
+                         "flapping must end in a safe stop"));
   if (flap.max_transitions() == 0 || flap.max_transitions() >= kMaxFlapTransitions) {
     return Wrong("flap.max_transitions", "must be 1 to %d, is %d", kMaxFlapTransitions - 1,
                  flap.max_transitions());
@@ -32,17 +36,27 @@ absl::Status FallbackCompiler::FlapPart() {
 }
 
 // A window that is over before what clears the soonest has been raised so often counts nothing.
+// Every episode of it waits, is quiet, and takes a tick to be raised anew, and one more where ticks
+// come early or late. What no window is long enough for is not asked for.
 absl::Status FallbackCompiler::FlapCounts() const {
-  std::vector<Nanos> episodes;
+  const Nanos period = policy_.command().period;
+  const std::string* of = nullptr;
+  Nanos soonest = std::chrono::seconds(static_cast<int64_t>(kDayS));
   for (const TriggerRule& rule : rules_.triggers_) {
     if (rule.quiet == Nanos{0}) continue;  // waits for a person
-    episodes.push_back(rule.quiet + rule.after + policy_.command().period);
+    const Nanos episode =
+        WholePeriods(rule.after, period) + WholePeriods(rule.quiet, period) + 2 * period;
+    const Nanos takes = episode * rules_.flap_.max_transitions;
+    if (takes >= soonest) continue;
+    soonest = takes;
+    of = &rule.id;
   }
-  if (episodes.empty()) return absl::OkStatus();
-  const Nanos soonest = *std::min_element(episodes.begin(), episodes.end());
-  return CheckFrom("flap.window_s", document_.flap().window_s(),
-                   base::Seconds(soonest * rules_.flap_.max_transitions),
-                   "max_transitions of the trigger that clears the soonest take as long");
+  if (of == nullptr || rules_.flap_.window > soonest) return absl::OkStatus();
+  return Under("S14", Wrong("flap.window_s",
+                            "must be above %.10g, is %.10g: '%s', which clears the soonest, takes "
+                            "as long to be raised max_transitions (%d) times more",
+                            base::Seconds(soonest), document_.flap().window_s(), *of,
+                            rules_.flap_.max_transitions));
 }
 
 absl::Status FallbackCompiler::RearmPart() {
