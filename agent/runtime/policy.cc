@@ -9,6 +9,7 @@
 #include "agent/base/status_macros.h"
 #include "agent/runtime/policy_compiler.h"
 #include "agent/runtime/rule_id.h"
+#include "agent/runtime/self_report.h"
 
 namespace agent::runtime {
 namespace {
@@ -18,9 +19,19 @@ namespace v1 = ::gatekeeper::v1;
 constexpr double kMaxRateHz = 1000;
 constexpr int kMaxInputs = 64;
 constexpr size_t kMaxFields = kMaxJoints;
+// Of a bound: what is written with a few digits differs by less from what is computed of others.
+constexpr double kWrittenRounding = 1e-9;
 
 bool IsOneOf(const std::string& value, std::initializer_list<const char*> words) {
   return std::any_of(words.begin(), words.end(), [&](const char* word) { return value == word; });
+}
+
+absl::Status CheckLong(const std::string& path, double value, double least, double day,
+                       const std::string& why) {
+  RETURN_IF_ERROR(CheckFrom(path, value, least, why));
+  if (value <= day) return absl::OkStatus();
+  return Under("S14", Wrong(path, "must be at most %.10g, a day, is %.10g: nobody waits longer",
+                            day, value));
 }
 
 }  // namespace
@@ -33,14 +44,14 @@ absl::Status CheckPositive(const std::string& path, double value, const std::str
 absl::Status CheckWithin(const std::string& path, double value, double most,
                          const std::string& why) {
   RETURN_IF_ERROR(CheckPositive(path, value, why));
-  if (value <= most) return absl::OkStatus();
+  if (value <= most * (1 + kWrittenRounding)) return absl::OkStatus();
   return Under("S14", Wrong(path, "must be at most %.10g, is %.10g: it would hold nothing back",
                             most, value));
 }
 
 absl::Status CheckFrom(const std::string& path, double value, double least,
                        const std::string& why) {
-  if (value >= least) return absl::OkStatus();
+  if (value >= least * (1 - kWrittenRounding)) return absl::OkStatus();
   return Under("S14", Wrong(path, "must be at least %.10g, is %.10g: %s", least, value, why));
 }
 
@@ -58,14 +69,14 @@ absl::StatusOr<Nanos> PositiveS(const std::string& path, double s, const std::st
 
 absl::StatusOr<Nanos> LongMs(const std::string& path, double ms, double least_ms,
                              const std::string& why) {
-  RETURN_IF_ERROR(CheckFrom(path, ms, least_ms, why));
-  return PositiveMs(path, ms, why);
+  RETURN_IF_ERROR(CheckLong(path, ms, least_ms, kDayMs, why));
+  return Nanos{std::llround(ms * 1e6)};
 }
 
 absl::StatusOr<Nanos> LongS(const std::string& path, double s, double least_s,
                             const std::string& why) {
-  RETURN_IF_ERROR(CheckFrom(path, s, least_s, why));
-  return PositiveS(path, s, why);
+  RETURN_IF_ERROR(CheckLong(path, s, least_s, kDayS, why));
+  return Nanos{std::llround(s * 1e9)};
 }
 
 absl::StatusOr<Policy> Policy::Compile(const v1::ControlPolicy& document) {
@@ -300,17 +311,8 @@ absl::Status PolicyCompiler::Uncertainty() {
   return absl::OkStatus();
 }
 
-// An uncertainty is a share of 1, or the spread of a command's field in that field's unit. What is
-// spread as far as the largest command may reach says nothing any more.
 absl::Status PolicyCompiler::UncertaintyActs() const {
-  double most = 1;
-  if (twist()) {
-    const TwistLimits& limits = policy_.nominal();
-    most = std::max({most, limits.vx_max_mps, -limits.vx_min_mps, limits.wz_abs_max_radps.At(0)});
-  }
-  for (const JointLimits& joint : policy_.joints_) {
-    most = std::max({most, joint.q_max_rad, -joint.q_min_rad});
-  }
+  const double most = MostUncertainty(policy_);
   const double entered = document_.output().uncertainty().enter_above();  // 0: none is told
   if (entered < most) return absl::OkStatus();
   return Wrong("output.uncertainty.enter_above",

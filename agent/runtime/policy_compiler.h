@@ -26,11 +26,12 @@ absl::Status Wrong(const std::string& path, const absl::FormatSpec<Args...>& for
 
 // Refuses what is not finite and above 0; `why` completes "must be above 0: ...".
 absl::Status CheckPositive(const std::string& path, double value, const std::string& why);
-// The same, and what is above `most` (ceilings.h).
+// The same, and what is above `most` (ceilings.h) by more than rounding: of bounds that are
+// computed from other numbers, the one that is named may be written.
 absl::Status CheckWithin(const std::string& path, double value, double most,
                          const std::string& why);
-// Refuses what is no number, and what is below `least` (ceilings.h); `why` completes "must be at
-// least 1, is 0: ...". What is too large, infinity first of all, is another check's matter.
+// Refuses what is no number, and what is below `least` (ceilings.h) likewise; `why` completes "must
+// be at least 1, is 0: ...". What is too large, infinity first of all, is another check's matter.
 absl::Status CheckFrom(const std::string& path, double value, double least, const std::string& why);
 // As CheckWithin, and turned into a duration.
 absl::StatusOr<Nanos> PositiveMs(const std::string& path, double ms, const std::string& why,

@@ -119,9 +119,10 @@ TEST(CardDoubtTest, AnUncertaintyMustBeAbleToExceedWhereThePolicyDoubts) {
   card.mutable_outputs(2)->set_clip_max(0.3);
   const absl::Status refused = SignatureFor(card, policy).status();
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument,
-                                "[outputs[2].clip_max] must be above the policy's "
-                                "output.uncertainty.enter_above (0.3), is 0.3: the model could "
-                                "never be in doubt"));
+                                "[outputs[2]] must rise above the policy's "
+                                "output.uncertainty.enter_above (0.3) for 0 or 1, rises to 0.3: "
+                                "the model could never be in doubt; let it give the number as it "
+                                "is, without scale, offset and narrow clips"));
   EXPECT_EQ(RuleOf(refused), "S14");
   EXPECT_OK(SignatureFor(card, tests::Compiled(NavPolicyDocument())).status()) << "nobody asks";
 }
@@ -138,11 +139,62 @@ TEST(CardDoubtTest, AConfidenceMustBeAbleToFallBelowWhereThePolicyDoubts) {
   card.mutable_outputs(2)->set_clip_min(0.4);
   const absl::Status refused = SignatureFor(card, policy).status();
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument,
-                                "[outputs[2].clip_min] must be below the policy's "
-                                "output.confidence.enter_below (0.3), is 0.4: the model could "
-                                "never be in doubt"));
+                                "[outputs[2]] must fall below the policy's "
+                                "output.confidence.enter_below (0.3) for a share of 0 or 1, falls "
+                                "to 0.4: the model could never be in doubt; let it give the number "
+                                "as it is, without scale, offset and narrow clips"));
   EXPECT_EQ(RuleOf(refused), "S14");
   EXPECT_OK(SignatureFor(card, tests::Compiled(NavPolicyDocument())).status()) << "nobody asks";
+}
+
+struct Turned {
+  double scale;
+  double offset;
+  bool taken;
+};
+
+TEST(CardDoubtTest, AConfidenceMayBeTurnedAroundButNotAway) {
+  v1::ControlPolicy document = NavPolicyDocument();
+  tests::Confidence(document);
+  const Policy policy = tests::Compiled(document);
+  for (const Turned& turned :
+       {Turned{1, 0, true}, Turned{-1, 1, true}, Turned{0.01, 0, true}, Turned{0.7, 0.29, true},
+        Turned{1, 0.3, false}, Turned{0.001, 0.9, false}, Turned{-0.5, 1, false}}) {
+    v1::ModelCard card = WithOutput("confidence");
+    card.mutable_outputs(2)->set_scale(turned.scale);
+    card.mutable_outputs(2)->set_offset(turned.offset);
+    EXPECT_EQ(SignatureFor(card, policy).ok(), turned.taken)
+        << turned.scale << ' ' << turned.offset;
+  }
+}
+
+TEST(CardDoubtTest, AnUncertaintyMayBeTurnedAroundButNotAway) {
+  const Policy policy = tests::Compiled(WithUncertainty());
+  for (const Turned& turned :
+       {Turned{1, 0, true}, Turned{-1, 1, true}, Turned{0.31, 0, true}, Turned{1, -0.69, true},
+        Turned{1e-12, 0, false}, Turned{1, -0.71, false}, Turned{-1, 0.3, false}}) {
+    v1::ModelCard card = WithOutput("uncertainty");
+    card.mutable_outputs(2)->set_scale(turned.scale);
+    card.mutable_outputs(2)->set_offset(turned.offset);
+    EXPECT_EQ(SignatureFor(card, policy).ok(), turned.taken)
+        << turned.scale << ' ' << turned.offset;
+  }
+}
+
+// From 1 on it is no share but a spread, up to the largest command: here to turn by 1.5 rad/s.
+TEST(CardDoubtTest, AnUncertaintyThatIsASpreadReachesAsFarAsACommand) {
+  v1::ControlPolicy document = WithUncertainty();
+  v1::ModelCard card = WithOutput("uncertainty");
+  const auto refusal = [&](double enter_above, double scale) {
+    document.mutable_output()->mutable_uncertainty()->set_enter_above(enter_above);
+    card.mutable_outputs(2)->set_scale(scale);
+    return std::string(SignatureFor(card, tests::Compiled(document)).status().message());
+  };
+  EXPECT_EQ(refusal(0.99, 1), "");
+  EXPECT_THAT(refusal(0.99, 0.98), HasSubstr("(0.99) for 0 or 1, rises to 0.98"));
+  EXPECT_EQ(refusal(1, 1), "");
+  EXPECT_EQ(refusal(1, 0.67), "");
+  EXPECT_THAT(refusal(1, 0.66), HasSubstr("(1) for 0 or 1.5, rises to 0.99"));
 }
 
 TEST(CardDoubtTest, WhatTheCommandIsClippedToIsNoDoubt) {

@@ -95,6 +95,15 @@ const Fault kSwitches[] = {
        "  - {tensor: command, index: 2, field: confidence, clip_min: 0.9}\n"
        "  - {tensor: command, index: 0,"}},
      "could never be in doubt"},
+    {"CardThatScalesAwayEveryDoubt",
+     "S14",
+     {{kPolicy, "output:", "  trigger: nonfinite",
+       "  trigger: nonfinite\n  confidence:\n    enter_below: 0.3\n    leave_above: 0.4\n"
+       "    leave_hold_ms: 100\n    trigger: nonfinite"},
+      {kCard, "outputs:", "  - {tensor: command, index: 0,",
+       "  - {tensor: command, index: 2, field: confidence, scale: 0.001, offset: 0.9}\n"
+       "  - {tensor: command, index: 0,"}},
+     "could never be in doubt"},
     {"BlockedRobotThatPushesAtFullSpeed",
      "S14",
      {{kPolicy, "limits:", "cmd_vs_measured_mps: 0.5", "cmd_vs_measured_mps: 1.0"}},
@@ -135,7 +144,11 @@ const Fault kSwitches[] = {
     {"FlappingThatIsNeverCounted",
      "S14",
      {{kFallback, "flap:", "window_s: 60", "window_s: 0.000005"}},
-     "clears the soonest take as long"},
+     "must be at least 0.05, is 5e-06"},
+    {"FlappingThatIsJustNotCounted",
+     "S14",
+     {{kFallback, "flap:", "window_s: 60", "window_s: 1"}},
+     "which clears the soonest, takes as long"},
     {"ChallengeThatIsOpenAllDay",
      "S14",
      {{kFallback, "rearm:", "ttl_s: 600", "ttl_s: 86400"}},
