@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/base/status_macros.h"
@@ -27,9 +28,13 @@ absl::StatusOr<JointLimits> CompileJoint(const std::string& path, const std::str
     return Wrong(path + ".q_max_rad", "must be above q_min_rad (%g), is %g", joint.q_min_rad,
                  joint.q_max_rad);
   }
-  if (joint.q_min_rad < -kMostJointRad || joint.q_max_rad > kMostJointRad) {
-    return Under("S14", Wrong(path + ".q_max_rad", "must be within %g rad of 0, as q_min_rad",
-                              kMostJointRad));
+  for (const auto& [key, end_rad] :
+       {std::pair{".q_min_rad", joint.q_min_rad}, {".q_max_rad", joint.q_max_rad}}) {
+    if (std::abs(end_rad) <= kMostJointRad) continue;
+    return Under("S14", Wrong(path + key,
+                              "must be within %g of 0, is %g: no cable is wound up "
+                              "further than ten turns",
+                              kMostJointRad, end_rad));
   }
   RETURN_IF_ERROR(CheckWithin(path + ".qd_abs_max_radps", joint.qd_abs_max_radps, kMostJointRadps,
                               "the joint could never move"));
@@ -124,7 +129,8 @@ absl::Status PolicyCompiler::ArmChain() {
     reach_m += std::abs(link.a_m) + std::abs(link.d_m);
     policy_.arm_.chain.push_back(link);
   }
-  return CheckFrom("arm.chain", reach_m, kLeastReachM, "its tool would never move");
+  return CheckFrom("arm.chain", reach_m, kLeastReachM,
+                   "so far does it reach, in m; its tool would never move");
 }
 
 }  // namespace agent::runtime

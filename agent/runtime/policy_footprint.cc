@@ -28,8 +28,9 @@ absl::Status PolicyCompiler::FootprintPart() {
   policy_.footprint_ = Footprint(std::move(region));
   const Vec2 low = policy_.footprint_.low();
   const Vec2 high = policy_.footprint_.high();
-  return CheckFrom("footprint", std::min(high.x - low.x, high.y - low.y), kLeastGroundM,
-                   "margins are kept around it, and a point has none");
+  return CheckFrom(
+      "footprint", std::min(high.x - low.x, high.y - low.y), kLeastGroundM,
+      "so wide is its narrower side, in m; margins are kept around it, and a point has none");
 }
 
 }  // namespace agent::runtime

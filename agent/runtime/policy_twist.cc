@@ -125,9 +125,10 @@ absl::Status PolicyCompiler::NominalSet(TwistLimits& limits) const {
                  "must be 0 or below, because standing is always allowed, and at least %g; is %g",
                  -kMostSpeedMps, limits.vx_min_mps);
   }
+  // Where nothing measures the speed, this is the largest one itself.
+  const double share = IsRequiredInput("odom") ? kMostAheadShare : 1;
   RETURN_IF_ERROR(CheckWithin(path + ".cmd_vs_measured_mps", limits.cmd_vs_measured_mps,
-                              limits.vx_max_mps * kMostAheadShare,
-                              "a robot that stands could never start"));
+                              limits.vx_max_mps * share, "a robot that stands could never start"));
   return CheckWithin(path + ".wz_acc_max_radps2", limits.wz_acc_max_radps2, kMostTurnAccRadps2,
                      "the robot could never start to turn");
 }

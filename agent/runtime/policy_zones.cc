@@ -98,8 +98,10 @@ absl::Status PolicyCompiler::CheckSlows(const std::string& path, double vx_max_m
   const double fastest_mps =
       twist() ? std::max(limits.vx_max_mps, -limits.vx_min_mps) : policy_.arm_.tcp_v_max_mps;
   if (vx_max_mps < fastest_mps) return absl::OkStatus();
-  return Under("S14", Wrong(path, "must be below the %g m/s that are allowed anyway, is %g",
-                            fastest_mps, vx_max_mps));
+  return Under(
+      "S14",
+      Wrong(path, "must be below the %g m/s that are allowed anyway, is %g: leave the zone out",
+            fastest_mps, vx_max_mps));
 }
 
 absl::Status PolicyCompiler::EdgeZone(const v1::EnvelopeZone& zone, const std::string& path,

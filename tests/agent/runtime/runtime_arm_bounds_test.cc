@@ -69,21 +69,28 @@ INSTANTIATE_TEST_SUITE_P(
               },
               "[output.uncertainty.enter_above] must be below 2.5, the largest number that a "
               "command can be, or 1; is 2.5: it would never act"},
-        Bound{"turns_up", [](P& p) { J1(p).set_q_max_rad(63); },
-              [](P& p) { J1(p).set_q_max_rad(63.01); },
-              "[joints.j1.q_max_rad] must be within 63 rad of 0, as q_min_rad"},
-        Bound{"turns_down", [](P& p) { J1(p).set_q_min_rad(-63); },
-              [](P& p) { J1(p).set_q_min_rad(-63.01); },
-              "[joints.j1.q_max_rad] must be within 63 rad of 0, as q_min_rad"},
+        Bound{
+            "turns_up", [](P& p) { J1(p).set_q_max_rad(63); },
+            [](P& p) { J1(p).set_q_max_rad(63.01); },
+            "[joints.j1.q_max_rad] must be within 63 of 0, is 63.01: no cable is wound up further "
+            "than ten turns"},
+        Bound{
+            "turns_down", [](P& p) { J1(p).set_q_min_rad(-63); },
+            [](P& p) { J1(p).set_q_min_rad(-63.01); },
+            "[joints.j1.q_min_rad] must be within 63 of 0, is -63.01: no cable is wound up further "
+            "than ten turns"},
         Bound{"reach", [](P& p) { SetLinks(p, 0.025); }, [](P& p) { SetLinks(p, 0.024); },
-              "[arm.chain] must be at least 0.05, is 0.048: its tool would never move"},
+              "[arm.chain] must be at least 0.05, is 0.048: so far does it reach, in m; its tool "
+              "would never move"},
         Bound{"a_gentle_start", [](P& p) { p.mutable_arm()->set_transition_for_ms(500); },
               [](P& p) { p.mutable_arm()->set_transition_for_ms(499.9); },
               "[arm.transition_for_ms] must be at least 500, is 499.9: a swapped model starts "
               "gently"},
-        Bound{"place_that_slows_the_tool", [](P& p) { SlowPlace(p, 0.99); },
-              [](P& p) { SlowPlace(p, 1); },
-              "[envelope[0].vx_max_mps] must be below the 1 m/s that are allowed anyway, is 1"},
+        Bound{
+            "place_that_slows_the_tool", [](P& p) { SlowPlace(p, 0.99); },
+            [](P& p) { SlowPlace(p, 1); },
+            "[envelope[0].vx_max_mps] must be below the 1 m/s that are allowed anyway, is 1: leave "
+            "the zone out"},
         Bound{"joints", [](P& p) { SetJointCount(p, 32); }, [](P& p) { SetJointCount(p, 33); },
               "[command.fields] must name 1 to 32 joints, names 33"},
         // Joints that take a hundred periods to stop are looked at every other one.

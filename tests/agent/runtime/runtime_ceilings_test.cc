@@ -33,7 +33,7 @@ struct Ceiling {
   double most;
   void (*set)(P&, double);
   Class of = Class::kBase;
-  double step = 0;  // to what is refused; 0: the next double
+  double step = 0;  // to what is refused; 0: just beyond what rounding may make of it
 };
 
 void PrintTo(const Ceiling& ceiling, std::ostream* out) { *out << ceiling.path; }
@@ -52,9 +52,8 @@ TEST_P(CeilingTest, IsTakenAndRefusedAboveIt) {
   ceiling.set(policy, ceiling.most);
   EXPECT_OK(Policy::Compile(policy).status());
 
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  ceiling.set(policy, ceiling.step > 0 ? ceiling.most + ceiling.step
-                                       : std::nextafter(ceiling.most, kInfinity));
+  ceiling.set(policy,
+              ceiling.step > 0 ? ceiling.most + ceiling.step : ceiling.most * (1 + 1.01e-9));
   EXPECT_THAT(Policy::Compile(policy),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        StartsWith(std::string("[") + ceiling.path + "] ")));
@@ -128,6 +127,48 @@ INSTANTIATE_TEST_SUITE_P(
                 Class::kArm},
         Ceiling{"arm.tcp_v_max_mps", 10,
                 [](P& p, double v) { p.mutable_arm()->set_tcp_v_max_mps(v); }, Class::kArm}));
+
+// 0.6 * 0.75 is 0.44999999999999996.
+TEST(CeilingTest, TheNumberThatARefusalNamesIsTaken) {
+  for (const auto& [speed_mps, ahead_mps] :
+       {std::pair{0.6, 0.45}, {0.7, 0.525}, {1.2, 0.9}, {1.4, 1.05}}) {
+    P policy = NavPolicyDocument();
+    policy.clear_envelope();
+    policy.clear_requirements();
+    policy.mutable_limits()->clear_transition();
+    policy.mutable_limits()->clear_degraded();
+    Nominal(policy).set_vx_max_mps(speed_mps);
+    v1::LimitSet& transition = *policy.mutable_limits()->mutable_transition();
+    transition.set_for_ms(1000);
+    transition.set_vx_max_mps(0.1);
+    transition.add_acc_max_mps2(0.1);
+    Nominal(policy).set_cmd_vs_measured_mps(ahead_mps);
+    EXPECT_OK(Policy::Compile(policy).status()) << speed_mps;
+    Nominal(policy).set_cmd_vs_measured_mps(ahead_mps * (1 + 1.01e-9));
+    EXPECT_THAT(Policy::Compile(policy),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         StartsWith("[limits.nominal.cmd_vs_measured_mps] must be at most")));
+  }
+  P policy = NavPolicyDocument();  // 0.325 - 0.275 is 0.04999999999999999
+  policy.mutable_footprint()->mutable_circle_m()->mutable_c()->set_x(0.3);
+  policy.mutable_footprint()->mutable_circle_m()->set_r(0.025);
+  EXPECT_OK(Policy::Compile(policy).status());
+  policy.mutable_footprint()->mutable_circle_m()->set_r(0.02499999);
+  EXPECT_FALSE(Policy::Compile(policy).ok());
+}
+
+TEST(CeilingTest, WithoutOdometryTheLargestSpeedIsAllThatHoldsBack) {
+  P policy = NavPolicyDocument();
+  policy.clear_envelope();  // it needs odom, and the requirements need it
+  policy.clear_requirements();
+  Nominal(policy).set_cmd_vs_measured_mps(1);
+  policy.mutable_inputs()->at("odom").set_required(false);
+  EXPECT_OK(Policy::Compile(policy).status());
+  Nominal(policy).set_cmd_vs_measured_mps(1.001);
+  EXPECT_THAT(Policy::Compile(policy),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       StartsWith("[limits.nominal.cmd_vs_measured_mps] must be at most 1, is ")));
+}
 
 TEST(CeilingTest, ALimitInAnySpeedRangeIsHeldToIt) {
   P policy = NavPolicyDocument();

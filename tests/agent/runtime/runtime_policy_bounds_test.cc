@@ -62,8 +62,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bound{"a_day",
               [](P& p) { p.mutable_limits()->mutable_transition()->set_for_ms(86'400'000); },
               [](P& p) { p.mutable_limits()->mutable_transition()->set_for_ms(86'400'000.5); },
-              "[limits.transition.for_ms] must be at most 86400000, is 86400000.5: it would hold "
-              "nothing back"},
+              "[limits.transition.for_ms] must be at most 86400000, a day, is 86400000.5: nobody "
+              "waits "
+              "longer"},
         Bound{"a_gentle_start",
               [](P& p) { p.mutable_limits()->mutable_transition()->set_for_ms(500); },
               [](P& p) { p.mutable_limits()->mutable_transition()->set_for_ms(499.9); },
@@ -280,33 +281,40 @@ INSTANTIATE_TEST_SUITE_P(
         Bound{"smallest_ground",
               [](P& p) { p.mutable_footprint()->mutable_circle_m()->set_r(0.025); },
               [](P& p) { p.mutable_footprint()->mutable_circle_m()->set_r(0.024); },
-              "[footprint] must be at least 0.05, is 0.048: margins are kept around it, and a "
+              "[footprint] must be at least 0.05, is 0.048: so wide is its narrower side, in m; "
+              "margins are kept around it, and a "
               "point has none"},
         Bound{"narrowest_ground", [](P& p) { SetBox(p, 0.4, 0.05); },
               [](P& p) { SetBox(p, 0.4, 0.04); },
-              "[footprint] must be at least 0.05, is 0.04: margins are kept around it, and a point "
+              "[footprint] must be at least 0.05, is 0.04: so wide is its narrower side, in m; "
+              "margins are kept around it, and a point "
               "has none"},
         Bound{"shortest_ground", [](P& p) { SetBox(p, 0.05, 0.4); },
               [](P& p) { SetBox(p, 0.04, 0.4); },
-              "[footprint] must be at least 0.05, is 0.04: margins are kept around it, and a point "
+              "[footprint] must be at least 0.05, is 0.04: so wide is its narrower side, in m; "
+              "margins are kept around it, and a point "
               "has none"},
         Bound{"zone_that_slows",
               [](P& p) { p.mutable_separation()->mutable_zones(1)->set_vx_max_mps(0.99); },
               [](P& p) { p.mutable_separation()->mutable_zones(1)->set_vx_max_mps(1); },
               "[separation.zones[1].vx_max_mps] must be below the 1 m/s that are allowed anyway, "
-              "is 1"},
-        Bound{"place_that_slows", [](P& p) { SpeedZone(p, 0.99); }, [](P& p) { SpeedZone(p, 1); },
-              "[envelope[2].vx_max_mps] must be below the 1 m/s that are allowed anyway, is 1"},
-        Bound{"place_that_slows_the_way_back",
-              [](P& p) {
-                SpeedZone(p, 1.99);
-                tests::Nominal(p).set_vx_min_mps(-2);
-              },
-              [](P& p) {
-                SpeedZone(p, 2);
-                tests::Nominal(p).set_vx_min_mps(-2);
-              },
-              "[envelope[2].vx_max_mps] must be below the 2 m/s that are allowed anyway, is 2"},
+              "is 1: leave the zone out"},
+        Bound{
+            "place_that_slows", [](P& p) { SpeedZone(p, 0.99); }, [](P& p) { SpeedZone(p, 1); },
+            "[envelope[2].vx_max_mps] must be below the 1 m/s that are allowed anyway, is 1: leave "
+            "the zone out"},
+        Bound{
+            "place_that_slows_the_way_back",
+            [](P& p) {
+              SpeedZone(p, 1.99);
+              tests::Nominal(p).set_vx_min_mps(-2);
+            },
+            [](P& p) {
+              SpeedZone(p, 2);
+              tests::Nominal(p).set_vx_min_mps(-2);
+            },
+            "[envelope[2].vx_max_mps] must be below the 2 m/s that are allowed anyway, is 2: leave "
+            "the zone out"},
         Bound{"corners", [](P& p) { SetCorners(p, 32); }, [](P& p) { SetCorners(p, 33); },
               "[footprint.polygon_m] must have at most 32 corners, has 33"},
         Bound{"nothing_to_stay_in",

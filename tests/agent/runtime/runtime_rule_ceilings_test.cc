@@ -1,8 +1,11 @@
+#include <chrono>
 #include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "agent/runtime/fallback_machine.h"
 #include "agent/runtime/rule_id.h"
 #include "gmock/gmock.h"
 #include "tests/agent/runtime/bad_rules.h"
@@ -73,13 +76,13 @@ INSTANTIATE_TEST_SUITE_P(
                   499.5, "must be at least 500, is 499.5: a moving robot may not be re-armed"},
         RuleBound{"rearm.standstill_ms", [](R& r, double v) { Rearm(r).set_standstill_ms(v); },
                   86'400'000, 86'400'000.5,
-                  "must be at most 86400000, is 86400000.5: it would hold nothing back"},
+                  "must be at most 86400000, a day, is 86400000.5: nobody waits longer"},
         RuleBound{"rearm.probation.for_s",
                   [](R& r, double v) { Rearm(r).mutable_probation()->set_for_s(v); }, 1, 0.99,
                   "must be at least 1, is 0.99: what stopped the robot once may be there still"},
         RuleBound{"rearm.probation.for_s",
                   [](R& r, double v) { Rearm(r).mutable_probation()->set_for_s(v); }, 86'400,
-                  86'400.5, "must be at most 86400, is 86400.5: it would hold nothing back"}));
+                  86'400.5, "must be at most 86400, a day, is 86400.5: nobody waits longer"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Triggers, RuleCeilingTest,
@@ -90,37 +93,88 @@ INSTANTIATE_TEST_SUITE_P(
         RuleBound{"triggers[1].clear.quiet_ms",
                   [](R& r, double v) { Rule(r, "deadline_miss").mutable_clear()->set_quiet_ms(v); },
                   86'400'000, 86'400'000.5,
-                  "must be at most 86400000, is 86400000.5: it would hold nothing back"},
+                  "must be at most 86400000, a day, is 86400000.5: nobody waits longer"},
         RuleBound{"triggers[6].defer.max_s",
                   [](R& r, double v) { Rule(r, "network_down").mutable_defer()->set_max_s(v); },
                   600, 600.5, "must be at most 600, is 600.5: it would hold nothing back"}));
 
 // --- flapping: five episodes of a trigger fit into the window
 
-// Input_stale clears the soonest: after half a second and a tick.
+// Input_stale clears the soonest: ten periods, one to be raised anew and one for jitter.
 INSTANTIATE_TEST_SUITE_P(
     Flap, RuleCeilingTest,
     testing::Values(
-        RuleBound{"flap.window_s", [](R& r, double v) { r.mutable_flap()->set_window_s(v); }, 2.75,
-                  2.74,
-                  "must be at least 2.75, is 2.74: max_transitions of the trigger that clears the "
-                  "soonest take as long"},
+        RuleBound{"flap.window_s", [](R& r, double v) { r.mutable_flap()->set_window_s(v); },
+                  3.000000001, 3,
+                  "must be above 3, is 3: 'input_stale', which clears the soonest, takes as long "
+                  "to be raised max_transitions (5) times more"},
         RuleBound{"flap.window_s", [](R& r, double v) { r.mutable_flap()->set_window_s(v); },
                   86'400, 86'400.5,
-                  "must be at most 86400, is 86400.5: it would hold nothing back"}));
+                  "must be at most 86400, a day, is 86400.5: nobody waits longer"}));
 
-TEST(FlapWindowTest, CountsTheTimeThatATriggerWaitsToo) {
-  const auto slow = [](R& r, double window_s) {
-    for (v1::Trigger& trigger : *r.mutable_triggers()) {
-      if (trigger.clear().quiet_ms() == 0) continue;
-      trigger.mutable_clear()->set_quiet_ms(trigger.id() == "network_down" ? 3000 : 10'000);
-    }
-    r.mutable_flap()->set_window_s(window_s);
+// Every trigger that clears by itself takes ten times as long as a lost network.
+void LetTheNetworkClearTheSoonest(R& r, double quiet_ms, double after_ms) {
+  for (v1::Trigger& trigger : *r.mutable_triggers()) {
+    if (trigger.clear().quiet_ms() == 0) continue;
+    const bool network = trigger.id() == "network_down";
+    trigger.mutable_clear()->set_quiet_ms(network ? quiet_ms : 10 * (quiet_ms + after_ms));
+    if (network) trigger.set_after_ms(after_ms);
+  }
+}
+
+// Raises the network's loss as soon as it can be, 20 times, with what raises it late by `late`.
+bool Flaps(const Fallback& rules, Nanos late) {
+  FallbackStatus status;
+  for (int tick = 0; tick < 2000; ++tick) {
+    const bool raised = !status.IsActive(rules.network_down());
+    const Nanos now = tests::kStartOfTime + tick * tests::kPeriod + (raised ? late : Nanos{0});
+    const TriggerMask mask = raised ? MaskOf(rules.network_down()) : 0;
+    Advance(rules, {.raised = mask, .previous_runs = true, .now = now, .fresh = ~InputMask{0}},
+            status);
+    if (status.IsActive(rules.flapping())) return true;
+  }
+  return false;
+}
+
+TEST(FlapWindowTest, IsSoLongThatTheMachineCountsWhatClearsTheSoonest) {
+  struct Case {
+    double quiet_ms, after_ms, above_s;
   };
-  ExpectBound(RichPolicyDocument(),
-              {"flap.window_s", slow, 25.25, 25.24,
-               "must be at least 25.25, is 25.24: max_transitions of the trigger that clears the "
-               "soonest take as long"});
+  for (const Case& at : {Case{500, 0, 3}, {510, 0, 3.25}, {510, 20, 3.5}, {500, 100, 3.5}}) {
+    R rules = RichFallbackDocument();
+    LetTheNetworkClearTheSoonest(rules, at.quiet_ms, at.after_ms);
+    rules.mutable_flap()->set_window_s(at.above_s);
+    EXPECT_THAT(Fallback::Compile(rules, Compiled(RichPolicyDocument())),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         testing::HasSubstr(absl::StrCat("must be above ", at.above_s, ", is ",
+                                                         at.above_s, ": 'network_down'"))));
+    rules.mutable_flap()->set_window_s(at.above_s + 1e-9);
+    ASSERT_OK_AND_ASSIGN(const Fallback taken,
+                         Fallback::Compile(rules, Compiled(RichPolicyDocument())));
+    EXPECT_TRUE(Flaps(taken, Nanos{0})) << at.quiet_ms << ' ' << at.after_ms;
+    EXPECT_TRUE(Flaps(taken, std::chrono::milliseconds(1))) << at.quiet_ms << ' ' << at.after_ms;
+  }
+}
+
+// 5 times 4.8 h and two ticks are a day; nobody may ask for a longer window.
+TEST(FlapWindowTest, IsNotAskedToBeLongerThanItMay) {
+  R rules = RichFallbackDocument();
+  rules.mutable_flap()->set_window_s(60);
+  const auto clear_after = [&](double quiet_ms) {
+    for (v1::Trigger& trigger : *rules.mutable_triggers()) {
+      if (trigger.clear().quiet_ms() == 0) continue;
+      trigger.mutable_clear()->set_quiet_ms(quiet_ms);
+      trigger.mutable_clear()->clear_max_per_hour();
+      trigger.mutable_clear()->clear_else_();
+      trigger.clear_after_ms();
+    }
+    return Fallback::Compile(rules, Compiled(RichPolicyDocument())).status();
+  };
+  constexpr double kFifthOfADayMs = 86'400'000.0 / 5;
+  EXPECT_OK(clear_after(kFifthOfADayMs - 100));
+  EXPECT_THAT(clear_after(kFifthOfADayMs - 150),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       StartsWith("[flap.window_s] must be above 86399.75, is 60")));
 }
 
 TEST(FlapWindowTest, MayBeOfAnyLengthWhereEveryTriggerWaitsForAPerson) {
@@ -138,6 +192,17 @@ TEST(FlapWindowTest, MayBeOfAnyLengthWhereEveryTriggerWaitsForAPerson) {
 
 void SetHalfWidth(R& r, double v) {
   State(r, "SIMPLE_CONTROLLER").mutable_follow_gap()->set_half_width_m(v);
+}
+
+// 0.1 + 0.2 is 0.30000000000000004.
+TEST(GapWidthTest, IsWhatTheRefusalNames) {
+  v1::ControlPolicy policy = RichPolicyDocument();
+  policy.mutable_footprint()->mutable_circle_m()->mutable_c()->set_y(0.1);
+  policy.mutable_footprint()->mutable_circle_m()->set_r(0.2);
+  ExpectBound(policy,
+              {"states.SIMPLE_CONTROLLER.follow_gap.half_width_m", SetHalfWidth, 0.3, 0.299999999,
+               "must be at least 0.3, is 0.299999999: the footprint is as "
+               "wide"});
 }
 
 TEST(GapWidthTest, IsAtLeastTheRobots) {
