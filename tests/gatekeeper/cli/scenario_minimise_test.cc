@@ -122,7 +122,7 @@ TEST_F(ScenarioMinimiseTest, TheClipFailsInGateRunAndCanBeKept) {
   const Printed run = Run("gate run " + (folder_ / "bad") + " --suite " + (folder_ / "suite.yaml") +
                           " --scenarios " + (folder_ / "small"));
   EXPECT_EQ(run.code, 3) << run.out << run.err;
-  EXPECT_THAT(run.out, HasSubstr("dusty: 0 of 1 clip agree"));
+  EXPECT_THAT(run.out, HasSubstr("dusty: 0 of 1 recording agree"));
   const Printed kept =
       Run("gate keep " + (folder_ / "small/yard-min.mcap") + " --corpus " + (folder_ / "corpus"));
   EXPECT_EQ(kept.code, 0) << kept.err;
