@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_format.h"
+#include "agent/base/counted.h"
 #include "gatekeeper/gates/agreement.h"
 #include "gatekeeper/gates/gate.h"
 #include "gatekeeper/gates/statistics.h"
@@ -154,10 +155,10 @@ v1::GateResult JudgeNetworkDown(const Evidence& evidence) {
   for (const auto& [kind, cuts] : kinds)
     AddRow(kind, cuts, evidence.suite.alpha(), NetworkFloor(evidence.suite), result);
   result.set_summary(absl::StrFormat(
-      "%d of %d cuts of the link in %d recordings went wrong (%d are wanted): at least %.4f of all "
+      "%d of %d cuts of the link in %s went wrong (%d are wanted): at least %.4f of all "
       "are survived, wanted %g; slowest trigger %.0f ms (limit %g)",
-      all.all - all.survived, all.all, recordings.size(), CutsNeeded(evidence.suite),
-      result.bound(), result.limit(), slowest_ms, limit_ms));
+      all.all - all.survived, all.all, agent::base::Counted(recordings.size(), "recording"),
+      CutsNeeded(evidence.suite), result.bound(), result.limit(), slowest_ms, limit_ms));
   return result;
 }
 
