@@ -98,8 +98,9 @@ void AddScenarioLabel(CLI::App& scenario, Session& session) {
   label->add_option("--tag", request->label.tags, "tag of that stretch (may be given again)")
       ->required();
   label->add_flag("--remove", request->remove, "take the tags away from the range instead");
-  label->add_option("--recordings", request->recordings,
-                    "folder of recordings for a scenario that names only a digest")
+  label
+      ->add_option("--recordings", request->recordings,
+                   "folder of recordings for a scenario that names only a digest")
       ->check(CLI::ExistingDirectory);
   label->add_option("-o,--output", session.output)->check(CLI::IsMember({"table", "json"}));
   label->callback(

@@ -26,8 +26,8 @@ absl::StatusOr<Object> Parse(git_repository* repository, const std::string& spec
   git_object* raw = nullptr;
   const int code = git_revparse_single(&raw, repository, spec.c_str());
   if (code == GIT_ENOTFOUND) {
-    return absl::NotFoundError(absl::StrFormat(
-        "%s has no '%s': fetch it, if it is new", git_repository_path(repository), spec));
+    return absl::NotFoundError(absl::StrFormat("%s has no '%s': fetch it, if it is new",
+                                               git_repository_path(repository), spec));
   }
   if (code != 0) return absl::NotFoundError(absl::StrFormat("'%s': %s", spec, LastError()));
   return Object(raw);
