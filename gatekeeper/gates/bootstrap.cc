@@ -12,7 +12,6 @@
 namespace gatekeeper::gates {
 namespace {
 
-constexpr size_t kDecorrelations = 10;    // autocorrelation times in a block
 constexpr size_t kMaxLag = 1000;          // 50 s at 20 Hz; what lasts longer lasts the whole clip
 constexpr size_t kLeastDraws = 2000;      // and
 constexpr double kDrawsBeyondBound = 40;  // draws beyond the bound are wanted, at least
@@ -120,20 +119,6 @@ Dependence DependenceOf(const std::vector<Series>& clips) {
   return dependence;
 }
 
-std::vector<Block> CutBlocks(const std::vector<Series>& clips, const Dependence& dependence) {
-  const auto length = static_cast<size_t>(
-      std::ceil(std::min(dependence.time, 1e9) * static_cast<double>(kDecorrelations)));
-  std::vector<Block> blocks;
-  for (size_t clip = 0; clip < clips.size(); ++clip) {
-    const size_t n = clips[clip].size();
-    if (n == 0) continue;
-    const size_t pieces = std::max<size_t>(1, n / length);
-    for (size_t i = 0; i < pieces; ++i)
-      blocks.push_back({clip, n * i / pieces, n * (i + 1) / pieces});
-  }
-  return blocks;
-}
-
 Bounds Bootstrap(size_t blocks, const Statistic& statistic, double alpha, uint64_t seed) {
   Bounds bounds{.value = statistic(std::vector<uint32_t>(blocks, 1)), .lower = kNan, .upper = kNan};
   if (blocks < 2 || std::isnan(bounds.value)) return bounds;
@@ -166,23 +151,6 @@ Bounds BootstrapRatio(const std::vector<double>& sums, const std::vector<double>
     return size > 0 ? sum / size : kNan;
   };
   return Bootstrap(sums.size(), ratio, alpha, seed);
-}
-
-MeanBounds BootstrapMean(const std::vector<Series>& clips, double alpha, uint64_t seed) {
-  const Dependence dependence = DependenceOf(clips);
-  const std::vector<Block> blocks = CutBlocks(clips, dependence);
-  MeanBounds mean{.bounds = {}, .n = 0, .n_eff = dependence.n_eff, .blocks = blocks.size()};
-  std::vector<double> sums;
-  std::vector<double> sizes;
-  for (const Block& block : blocks) {
-    const auto first = clips[block.clip].begin();
-    sums.push_back(std::accumulate(first + static_cast<std::ptrdiff_t>(block.from),
-                                   first + static_cast<std::ptrdiff_t>(block.to), 0.0));
-    sizes.push_back(static_cast<double>(block.to - block.from));
-    mean.n += block.to - block.from;
-  }
-  mean.bounds = BootstrapRatio(sums, sizes, alpha, seed);
-  return mean;
 }
 
 }  // namespace gatekeeper::gates

@@ -7,7 +7,7 @@
 #include <vector>
 
 // Bounds for means and other statistics of correlated samples. What is drawn again and again are
-// not samples but blocks of them, long enough to be independent of each other.
+// not samples but blocks of them that are independent of each other: recordings.
 
 namespace gatekeeper::gates {
 
@@ -24,16 +24,6 @@ struct Dependence {
 // sequence), with one mean for all clips: what differs from clip to clip makes the samples of a
 // clip dependent.
 Dependence DependenceOf(const std::vector<Series>& clips);
-
-// Where one block begins and ends within its clip.
-struct Block {
-  size_t clip = 0;
-  size_t from = 0;
-  size_t to = 0;  // one past the last sample
-};
-// Cuts clips into blocks of at least ten autocorrelation times, so that what is lost at the seams
-// makes a standard error too small by some 3 % only. A clip shorter than two such blocks is one.
-std::vector<Block> CutBlocks(const std::vector<Series>& clips, const Dependence& dependence);
 
 // Fewer blocks than these say nothing about how much a statistic varies.
 inline constexpr size_t kLeastBlocks = 10;
@@ -57,18 +47,9 @@ struct Bounds {
 // one draw in twenty has no value, or there are fewer than two blocks, the bounds are NaN.
 Bounds Bootstrap(size_t blocks, const Statistic& statistic, double alpha, uint64_t seed);
 
-// The sum of all sums over the sum of all sizes: a mean whose independent parts are given, a sum
+// The sum of all sums over the sum of all sizes: the mean of what is given block by block, a sum
 // and a size each.
 Bounds BootstrapRatio(const std::vector<double>& sums, const std::vector<double>& sizes,
                       double alpha, uint64_t seed);
-
-// The mean of all samples.
-struct MeanBounds {
-  Bounds bounds;
-  uint64_t n = 0;
-  double n_eff = 0;
-  size_t blocks = 0;
-};
-MeanBounds BootstrapMean(const std::vector<Series>& clips, double alpha, uint64_t seed);
 
 }  // namespace gatekeeper::gates

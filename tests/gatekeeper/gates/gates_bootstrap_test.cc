@@ -62,7 +62,6 @@ TEST(DependenceTest, SeesWhatDiffersFromClipToClip) {
   const Dependence dependence = DependenceOf(clips);
   EXPECT_GT(dependence.time, 40);
   EXPECT_LT(dependence.n_eff, 13);
-  EXPECT_EQ(CutBlocks(clips, dependence).size(), 10u) << "a clip is a block";
 }
 
 TEST(DependenceTest, OfAConstantOrOfNothingIsNone) {
@@ -70,19 +69,6 @@ TEST(DependenceTest, OfAConstantOrOfNothingIsNone) {
   EXPECT_EQ(DependenceOf({Series(100, 0.25)}).n_eff, 100);
   EXPECT_EQ(DependenceOf({}).n_eff, 0);
   EXPECT_EQ(DependenceOf({Series{}}).n_eff, 0);
-}
-
-TEST(BlocksTest, HoldEverySampleOnceAndNeverCrossClips) {
-  const std::vector<Series> clips{Series(95, 1), Series{}, Series(29, 1), Series(9, 1)};
-  const std::vector<Block> blocks = CutBlocks(clips, {.time = 1.5, .n_eff = 0});
-  std::vector<size_t> reached(clips.size(), 0);
-  for (const Block& block : blocks) {
-    EXPECT_EQ(block.from, reached[block.clip]);
-    reached[block.clip] = block.to;
-    EXPECT_GE(block.to - block.from, block.clip == 3 ? 9u : 15u);
-  }
-  EXPECT_EQ(reached, (std::vector<size_t>{95, 0, 29, 9}));
-  EXPECT_EQ(blocks.size(), 6u + 1u + 1u);
 }
 
 // --- The bootstrap against one written down anew, with its own distributions. ---
@@ -208,17 +194,6 @@ TEST(BootstrapTest, HasNoBoundsWhereTheStatisticHasNone) {
   EXPECT_TRUE(std::isnan(Bootstrap(20, fussy, 0.05, 1).upper));
 }
 
-TEST(BootstrapTest, KnowsHowManySamplesItHas) {
-  agent::base::SplitMix random(13);
-  std::vector<Series> clips;
-  for (int i = 0; i < 20; ++i) clips.push_back(Remembering(200, 0.5, random));
-  const MeanBounds mean = BootstrapMean(clips, 0.05, 1);
-  EXPECT_EQ(mean.n, 4'000u);
-  EXPECT_NEAR(mean.n_eff, 4'000 / 3.0, 350);
-  EXPECT_GE(mean.blocks, 80u);
-  EXPECT_LE(mean.blocks, 160u);
-}
-
 // --- Error rates, by chance: 5 % +- 0.7 %. ---
 
 TEST(BootstrapErrorRateTest, OfASkewedMeanIsNominal) {
@@ -243,16 +218,20 @@ TEST(BootstrapErrorRateTest, OfASkewedMeanIsNominal) {
 }
 
 TEST(BootstrapErrorRateTest, OfACorrelatedMeanIsNominal) {
-  agent::base::SplitMix random(22);
+  agent::base::SplitMix random(23);
   const int runs = tests::Cases(kRuns);
   int lower_wrong = 0;
   int upper_wrong = 0;
   int naive_wrong = 0;
   for (int run = 0; run < runs; ++run) {
-    std::vector<Series> clips;
-    for (int i = 0; i < 12; ++i) clips.push_back(Remembering(150, 0.5, random));
-    const uint64_t seed = random.Next();
-    const Bounds bounds = BootstrapMean(clips, 0.05, seed).bounds;
+    std::vector<double> sums;
+    std::vector<double> sizes;
+    for (size_t i = 0; i < 60; ++i) {
+      const Series recording = Remembering(20 + i % 3 * 10, 0.5, random);
+      sums.push_back(std::accumulate(recording.begin(), recording.end(), 0.0));
+      sizes.push_back(static_cast<double>(recording.size()));
+    }
+    const Bounds bounds = BootstrapRatio(sums, sizes, 0.05, random.Next());
     if (bounds.lower > 0) ++lower_wrong;
     if (bounds.upper < 0) ++upper_wrong;
     const double standard_error = 1 / std::sqrt(1'800.0);  // were every sample independent
