@@ -43,7 +43,6 @@ class ServedRobot {
   tests::TempFolder folder_;
   Robot robot_;
   std::string digest_;
-  pid_t control_ = -1;
   std::optional<agent::client::RobotClient> client_;
   agent::base::UniqueFd agent_;
   gatekeeper::v1::Command command_;
