@@ -1,14 +1,10 @@
 #include "gatekeeper/cli/policy_home.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "agent/base/file_lock.h"
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
 #include "agent/base/strict_json.h"
@@ -25,14 +21,7 @@ constexpr size_t kMaxPolicyHome = 64 * 1024;
 
 // Of two runs that judge at once neither may forget the other's commit.
 absl::StatusOr<agent::base::UniqueFd> LockPolicy(const std::string& home) {
-  const std::string path = home + kPolicyLock;
-  agent::base::UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd.valid()) return absl::UnavailableError(absl::StrFormat("%s: %s", path, strerror(errno)));
-  while (flock(fd.get(), LOCK_EX) != 0) {
-    if (errno != EINTR)
-      return absl::UnavailableError(absl::StrFormat("lock %s: %s", path, strerror(errno)));
-  }
-  return fd;
+  return agent::base::WaitForLock(home + kPolicyLock);
 }
 
 absl::Status WritePolicyHome(const std::string& home, const PolicyHome& policy) {

@@ -1,7 +1,5 @@
 #include "gatekeeper/gates/attempts.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "agent/base/file_lock.h"
 #include "agent/base/files.h"
 #include "agent/base/status_macros.h"
 #include "agent/base/strict_json.h"
@@ -67,17 +66,6 @@ absl::StatusOr<Read> ReadLog(const std::string& path) {
   return log;
 }
 
-// Held as long as it lives; the lock goes with the process.
-absl::StatusOr<agent::base::UniqueFd> OpenLocked(const std::string& path) {
-  agent::base::UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd.valid()) return absl::UnavailableError(absl::StrFormat("%s: %s", path, strerror(errno)));
-  while (flock(fd.get(), LOCK_EX) != 0) {
-    if (errno != EINTR)
-      return absl::UnavailableError(absl::StrFormat("lock %s: %s", path, strerror(errno)));
-  }
-  return fd;
-}
-
 absl::Status AppendEntry(const agent::base::UniqueFd& fd, const std::string& path, const Read& log,
                          const Json& entry) {
   if (log.whole < log.size && ftruncate(fd.get(), static_cast<off_t>(log.whole)) != 0) {
@@ -110,7 +98,7 @@ Json Entry(const char* event, const Attempt& attempt, int64_t wall_ms) {
 
 absl::StatusOr<Attempt> AttemptLog::Begin(const std::string& unit, const std::string& suite,
                                           const std::string& plan_sha256, int64_t wall_ms) const {
-  ASSIGN_OR_RETURN(const agent::base::UniqueFd fd, OpenLocked(path_));
+  ASSIGN_OR_RETURN(const agent::base::UniqueFd fd, agent::base::WaitForLock(path_));
   ASSIGN_OR_RETURN(const Read log, ReadLog(path_));
   Attempt attempt{.unit = unit, .suite = suite};
   std::set<uint32_t> passed;
@@ -139,7 +127,7 @@ absl::StatusOr<Attempt> AttemptLog::Begin(const std::string& unit, const std::st
 
 absl::Status AttemptLog::End(const Attempt& attempt, v1::GateOutcome outcome,
                              int64_t wall_ms) const {
-  ASSIGN_OR_RETURN(const agent::base::UniqueFd fd, OpenLocked(path_));
+  ASSIGN_OR_RETURN(const agent::base::UniqueFd fd, agent::base::WaitForLock(path_));
   ASSIGN_OR_RETURN(const Read log, ReadLog(path_));
   Json entry = Entry("end", attempt, wall_ms);
   entry["outcome"] = v1::GateOutcome_Name(outcome);
