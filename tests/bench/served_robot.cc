@@ -97,7 +97,7 @@ void ServedRobot::StartControl() {
   if (failed != 0) GiveUp("gatekeeper-control does not start");
   [[maybe_unused]] static const int once = std::atexit(EndServing);
   serving = started;
-  WaitFor("gatekeeper-control's sockets", [&] {
+  WaitFor("gatekeeper-control's socket for the robot", [&] {
     auto client = agent::client::RobotClient::Connect(state + "/control/robot.sock");
     if (client.ok()) client_ = *std::move(client);
     return client_.has_value();
