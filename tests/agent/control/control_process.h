@@ -20,8 +20,8 @@
 
 #include "agent/base/packet_socket.h"
 #include "agent/client/robot_client.h"
-#include "gatekeeper/sim/onnx_writer.h"
 #include "proto/control.pb.h"
+#include "tests/agent/control/cruise_model.h"
 #include "tests/agent/trust/unit_fixture.h"
 #include "tests/support/fake_sysfs.h"
 #include "tests/support/sealed_unit.h"
@@ -48,15 +48,7 @@ inline Nanos Now() { return agent::base::SystemClock().Now(); }
 // A unit whose model always asks for the same speed.
 inline SealedUnit Cruise(const std::string& version, float vx_mps,
                          const std::string& policy_end = "") {
-  const gatekeeper::sim::Mlp mlp{.inputs = {{"features", {1, 2}}},
-                                 .layers = {{.inputs = 2,
-                                             .outputs = 2,
-                                             .weights = {0, 0, 0, 0},
-                                             .bias = {vx_mps, 0},
-                                             .activation = gatekeeper::sim::Activation::kNone}},
-                                 .output = "command"};
-  return MakeUnit(
-      {.version = version, .model = WriteOnnx(MlpGraph(mlp)), .policy_end = policy_end});
+  return MakeUnit({.version = version, .model = CruiseModel(vx_mps), .policy_end = policy_end});
 }
 
 class ControlProcessTest : public testing::Test {

@@ -18,6 +18,7 @@
 #include "agent/control/control_core.h"
 #include "agent/control/worker_source.h"
 #include "gatekeeper/sim/onnx_writer.h"
+#include "tests/agent/control/cruise_model.h"
 #include "tests/agent/trust/unit_fixture.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/sealed_unit.h"
@@ -42,18 +43,6 @@ constexpr int kSwaps = 200;
 constexpr int kWarmSwaps = 5;
 constexpr int kLoads = agent::base::kSanitized ? 30 : 200;  // a worker takes seconds to load there
 constexpr Nanos kLoadPatience = std::chrono::minutes(2);    // only a hang comes to it
-
-// Always asks for the same speed: every answer tells whose it is.
-std::string CruiseModel(float vx_mps) {
-  const gatekeeper::sim::Mlp mlp{.inputs = {{"features", {1, 2}}},
-                                 .layers = {{.inputs = 2,
-                                             .outputs = 2,
-                                             .weights = {0, 0, 0, 0},
-                                             .bias = {vx_mps, 0},
-                                             .activation = gatekeeper::sim::Activation::kNone}},
-                                 .output = "command"};
-  return WriteOnnx(MlpGraph(mlp));
-}
 
 // The same, 0.25 m/s, after as many products of matrices of (1023 vx + 1)² as take a minute: at a
 // measured 1 m/s nothing but the end of its process ends the run.
